@@ -1,0 +1,143 @@
+/** XenAPI class `Cluster`. */
+import { cls, field, opt, t } from '../dsl.ts';
+import * as e from '../enums.ts';
+
+export const Cluster = cls({
+  name: 'Cluster',
+  doc: 'Cluster.',
+  life: 'prototyped kolkata; published lima',
+  lifecycle: false,
+  events: true,
+  persistent: true,
+  inDatabase: true,
+  getAll: true,
+  role: 'pool-operator',
+  readRole: 'read-only',
+  fields: {
+    uuid: field(t.string, 'DynamicRO', 'prototyped kolkata; published lima', 'Uuid.'),
+    cluster_hosts: field(
+      t.set(t.ref('Cluster_host')),
+      'DynamicRO',
+      'prototyped kolkata; published lima',
+      'Cluster hosts.',
+      { from: 'Cluster_host.cluster' },
+    ),
+    pending_forget: field(t.set(t.string), 'DynamicRO', 'lima', 'Pending forget.', { default: [] }),
+    cluster_token: field(t.string, 'StaticRO', 'prototyped kolkata; published lima', 'Cluster token.', { default: '' }),
+    cluster_stack: field(t.string, 'StaticRO', 'prototyped kolkata; published lima', 'Cluster stack.', {
+      default: 'corosync',
+    }),
+    cluster_stack_version: field(t.int, 'StaticRO', 'prototyped 24.15.0', 'Cluster stack version.', { default: 2 }),
+    is_quorate: field(t.bool, 'DynamicRO', 'prototyped 24.3.0', 'Is quorate.', { default: false }),
+    quorum: field(t.int, 'DynamicRO', 'prototyped 24.3.0', 'Quorum.', { default: 0 }),
+    live_hosts: field(t.int, 'DynamicRO', 'prototyped 24.3.0', 'Live hosts.', { default: 0 }),
+    expected_hosts: field(t.int, 'DynamicRO', 'prototyped 25.17.0', 'Expected hosts.', { default: 0 }),
+    allowed_operations: field(t.set(e.cluster_operation), 'DynamicRO', 'rio', 'Allowed operations.', {
+      default: [],
+      persistent: false,
+    }),
+    current_operations: field(t.map(t.string, e.cluster_operation), 'DynamicRO', 'rio', 'Current operations.', {
+      default: {},
+      persistent: false,
+    }),
+    pool_auto_join: field(t.bool, 'StaticRO', 'prototyped kolkata; published lima', 'Pool auto join.', {
+      default: true,
+    }),
+    token_timeout: field(t.float, 'StaticRO', 'prototyped kolkata; changed lima; published lima', 'Token timeout.', {
+      default: 20,
+    }),
+    token_timeout_coefficient: field(
+      t.float,
+      'StaticRO',
+      'prototyped kolkata; changed lima; published lima',
+      'Token timeout coefficient.',
+      { default: 1 },
+    ),
+    cluster_config: field(
+      t.map(t.string, t.string),
+      'StaticRO',
+      'prototyped kolkata; published lima',
+      'Cluster config.',
+      { default: {} },
+    ),
+    other_config: field(t.map(t.string, t.string), 'RW', 'prototyped kolkata; published lima', 'Other config.', {
+      default: {},
+    }),
+  },
+  messages: {
+    create: {
+      doc: 'Create of this Cluster.',
+      params: {
+        PIF: t.ref('PIF'),
+        cluster_stack: t.string,
+        pool_auto_join: t.bool,
+        token_timeout: opt(t.float, 20),
+        token_timeout_coefficient: opt(t.float, 1),
+      },
+      result: t.ref('Cluster'),
+      role: 'pool-operator',
+      life: 'prototyped kolkata; published lima',
+      errors: ['INVALID_CLUSTER_STACK', 'INVALID_VALUE', 'PIF_ALLOWS_UNPLUG', 'REQUIRED_PIF_IS_UNPLUGGED'],
+    },
+    destroy: {
+      doc: 'Destroy of this Cluster.',
+      params: { self: t.ref('Cluster') },
+      result: t.none,
+      role: 'pool-operator',
+      life: 'prototyped kolkata; published lima',
+      errors: ['CLUSTER_DOES_NOT_HAVE_ONE_NODE', 'CLUSTER_STACK_IN_USE'],
+      op: 'destroy',
+    },
+    get_network: {
+      doc: 'Get network of this Cluster.',
+      params: { self: t.ref('Cluster') },
+      result: t.ref('network'),
+      role: 'read-only',
+      life: 'prototyped kolkata; published lima',
+    },
+    pool_create: {
+      doc: 'Pool create of this Cluster.',
+      params: {
+        network: t.ref('network'),
+        cluster_stack: t.string,
+        token_timeout: opt(t.float, 20),
+        token_timeout_coefficient: opt(t.float, 1),
+      },
+      result: t.ref('Cluster'),
+      role: 'pool-operator',
+      life: 'prototyped kolkata; published lima',
+    },
+    pool_force_destroy: {
+      doc: 'Pool force destroy of this Cluster.',
+      params: { self: t.ref('Cluster') },
+      result: t.none,
+      role: 'pool-operator',
+      life: 'prototyped kolkata; published lima',
+      errors: ['CLUSTER_FORCE_DESTROY_FAILED'],
+    },
+    pool_destroy: {
+      doc: 'Pool destroy of this Cluster.',
+      params: { self: t.ref('Cluster') },
+      result: t.none,
+      role: 'pool-operator',
+      life: 'prototyped kolkata; published lima',
+      errors: ['CLUSTER_STACK_IN_USE', 'CLUSTERING_DISABLED', 'CLUSTER_HOST_IS_LAST'],
+    },
+    pool_resync: {
+      doc: 'Pool resync of this Cluster.',
+      params: { self: t.ref('Cluster') },
+      result: t.none,
+      role: 'pool-operator',
+      life: 'prototyped kolkata; published lima',
+    },
+    cstack_sync: {
+      doc: 'Cstack sync of this Cluster.',
+      params: { self: t.ref('Cluster') },
+      result: t.none,
+      role: 'pool-operator',
+      life: 'prototyped kolkata; published lima',
+      hidden: true,
+      poolInternal: true,
+    },
+  },
+});

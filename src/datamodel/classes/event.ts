@@ -1,0 +1,75 @@
+/** XenAPI class `event`. */
+import { cls, field, t } from '../dsl.ts';
+import * as e from '../enums.ts';
+
+export const event = cls({
+  name: 'event',
+  doc: 'event.',
+  life: 'rio',
+  lifecycle: false,
+  events: false,
+  persistent: false,
+  inDatabase: false,
+  getAll: false,
+  role: 'pool-admin',
+  readRole: 'read-only',
+  fields: {
+    id: field(t.int, 'StaticRO', 'rio', 'Id.'),
+    timestamp: field(t.datetime, 'StaticRO', 'published rio; deprecated boston', 'Timestamp.'),
+    class: field(t.string, 'StaticRO', 'rio', 'Class.'),
+    operation: field(e.event_operation, 'StaticRO', 'rio', 'Operation.'),
+    ref: field(t.string, 'StaticRO', 'rio', 'Ref.'),
+    obj_uuid: field(t.string, 'StaticRO', 'published rio; deprecated boston', 'Obj uuid.'),
+    snapshot: field(t.record('*'), 'DynamicRO', 'boston', 'Snapshot.', { synthetic: true }),
+  },
+  messages: {
+    register: {
+      doc: 'Register of this event.',
+      params: { classes: t.set(t.string) },
+      result: t.none,
+      role: 'read-only',
+      life: 'published rio; deprecated boston',
+    },
+    unregister: {
+      doc: 'Unregister of this event.',
+      params: { classes: t.set(t.string) },
+      result: t.none,
+      role: 'read-only',
+      life: 'published rio; deprecated boston',
+    },
+    next: {
+      doc: 'Next of this event.',
+      params: {},
+      result: t.set(t.record('event')),
+      role: 'read-only',
+      life: 'published rio; deprecated boston',
+      errors: ['SESSION_NOT_REGISTERED', 'EVENTS_LOST', 'EVENT_SUBSCRIPTION_PARSE_FAILURE'],
+      sync: true,
+    },
+    from: {
+      doc: 'From of this event.',
+      params: { classes: t.set(t.string), token: t.string, timeout: t.float },
+      result: t.set(t.record('event')),
+      role: 'read-only',
+      life: 'boston',
+      errors: ['EVENT_FROM_TOKEN_PARSE_FAILURE', 'EVENT_SUBSCRIPTION_PARSE_FAILURE'],
+      sync: true,
+    },
+    get_current_id: {
+      doc: 'Get current id of this event.',
+      params: {},
+      result: t.int,
+      role: 'read-only',
+      life: 'rio',
+      sync: true,
+    },
+    inject: {
+      doc: 'Inject of this event.',
+      params: { class: t.string, ref: t.string },
+      result: t.string,
+      role: 'read-only',
+      life: 'tampa',
+      sync: true,
+    },
+  },
+});

@@ -1,0 +1,28 @@
+/** XenAPI class `LVHD`. */
+import { cls, field, t } from '../dsl.ts';
+
+export const LVHD = cls({
+  name: 'LVHD',
+  doc: 'LVHD.',
+  life: 'dundee',
+  lifecycle: false,
+  events: true,
+  persistent: true,
+  inDatabase: true,
+  getAll: false,
+  role: 'pool-admin',
+  readRole: 'read-only',
+  fields: {
+    uuid: field(t.string, 'DynamicRO', 'rio', 'Uuid.'),
+  },
+  messages: {
+    enable_thin_provisioning: {
+      doc: 'Enable thin provisioning of this LVHD.',
+      params: { host: t.ref('host'), SR: t.ref('SR'), initial_allocation: t.int, allocation_quantum: t.int },
+      result: t.string,
+      role: 'pool-admin',
+      life: 'dundee',
+      forwardTo: 'host-extension:LVHD.enable_thin_provisioning',
+    },
+  },
+});

@@ -1,0 +1,78 @@
+/** XenAPI class `Observer`. */
+import { cls, field, t } from '../dsl.ts';
+
+export const Observer = cls({
+  name: 'Observer',
+  doc: 'Observer.',
+  life: 'prototyped 23.14.0',
+  lifecycle: true,
+  events: true,
+  persistent: true,
+  inDatabase: true,
+  getAll: true,
+  role: 'pool-admin',
+  readRole: 'read-only',
+  fields: {
+    uuid: field(t.string, 'DynamicRO', 'prototyped 23.14.0', 'Uuid.'),
+    name_label: field(t.string, 'RW', 'rio', 'Name label.', { default: '' }),
+    name_description: field(t.string, 'RW', 'rio', 'Name description.', { default: '' }),
+    hosts: field(t.set(t.ref('host')), 'StaticRO', 'prototyped 23.14.0', 'Hosts.', { default: [], dangling: true }),
+    attributes: field(t.map(t.string, t.string), 'StaticRO', 'prototyped 23.14.0', 'Attributes.', { default: {} }),
+    endpoints: field(t.set(t.string), 'StaticRO', 'prototyped 23.14.0', 'Endpoints.', { default: [] }),
+    components: field(t.set(t.string), 'StaticRO', 'prototyped 23.14.0', 'Components.', { default: [] }),
+    enabled: field(t.bool, 'StaticRO', 'prototyped 23.14.0', 'Enabled.', { default: false }),
+  },
+  messages: {
+    register: {
+      doc: 'Register of this Observer.',
+      params: { self: t.ref('Observer'), host: t.ref('host') },
+      result: t.none,
+      role: 'pool-admin',
+      life: 'prototyped 23.14.0',
+      hidden: true,
+    },
+    unregister: {
+      doc: 'Unregister of this Observer.',
+      params: { self: t.ref('Observer'), host: t.ref('host') },
+      result: t.none,
+      role: 'pool-admin',
+      life: 'prototyped 23.14.0',
+      hidden: true,
+    },
+    set_hosts: {
+      doc: 'Set hosts of this Observer.',
+      params: { self: t.ref('Observer'), value: t.set(t.ref('host')) },
+      result: t.none,
+      role: 'pool-admin',
+      life: 'prototyped 23.14.0',
+    },
+    set_enabled: {
+      doc: 'Set enabled of this Observer.',
+      params: { self: t.ref('Observer'), value: t.bool },
+      result: t.none,
+      role: 'pool-admin',
+      life: 'prototyped 23.14.0',
+    },
+    set_attributes: {
+      doc: 'Set attributes of this Observer.',
+      params: { self: t.ref('Observer'), value: t.map(t.string, t.string) },
+      result: t.none,
+      role: 'pool-admin',
+      life: 'prototyped 23.14.0',
+    },
+    set_endpoints: {
+      doc: 'Set endpoints of this Observer.',
+      params: { self: t.ref('Observer'), value: t.set(t.string) },
+      result: t.none,
+      role: 'pool-admin',
+      life: 'prototyped 23.14.0',
+    },
+    set_components: {
+      doc: 'Set components of this Observer.',
+      params: { self: t.ref('Observer'), value: t.set(t.string) },
+      result: t.none,
+      role: 'pool-admin',
+      life: 'prototyped 23.14.0',
+    },
+  },
+});

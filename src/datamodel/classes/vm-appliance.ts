@@ -1,0 +1,91 @@
+/** XenAPI class `VM_appliance`. */
+import { cls, field, t } from '../dsl.ts';
+import * as e from '../enums.ts';
+
+export const VM_appliance = cls({
+  name: 'VM_appliance',
+  doc: 'VM appliance.',
+  life: 'boston',
+  lifecycle: true,
+  events: true,
+  persistent: true,
+  inDatabase: true,
+  getAll: true,
+  role: 'pool-operator',
+  readRole: 'read-only',
+  fields: {
+    uuid: field(t.string, 'DynamicRO', 'rio', 'Uuid.'),
+    name_label: field(t.string, 'RW', 'rio', 'Name label.', { default: '' }),
+    name_description: field(t.string, 'RW', 'rio', 'Name description.', { default: '' }),
+    allowed_operations: field(t.set(e.vm_appliance_operation), 'DynamicRO', 'rio', 'Allowed operations.', {
+      default: [],
+      persistent: false,
+    }),
+    current_operations: field(t.map(t.string, e.vm_appliance_operation), 'DynamicRO', 'rio', 'Current operations.', {
+      default: {},
+      persistent: false,
+    }),
+    VMs: field(t.set(t.ref('VM')), 'DynamicRO', 'rio', 'VMs.', { from: 'VM.appliance' }),
+  },
+  messages: {
+    start: {
+      doc: 'Start of this VM appliance.',
+      params: { self: t.ref('VM_appliance'), paused: t.bool },
+      result: t.none,
+      role: 'pool-operator',
+      life: 'boston',
+      errors: ['OPERATION_PARTIALLY_FAILED'],
+      op: 'start',
+    },
+    clean_shutdown: {
+      doc: 'Clean shutdown of this VM appliance.',
+      params: { self: t.ref('VM_appliance') },
+      result: t.none,
+      role: 'pool-operator',
+      life: 'boston',
+      errors: ['OPERATION_PARTIALLY_FAILED'],
+      op: 'clean_shutdown',
+    },
+    hard_shutdown: {
+      doc: 'Hard shutdown of this VM appliance.',
+      params: { self: t.ref('VM_appliance') },
+      result: t.none,
+      role: 'pool-operator',
+      life: 'boston',
+      errors: ['OPERATION_PARTIALLY_FAILED'],
+      op: 'hard_shutdown',
+    },
+    shutdown: {
+      doc: 'Shutdown of this VM appliance.',
+      params: { self: t.ref('VM_appliance') },
+      result: t.none,
+      role: 'pool-operator',
+      life: 'boston',
+      errors: ['OPERATION_PARTIALLY_FAILED'],
+      op: 'shutdown',
+    },
+    assert_can_be_recovered: {
+      doc: 'Assert can be recovered of this VM appliance.',
+      params: { self: t.ref('VM_appliance'), session_to: t.ref('session') },
+      result: t.none,
+      role: 'read-only',
+      life: 'boston',
+      errors: ['VM_REQUIRES_SR'],
+    },
+    get_SRs_required_for_recovery: {
+      doc: 'Get SRs required for recovery of this VM appliance.',
+      params: { self: t.ref('VM_appliance'), session_to: t.ref('session') },
+      result: t.set(t.ref('SR')),
+      role: 'read-only',
+      life: 'creedence',
+    },
+    recover: {
+      doc: 'Recover of this VM appliance.',
+      params: { self: t.ref('VM_appliance'), session_to: t.ref('session'), force: t.bool },
+      result: t.none,
+      role: 'read-only',
+      life: 'boston',
+      errors: ['VM_REQUIRES_SR'],
+    },
+  },
+});
