@@ -1,0 +1,76 @@
+/** What every handler gets: who calls, under which task, and the neighbours as contracts. */
+import type { Clock } from '../base/clock.ts';
+import type { Ids } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import type { Network } from '../contracts/network.ts';
+import type { Storage } from '../contracts/storage.ts';
+import type { Xenops } from '../contracts/xenops.ts';
+import type { Class, Handlers, Ref, Role } from '../datamodel/dsl.ts';
+import type { Rec } from '../datamodel/index.ts';
+import type { Db } from '../db/db.ts';
+import type { Unimplemented } from './unimplemented.ts';
+
+/** What lives as long as the server. */
+export interface House {
+  readonly db: Db;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly xenops: Xenops;
+  readonly storage: Storage;
+  readonly network: Network;
+  /** This host and its pool. */
+  readonly host: Ref<'host'>;
+  readonly pool: Ref<'pool'>;
+  /** The folder of the installation's state. */
+  readonly dataDir: string;
+  readonly version: string;
+}
+export interface Session {
+  readonly ref: Ref<'session'>;
+  /** Root on this host or the pool itself: no role check. */
+  readonly superuser: boolean;
+  readonly user: string;
+  readonly roles: ReadonlySet<Role>;
+  readonly originator: string;
+  /** Aborted when the session ends. */
+  readonly ended: AbortSignal;
+}
+/** The task of a call. Calls without a row have a `DummyRef:` and the same members. */
+export interface TaskHandle {
+  readonly ref: Ref<'task'>;
+  /** Aborted by `task.cancel` and by the end of the server. */
+  readonly signal: AbortSignal;
+  /** 0..1; throttled before it is written. */
+  progress(fraction: number): void;
+  /** From now on `task.cancel` works. */
+  cancellable(): void;
+}
+export interface Ctx extends House {
+  readonly session: Session;
+  readonly task: TaskHandle;
+  /** The method as called, `VM.start`. */
+  readonly method: string;
+  /** Checks a role in the middle of a handler: RBAC_PERMISSION_DENIED. */
+  assertRole(permission: string, role: Role): void;
+  /** Calls another message of the API in the same session and task, with all checks but the role. */
+  call(method: string, args: Readonly<Record<string, unknown>>): Promise<unknown>;
+}
+
+type Implemented<C extends Class, H> = {
+  readonly [M in keyof H as M extends string ? (`${C['name']}.${M}` extends Unimplemented ? never : M) : never]: H[M];
+};
+type Self<C extends Class> = { readonly self: Ref<C['name']> };
+/** Server logic behind implicit messages: `create`, `destroy`, and `set_<field>` of fields whose setter does more than write. */
+export type Overrides<C extends Class> = {
+  readonly create?: (ctx: Ctx, a: { readonly args: Readonly<Record<string, unknown>> }) => Promise<string> | string;
+  readonly destroy?: (ctx: Ctx, a: Self<C>) => Promise<void> | void;
+} & {
+  readonly [K in keyof C['fields'] as K extends string ? `set_${K}` : never]?: (
+    ctx: Ctx,
+    a: { self: Ref<C['name']>; value: never },
+  ) => Promise<void> | void;
+};
+/** The handlers of a class: every custom message that is not listed as unimplemented, or it does not compile. */
+export type ClassHandlers<C extends Class> = Implemented<C, Handlers<C, Ctx>> & Overrides<C>;
+export type { Rec };

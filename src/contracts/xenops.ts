@@ -1,0 +1,276 @@
+/**
+ * The domain manager of one host: VMs described by value, run on one kind of ground. Every door and the API use this.
+ * Operations on one VM run one after another, in the order of the calls; a call answers when its operation has ended.
+ */
+import { type Api, contract, errorsOf, method } from './contract.ts';
+import { type Shape, s } from './schema.ts';
+
+const power = s.oneOf('Halted', 'Running', 'Paused', 'Suspended');
+/** What a drive holds: a disk of a repository, or a file or device named by path (xl files). */
+const media = s.union('kind', {
+  vdi: s.object({ kind: s.literal('vdi'), sr: s.string, vdi: s.string }),
+  path: s.object({ kind: s.literal('path'), path: s.string, format: s.oneOf('raw', 'qcow2') }),
+});
+const vbdSpec = s.object({
+  /** Unique in the VM; XenAPI's VBD uuid, or a device name of another door. */
+  id: s.string,
+  /** Number of the drive: 0 is the first (xvda, hda, vda). */
+  position: s.size,
+  type: s.oneOf('Disk', 'CD', 'Floppy'),
+  mode: s.oneOf('RO', 'RW'),
+  /** Null: an empty CD drive. */
+  media: s.nullable(media),
+  bootable: s.optional(s.boolean),
+  unpluggable: s.optional(s.boolean),
+  qos: s.optional(s.record(s.string)),
+});
+const vifSpec = s.object({
+  id: s.string,
+  position: s.size,
+  mac: s.string,
+  mtu: s.optional(s.size),
+  bridge: s.string,
+  /** False: the guest sees no link. */
+  carrier: s.optional(s.boolean),
+  /** KiB/s, 0 for no limit. */
+  rateKib: s.optional(s.size),
+});
+/** How it boots: firmware of the machine (BIOS, UEFI) with an order of `c` disk, `d` CD, `n` network; or a kernel by path. */
+const boot = s.union('kind', {
+  bios: s.object({ kind: s.literal('bios'), order: s.string }),
+  uefi: s.object({ kind: s.literal('uefi'), order: s.string, secureBoot: s.boolean }),
+  kernel: s.object({ kind: s.literal('kernel'), kernel: s.string, ramdisk: s.optional(s.string), cmdline: s.string }),
+  bootloader: s.object({
+    kind: s.literal('bootloader'),
+    bootloader: s.string,
+    args: s.string,
+    cmdline: s.string,
+    installRepository: s.optional(s.string),
+  }),
+});
+const onEnd = s.oneOf('destroy', 'restart', 'preserve');
+const vmSpec = s.object({
+  /** A UUID. */
+  id: s.string,
+  name: s.string,
+  domainType: s.oneOf('hvm', 'pv', 'pvh'),
+  boot,
+  /** Bytes; 0 < dynamicMin ≤ dynamicMax ≤ staticMax. */
+  memory: s.object({ staticMax: s.size, dynamicMax: s.size, dynamicMin: s.size }),
+  vcpus: s.object({ max: s.size, current: s.size }),
+  /** What happens when the guest powers off, reboots or crashes by itself. */
+  onPoweroff: onEnd,
+  onReboot: onEnd,
+  onCrash: onEnd,
+  vbds: s.list(vbdSpec),
+  vifs: s.list(vifSpec),
+  /** Free settings of the machine: `vga`, `videoram`, `nx`, `timeoffset`, `machine` … A backend takes what it knows. */
+  platform: s.record(s.string),
+  xenstoreData: s.optional(s.record(s.string)),
+  /** Started with the host, in growing order, waiting `startDelayS` after each; shut down the other way round. */
+  autostart: s.boolean,
+  order: s.size,
+  startDelayS: s.size,
+  shutdownDelayS: s.size,
+  /** Kept for the doors: what they need to show the VM as it was given. */
+  notes: s.optional(s.record(s.string)),
+});
+const vmState = s.object({
+  power,
+  /** −1 when there is no domain. */
+  domid: s.int,
+  /** Seconds since the epoch of the last start; 0 for never. */
+  startedAt: s.number,
+  /** Bytes. */
+  memoryTarget: s.size,
+  memoryActual: s.size,
+  vcpus: s.size,
+  consoles: s.list(
+    s.object({ protocol: s.oneOf('vt100', 'rfb'), /** A unix socket to connect to. */ socket: s.string }),
+  ),
+  /** By device id: those that are plugged. A CD drive shows what is in it. */
+  vbds: s.record(s.object({ plugged: s.boolean, media: s.nullable(media) })),
+  vifs: s.record(s.object({ plugged: s.boolean, addresses: s.list(s.string) })),
+  /** Where the suspend image is, while Suspended. */
+  suspendImage: s.nullable(media),
+  /** Why the last run ended: null, or `poweroff`, `reboot`, `crash`, `killed`, `hung`, `suspend`, `host`, with a text. */
+  lastEnd: s.nullable(
+    s.object({
+      reason: s.oneOf('poweroff', 'reboot', 'crash', 'killed', 'hung', 'suspend', 'host'),
+      detail: s.string,
+      at: s.number,
+    }),
+  ),
+  /** How it runs: `kvm`, `tcg`, `pv`, `pvh`, `simulator`; '' when halted. */
+  accelerator: s.string,
+});
+const vm = s.object({
+  spec: vmSpec,
+  state: vmState,
+  /** Grows with every change of spec or state of any VM. */ revision: s.int,
+});
+const id = s.object({ id: s.string });
+const device = s.object({ vm: s.string, id: s.string });
+
+export const xenopsContract = contract({
+  name: 'xenops',
+  methods: {
+    vm: {
+      add: method(
+        'Register a VM, or replace its description; takes effect at its next start. Answers its id.',
+        vmSpec,
+        s.string,
+      ),
+      remove: method('Forget a VM that is Halted (or Suspended: its image is left).', id, s.nothing),
+      list: method('Every registered VM.', s.object({}), s.list(vm)),
+      stat: method('One VM.', id, vm),
+      start: method('Halted → Running, or Paused.', s.object({ id: s.string, paused: s.boolean }), s.nothing),
+      pause: method('Running → Paused.', id, s.nothing),
+      unpause: method('Paused → Running.', id, s.nothing),
+      shutdown: method(
+        '→ Halted. With a timeout (seconds) the guest is asked, and Failed_to_shutdown when it does not; null: at once.',
+        s.object({ id: s.string, timeoutS: s.nullable(s.number) }),
+        s.nothing,
+      ),
+      reboot: method(
+        '→ Running. As shutdown, then start.',
+        s.object({ id: s.string, timeoutS: s.nullable(s.number) }),
+        s.nothing,
+      ),
+      suspend: method(
+        'Running → Suspended, its memory saved in `image`.',
+        s.object({ id: s.string, image: media }),
+        s.nothing,
+      ),
+      resume: method(
+        'Suspended → Running, or Paused. The image is left for the caller to delete.',
+        s.object({ id: s.string, paused: s.boolean }),
+        s.nothing,
+      ),
+      resetPower: method(
+        '→ Halted, whatever was found: destroys what is left of the domain and discards a suspended state.',
+        id,
+        s.nothing,
+      ),
+      setVcpus: method('Plug virtual CPUs of a running VM.', s.object({ id: s.string, count: s.size }), s.nothing),
+      setMemoryTarget: method(
+        'Ask a running guest to use this many bytes (balloon).',
+        s.object({ id: s.string, bytes: s.size }),
+        s.nothing,
+      ),
+      sendKeys: method(
+        'Magic SysRq key or an NMI trigger.',
+        s.object({ id: s.string, kind: s.oneOf('sysrq', 'trigger'), value: s.string }),
+        s.nothing,
+      ),
+    },
+    vbd: {
+      add: method(
+        'Add a drive to the description, or replace it; does not plug it.',
+        s.object({ vm: s.string, vbd: vbdSpec }),
+        s.nothing,
+      ),
+      remove: method('Take it out of the description. Plugged: Device_is_connected.', device, s.nothing),
+      plug: method('Plug into a running VM.', device, s.nothing),
+      unplug: method(
+        'Unplug; `force` does not wait for the guest.',
+        s.object({ vm: s.string, id: s.string, force: s.boolean }),
+        s.nothing,
+      ),
+      insert: method('Put a disc into an empty CD drive.', s.object({ vm: s.string, id: s.string, media }), s.nothing),
+      eject: method('Take the disc out.', device, s.nothing),
+    },
+    vif: {
+      add: method(
+        'Add an interface to the description, or replace it; does not plug it.',
+        s.object({ vm: s.string, vif: vifSpec }),
+        s.nothing,
+      ),
+      remove: method('Take it out of the description. Plugged: Device_is_connected.', device, s.nothing),
+      plug: method('Plug into a running VM.', device, s.nothing),
+      unplug: method(
+        'Unplug; `force` does not wait for the guest.',
+        s.object({ vm: s.string, id: s.string, force: s.boolean }),
+        s.nothing,
+      ),
+    },
+    host: {
+      stat: method(
+        'The ground: what it is, and what is free.',
+        s.object({}),
+        s.object({
+          backend: s.string,
+          version: s.string,
+          accelerator: s.string,
+          capabilities: s.list(s.string),
+          cpus: s.size,
+          cpuModel: s.string,
+          /** Bytes. */ memoryTotal: s.size,
+          memoryFree: s.size,
+          /** Bytes promised to VMs that run or start. */ memoryCommitted: s.size,
+        }),
+      ),
+      domains: method(
+        'Every domain of the ground, registered or not.',
+        s.object({}),
+        s.list(
+          s.object({ domid: s.int, vm: s.nullable(s.string), name: s.string, power, memory: s.size, vcpus: s.size }),
+        ),
+      ),
+      startAll: method('Start what is to be started with the host, in order.', s.object({}), s.nothing),
+      shutdownAll: method(
+        'Shut down every running VM in order; by force after `timeoutS` each.',
+        s.object({ timeoutS: s.number }),
+        s.nothing,
+      ),
+    },
+    barrier: {
+      wait: method(
+        'Answer when every operation that was called before has ended and its events were delivered.',
+        s.object({ vm: s.optional(s.string) }),
+        s.nothing,
+      ),
+    },
+  },
+  /** A VM was added, changed (spec or state) or removed. `vm` is null when removed. */
+  event: s.object({ id: s.string, vm: s.nullable(vm) }),
+});
+export type Xenops = Api<typeof xenopsContract>;
+export type VmSpec = Shape<typeof vmSpec>;
+export type VbdSpec = Shape<typeof vbdSpec>;
+export type VifSpec = Shape<typeof vifSpec>;
+export type VmState = Shape<typeof vmState>;
+export type VmEntry = Shape<typeof vm>;
+export type Media = Shape<typeof media>;
+export type PowerState = Shape<typeof power>;
+export type XenopsEvent = Shape<typeof xenopsContract.event>;
+export { media as mediaSchema, vmSpec as vmSpecSchema };
+
+export const xenopsErrors = errorsOf({
+  Already_exists: 'there is a {what} {id} already',
+  Does_not_exist: 'there is no {what} {id}',
+  Bad_power_state: 'the VM {vm} is {found}; it must be {expected}',
+  Unimplemented: '{function} is not possible on {backend}',
+  Bad_spec: '{key}: {reason}',
+  Not_enough_memory: 'the VM {vm} needs {needed} bytes of memory; {free} of {total} are free',
+  Invalid_vcpus: '{count} virtual CPUs are not possible; at most {max}',
+  Failed_to_acknowledge_shutdown_request: 'the guest of {vm} did not react to the request to {what}',
+  Failed_to_shutdown: 'the guest of {vm} did not shut down within {timeoutS} s',
+  Failed_to_suspend: 'the guest of {vm} did not suspend: {reason}',
+  Device_is_connected: 'the device {id} is plugged',
+  Device_not_connected: 'the device {id} is not plugged',
+  Device_detach_rejected: 'the guest keeps the device {id}: {reason}',
+  Media_not_ejectable: 'the device {id} is no CD drive',
+  Media_present: 'the drive {id} is not empty',
+  Media_not_present: 'the drive {id} is empty',
+  No_bootable_device: 'the VM {vm} has nothing to boot from: {reason}',
+  Bootloader_error: 'the boot loader of {vm} failed: {reason}',
+  Failed_to_start_emulator: 'the emulator of {vm} did not start: {reason}',
+  Storage_error: '{reason}',
+  Network_error: '{reason}',
+  Io_error: 'input/output error: {reason}',
+  Timed_out: '{step} of {vm} took longer than {seconds} s',
+  Cancelled: 'cancelled: {task}',
+  Interrupted: 'the toolstack was restarted while {operation} of {vm} was running',
+  Internal_error: '{reason}',
+});

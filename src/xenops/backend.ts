@@ -1,0 +1,129 @@
+/**
+ * What a kind of ground (simulator, QEMU, Xen) must be able to do: verbs over described values. Adding a backend is a
+ * folder and a row in `backends/index.ts`; `tests/conformance/backend.ts` says what each verb means.
+ *
+ * A domain's life, as the plans drive it:
+ *
+ *     create ──▶ attach devices ──▶ build ──▶ (paused) ──unpause──▶ (running) ──▶ ended ──▶ destroy
+ *                                    │                     ◀─pause──
+ *                                 restore (instead of build, from an image)
+ *
+ * Every verb may be repeated: done twice, it changes nothing the second time. A verb that fails leaves nothing behind.
+ * `destroy` of what is not there is no error.
+ */
+import type { Call } from '../contracts/contract.ts';
+import type { Port } from '../contracts/network.ts';
+import type { OpenDisk } from '../contracts/storage.ts';
+import type { PowerState, VbdSpec, VifSpec, VmSpec } from '../contracts/xenops.ts';
+
+export type Capability =
+  | 'hvm'
+  | 'pv'
+  | 'pvh'
+  | 'uefi'
+  | 'suspend'
+  | 'balloon'
+  | 'vcpu-hotplug'
+  | 'vbd-hotplug'
+  | 'vif-hotplug' // one line
+  | 'cd-change'
+  | 'vnc'
+  | 'serial'
+  | 'sysrq'
+  | 'trigger'
+  | 'bootloader';
+
+/** What is seen of one of our domains. */
+export interface Observed {
+  readonly vm: string;
+  readonly domid: number;
+  /** `ended`: the guest is gone or crashed, but its domain was not destroyed yet. */
+  readonly power: 'paused' | 'running' | 'ended';
+  readonly end?: DomainEnd;
+  readonly startedAt: number;
+  readonly memoryTarget: number;
+  readonly memoryActual: number;
+  readonly vcpus: number;
+  readonly accelerator: string;
+  readonly consoles: readonly { protocol: 'vt100' | 'rfb'; socket: string }[];
+  /** Ids of the devices that are plugged. */
+  readonly vbds: readonly string[];
+  readonly vifs: readonly string[];
+  /** Drives whose disc was taken out or put in since `create`: id → whether there is one. */
+  readonly discs?: Readonly<Record<string, boolean>>;
+}
+export interface DomainEnd {
+  readonly reason: 'poweroff' | 'reboot' | 'crash' | 'killed' | 'hung';
+  readonly detail: string;
+}
+export type BackendEvent =
+  /** The guest ended by itself, was killed or hangs: observe it, then destroy it. Sent once per domain. */
+  | { readonly event: 'ended'; readonly vm: string; readonly end: DomainEnd }
+  /** Something that `observe` shows has changed. */
+  | { readonly event: 'changed'; readonly vm: string };
+
+/** What a drive is attached with: how the disk is opened, or null for an empty CD drive. */
+export interface VbdAttachment {
+  readonly spec: VbdSpec;
+  readonly disk: OpenDisk | null;
+}
+export interface VifAttachment {
+  readonly spec: VifSpec;
+  readonly port: Port;
+}
+
+export interface Backend {
+  readonly name: string;
+  readonly can: ReadonlySet<Capability>;
+  /** Finds what runs already and takes it over; called once, before anything else. */
+  open(): Promise<void>;
+  /** Stops looking after domains; leaves them running. */
+  close(): Promise<void>;
+  watch(listener: (event: BackendEvent) => void): () => void;
+  host(): Promise<{
+    version: string;
+    accelerator: string;
+    cpus: number;
+    cpuModel: string;
+    memoryTotal: number;
+    memoryFree: number;
+  }>;
+  /** Our domains, also half-made ones. */
+  observeAll(): Promise<readonly Observed[]>;
+  /** Domains on this ground that are not ours: listed, never touched. */
+  foreign(): Promise<readonly { domid: number; name: string; power: PowerState; memory: number; vcpus: number }[]>;
+  /** The user and group that must be able to open the VM's disks and taps; undefined: nobody in particular. */
+  owner(vm: string): { uid: number; gid: number } | undefined;
+  /** Bytes that the VM takes from the host beside its guest's memory. */
+  overhead(spec: VmSpec): number;
+  readonly vm: {
+    /** Refuses (Bad_spec, Unimplemented) what this ground cannot do, before anything is made. */
+    check(spec: VmSpec): void;
+    create(spec: VmSpec, domid: number): Promise<void>;
+    build(spec: VmSpec): Promise<void>;
+    restore(spec: VmSpec, image: OpenDisk, call: Call): Promise<void>;
+    destroy(vm: string): Promise<void>;
+    pause(vm: string): Promise<void>;
+    unpause(vm: string): Promise<void>;
+    /** Asks the guest; its end arrives as an event. */
+    requestShutdown(vm: string, what: 'poweroff' | 'reboot'): Promise<void>;
+    /** Stops the guest and writes its state; the domain is `paused` afterwards and only good for `destroy` or `unpause`. */
+    save(vm: string, image: OpenDisk, call: Call): Promise<void>;
+    setVcpus(vm: string, count: number): Promise<void>;
+    setMemoryTarget(vm: string, bytes: number): Promise<void>;
+    sendKeys(vm: string, kind: 'sysrq' | 'trigger', value: string): Promise<void>;
+    observe(vm: string): Promise<Observed | undefined>;
+  };
+  /** Before `build`: the device is there at power-on. After: hot-plug. */
+  readonly vbd: {
+    attach(vm: string, a: VbdAttachment): Promise<void>;
+    /** Without `force` waits for the guest (Device_detach_rejected when it does not let go). */
+    detach(vm: string, id: string, force: boolean): Promise<void>;
+    /** Puts a disc in, or takes it out with null. */
+    change(vm: string, id: string, disk: OpenDisk | null): Promise<void>;
+  };
+  readonly vif: {
+    attach(vm: string, a: VifAttachment): Promise<void>;
+    detach(vm: string, id: string, force: boolean): Promise<void>;
+  };
+}
