@@ -4,7 +4,7 @@ import * as e from '../enums.ts';
 
 export const console = cls({
   name: 'console',
-  doc: 'console.',
+  doc: 'A console of a VM: its screen or a text terminal.',
   life: 'rio',
   lifecycle: true,
   events: true,
@@ -14,12 +14,24 @@ export const console = cls({
   role: 'vm-admin',
   readRole: 'read-only',
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'rio', 'Uuid.'),
-    protocol: field(e.console_protocol, 'DynamicRO', 'rio', 'Protocol.'),
-    location: field(t.string, 'DynamicRO', 'rio', 'Location.'),
-    VM: field(t.ref('VM'), 'DynamicRO', 'rio', 'VM.'),
-    other_config: field(t.map(t.string, t.string), 'RW', 'rio', 'Other config.'),
-    port: field(t.int, 'RW', 'rio', 'Port.', { internal: true }),
+    uuid: field(t.string, 'DynamicRO', 'rio', 'UUID of the console.'),
+    protocol: field(
+      e.console_protocol,
+      'DynamicRO',
+      'rio',
+      '`rfb` for a graphical screen, `vt100` for text, `rdp` for remote desktop.',
+    ),
+    location: field(
+      t.string,
+      'DynamicRO',
+      'rio',
+      'URL to connect to with a session; it leads to the host that runs the VM.',
+    ),
+    VM: field(t.ref('VM'), 'DynamicRO', 'rio', 'VM that has the console.'),
+    other_config: field(t.map(t.string, t.string), 'RW', 'rio', 'Further data of clients.'),
+    port: field(t.int, 'RW', 'rio', 'Port on the host at which the device model serves the console, or -1.', {
+      internal: true,
+    }),
   },
   messages: {},
 });

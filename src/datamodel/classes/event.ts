@@ -4,7 +4,7 @@ import * as e from '../enums.ts';
 
 export const event = cls({
   name: 'event',
-  doc: 'event.',
+  doc: 'A change of an object that a client has asked to hear of.',
   life: 'rio',
   lifecycle: false,
   events: false,
@@ -14,31 +14,43 @@ export const event = cls({
   role: 'pool-admin',
   readRole: 'read-only',
   fields: {
-    id: field(t.int, 'StaticRO', 'rio', 'Id.'),
-    timestamp: field(t.datetime, 'StaticRO', 'published rio; deprecated boston', 'Timestamp.'),
-    class: field(t.string, 'StaticRO', 'rio', 'Class.'),
-    operation: field(e.event_operation, 'StaticRO', 'rio', 'Operation.'),
-    ref: field(t.string, 'StaticRO', 'rio', 'Ref.'),
-    obj_uuid: field(t.string, 'StaticRO', 'published rio; deprecated boston', 'Obj uuid.'),
-    snapshot: field(t.record('*'), 'DynamicRO', 'boston', 'Snapshot.', { synthetic: true }),
+    id: field(t.int, 'StaticRO', 'rio', 'Number of the event, increasing with each change.'),
+    timestamp: field(
+      t.datetime,
+      'StaticRO',
+      'published rio; deprecated boston',
+      'When the event arose; set by event.next only.',
+    ),
+    class: field(t.string, 'StaticRO', 'rio', 'Name of the class of the object, in lower case.'),
+    operation: field(e.event_operation, 'StaticRO', 'rio', 'Whether the object was added, modified or deleted.'),
+    ref: field(t.string, 'StaticRO', 'rio', 'Reference of the object.'),
+    obj_uuid: field(
+      t.string,
+      'StaticRO',
+      'published rio; deprecated boston',
+      'Former UUID of the object; take it from the snapshot.',
+    ),
+    snapshot: field(t.record('*'), 'DynamicRO', 'boston', 'Record of the object after the change; absent for `del`.', {
+      synthetic: true,
+    }),
   },
   messages: {
     register: {
-      doc: 'Register of this event.',
+      doc: 'Ask for events of these classes by event.next, `*` for all; use event.from instead.',
       params: { classes: t.set(t.string) },
       result: t.none,
       role: 'read-only',
       life: 'published rio; deprecated boston',
     },
     unregister: {
-      doc: 'Unregister of this event.',
+      doc: 'Stop asking for events of these classes by event.next.',
       params: { classes: t.set(t.string) },
       result: t.none,
       role: 'read-only',
       life: 'published rio; deprecated boston',
     },
     next: {
-      doc: 'Next of this event.',
+      doc: 'Wait for events of the registered classes and return them; use event.from instead.',
       params: {},
       result: t.set(t.record('event')),
       role: 'read-only',
@@ -47,7 +59,7 @@ export const event = cls({
       sync: true,
     },
     from: {
-      doc: 'From of this event.',
+      doc: 'Return changes since the token, waiting up to timeout seconds; an empty token gives all objects first.',
       params: { classes: t.set(t.string), token: t.string, timeout: t.float },
       result: t.set(t.record('event')),
       role: 'read-only',
@@ -56,7 +68,7 @@ export const event = cls({
       sync: true,
     },
     get_current_id: {
-      doc: 'Get current id of this event.',
+      doc: 'Return the number that the next event will get.',
       params: {},
       result: t.int,
       role: 'read-only',
@@ -64,7 +76,7 @@ export const event = cls({
       sync: true,
     },
     inject: {
-      doc: 'Inject of this event.',
+      doc: 'Make a change event for the object and return a token from before it, as a barrier for clients.',
       params: { class: t.string, ref: t.string },
       result: t.string,
       role: 'read-only',

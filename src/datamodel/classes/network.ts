@@ -4,7 +4,7 @@ import * as e from '../enums.ts';
 
 export const network = cls({
   name: 'network',
-  doc: 'network.',
+  doc: 'A virtual network: a bridge on each host, to which PIFs and VIFs are connected.',
   life: 'rio',
   lifecycle: true,
   events: true,
@@ -15,41 +15,106 @@ export const network = cls({
   readRole: 'read-only',
   tags: ['networking'],
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'rio', 'Uuid.'),
-    name_label: field(t.string, 'RW', 'rio', 'Name label.', { default: '', writeRole: 'pool-operator' }),
-    name_description: field(t.string, 'RW', 'rio', 'Name description.', { default: '', writeRole: 'pool-operator' }),
-    allowed_operations: field(t.set(e.network_operations), 'DynamicRO', 'rio', 'Allowed operations.', {
-      default: [],
-      persistent: false,
-    }),
-    current_operations: field(t.map(t.string, e.network_operations), 'DynamicRO', 'rio', 'Current operations.', {
-      default: {},
-      persistent: false,
-    }),
-    VIFs: field(t.set(t.ref('VIF')), 'DynamicRO', 'rio', 'VIFs.', { from: 'VIF.network' }),
-    PIFs: field(t.set(t.ref('PIF')), 'DynamicRO', 'rio', 'PIFs.', { from: 'PIF.network' }),
-    MTU: field(t.int, 'RW', 'midnight-ride', 'MTU.', { default: 1500 }),
-    other_config: field(t.map(t.string, t.string), 'RW', 'rio', 'Other config.', {
+    uuid: field(t.string, 'DynamicRO', 'rio', 'UUID of the network.'),
+    name_label: field(t.string, 'RW', 'rio', 'Name shown to users; need not be unique.', {
+      default: '',
       writeRole: 'pool-operator',
-      keyRoles: {
-        folder: 'vm-operator',
-        'XenCenter.CustomFields.*': 'vm-operator',
-        XenCenterCreateInProgress: 'vm-operator',
+    }),
+    name_description: field(t.string, 'RW', 'rio', 'Free text about the network for people.', {
+      default: '',
+      writeRole: 'pool-operator',
+    }),
+    allowed_operations: field(
+      t.set(e.network_operations),
+      'DynamicRO',
+      'rio',
+      'Operations that would be accepted now; advice only.',
+      {
+        default: [],
+        persistent: false,
       },
+    ),
+    current_operations: field(
+      t.map(t.string, e.network_operations),
+      'DynamicRO',
+      'rio',
+      'Operations in progress, keyed by the reference of the task that runs each.',
+      {
+        default: {},
+        persistent: false,
+      },
+    ),
+    VIFs: field(t.set(t.ref('VIF')), 'DynamicRO', 'rio', 'Interfaces of VMs on the network.', { from: 'VIF.network' }),
+    PIFs: field(
+      t.set(t.ref('PIF')),
+      'DynamicRO',
+      'rio',
+      'Interfaces of hosts on the network; none makes it internal to each host.',
+      { from: 'PIF.network' },
+    ),
+    MTU: field(t.int, 'RW', 'midnight-ride', 'Largest packet in bytes that the network carries.', { default: 1500 }),
+    other_config: field(
+      t.map(t.string, t.string),
+      'RW',
+      'rio',
+      'Further settings such as `automatic`, and data of clients.',
+      {
+        writeRole: 'pool-operator',
+        keyRoles: {
+          folder: 'vm-operator',
+          'XenCenter.CustomFields.*': 'vm-operator',
+          XenCenterCreateInProgress: 'vm-operator',
+        },
+      },
+    ),
+    bridge: field(
+      t.string,
+      'StaticRO',
+      'published rio; changed falcon',
+      'Name of the bridge on each host; the server makes one up unless it is unmanaged.',
+      { default: '' },
+    ),
+    managed: field(t.bool, 'StaticRO', 'falcon', 'False when something else creates and removes the bridge.', {
+      default: true,
     }),
-    bridge: field(t.string, 'StaticRO', 'published rio; changed falcon', 'Bridge.', { default: '' }),
-    managed: field(t.bool, 'StaticRO', 'falcon', 'Managed.', { default: true }),
-    blobs: field(t.map(t.string, t.ref('blob')), 'DynamicRO', 'orlando', 'Blobs.', { default: {} }),
-    tags: field(t.set(t.string), 'RW', 'orlando', 'Tags.', { default: [], writeRole: 'vm-operator' }),
-    default_locking_mode: field(e.network_default_locking_mode, 'DynamicRO', 'tampa', 'Default locking mode.', {
-      default: 'unlocked',
+    blobs: field(
+      t.map(t.string, t.ref('blob')),
+      'DynamicRO',
+      'orlando',
+      'Binary data stored with the network, keyed by name.',
+      { default: {} },
+    ),
+    tags: field(t.set(t.string), 'RW', 'orlando', 'Words by which users group and find objects.', {
+      default: [],
+      writeRole: 'vm-operator',
     }),
-    assigned_ips: field(t.map(t.ref('VIF'), t.string), 'DynamicRO', 'creedence', 'Assigned ips.', { default: {} }),
-    purpose: field(t.set(e.network_purpose), 'DynamicRO', 'inverness', 'Purpose.', { default: [] }),
+    default_locking_mode: field(
+      e.network_default_locking_mode,
+      'DynamicRO',
+      'tampa',
+      'What `network_default` of VIFs means here: all traffic or none.',
+      {
+        default: 'unlocked',
+      },
+    ),
+    assigned_ips: field(
+      t.map(t.ref('VIF'), t.string),
+      'DynamicRO',
+      'creedence',
+      'Addresses that the host gave out to VIFs on host internal management networks.',
+      { default: {} },
+    ),
+    purpose: field(
+      t.set(e.network_purpose),
+      'DynamicRO',
+      'inverness',
+      'What the network is used for beyond VM traffic, such as `nbd` for serving disks over TLS.',
+      { default: [] },
+    ),
   },
   messages: {
     attach: {
-      doc: 'Attach of this network.',
+      doc: 'Create the bridge of the network on the host now.',
       params: { network: t.ref('network'), host: t.ref('host') },
       result: t.none,
       role: 'pool-operator',
@@ -57,7 +122,7 @@ export const network = cls({
       hidden: true,
     },
     pool_introduce: {
-      doc: 'Pool introduce of this network.',
+      doc: 'Make the record of a network that a joining host brings along.',
       params: {
         name_label: t.string,
         name_description: t.string,
@@ -73,21 +138,21 @@ export const network = cls({
       hidden: true,
     },
     create_new_blob: {
-      doc: 'Create new blob of this network.',
+      doc: 'Create an empty blob under this name with the network and return it for upload.',
       params: { network: t.ref('network'), name: t.string, mime_type: t.string, public: opt(t.bool, false, 'tampa') },
       result: t.ref('blob'),
       role: 'pool-operator',
       life: 'orlando',
     },
     set_default_locking_mode: {
-      doc: 'Set default locking mode of this network.',
+      doc: 'Set what `network_default` means; no VIF that uses it may be attached.',
       params: { network: t.ref('network'), value: e.network_default_locking_mode },
       result: t.none,
       role: 'pool-operator',
       life: 'tampa',
     },
     attach_for_vm: {
-      doc: 'Attach for vm of this network.',
+      doc: "Create the bridges of the VM's networks on the host.",
       params: { host: t.ref('host'), vm: t.ref('VM') },
       result: t.none,
       role: 'vm-power-admin',
@@ -95,7 +160,7 @@ export const network = cls({
       hidden: true,
     },
     detach_for_vm: {
-      doc: 'Detach for vm of this network.',
+      doc: "Remove the bridges of the VM's networks from the host where nothing else needs them.",
       params: { host: t.ref('host'), vm: t.ref('VM') },
       result: t.none,
       role: 'vm-power-admin',
@@ -103,7 +168,7 @@ export const network = cls({
       hidden: true,
     },
     add_purpose: {
-      doc: 'Add purpose of this network.',
+      doc: 'Use the network for a purpose; `nbd` and `insecure_nbd` exclude each other.',
       params: { self: t.ref('network'), value: e.network_purpose },
       result: t.none,
       role: 'pool-admin',
@@ -111,7 +176,7 @@ export const network = cls({
       errors: ['NETWORK_INCOMPATIBLE_PURPOSES'],
     },
     remove_purpose: {
-      doc: 'Remove purpose of this network.',
+      doc: 'Stop using the network for a purpose.',
       params: { self: t.ref('network'), value: e.network_purpose },
       result: t.none,
       role: 'pool-admin',

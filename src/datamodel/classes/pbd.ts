@@ -3,7 +3,7 @@ import { cls, field, t } from '../dsl.ts';
 
 export const PBD = cls({
   name: 'PBD',
-  doc: 'PBD.',
+  doc: 'The connection of one host to one SR.',
   life: 'rio',
   lifecycle: true,
   events: true,
@@ -13,16 +13,27 @@ export const PBD = cls({
   role: 'pool-operator',
   readRole: 'read-only',
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'rio', 'Uuid.'),
-    host: field(t.ref('host'), 'StaticRO', 'rio', 'Host.'),
-    SR: field(t.ref('SR'), 'StaticRO', 'rio', 'SR.'),
-    device_config: field(t.map(t.string, t.string), 'StaticRO', 'rio', 'Device config.'),
-    currently_attached: field(t.bool, 'DynamicRO', 'rio', 'Currently attached.'),
-    other_config: field(t.map(t.string, t.string), 'RW', 'miami', 'Other config.', { default: {} }),
+    uuid: field(t.string, 'DynamicRO', 'rio', 'UUID of the PBD.'),
+    host: field(t.ref('host'), 'StaticRO', 'rio', 'Host that is connected.'),
+    SR: field(t.ref('SR'), 'StaticRO', 'rio', 'SR that the host is connected to.'),
+    device_config: field(
+      t.map(t.string, t.string),
+      'StaticRO',
+      'rio',
+      'Settings with which the driver finds the storage from this host, such as `server` or `device`.',
+    ),
+    currently_attached: field(t.bool, 'DynamicRO', 'rio', 'True while the SR is attached on the host.'),
+    other_config: field(
+      t.map(t.string, t.string),
+      'RW',
+      'miami',
+      'Further settings, such as those for multipathing, and data of clients.',
+      { default: {} },
+    ),
   },
   messages: {
     plug: {
-      doc: 'Plug of this PBD.',
+      doc: 'Attach the SR on the host.',
       params: { self: t.ref('PBD') },
       result: t.none,
       role: 'pool-operator',
@@ -30,14 +41,14 @@ export const PBD = cls({
       errors: ['SR_UNKNOWN_DRIVER'],
     },
     unplug: {
-      doc: 'Unplug of this PBD.',
+      doc: 'Detach the SR from the host; none of its disks may be in use there.',
       params: { self: t.ref('PBD') },
       result: t.none,
       role: 'pool-operator',
       life: 'rio',
     },
     set_device_config: {
-      doc: 'Set device config of this PBD.',
+      doc: 'Replace the settings of the connection; takes effect at the next plug.',
       params: { self: t.ref('PBD'), value: t.map(t.string, t.string) },
       result: t.none,
       role: 'pool-operator',

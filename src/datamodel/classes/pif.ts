@@ -4,7 +4,7 @@ import * as e from '../enums.ts';
 
 export const PIF = cls({
   name: 'PIF',
-  doc: 'PIF.',
+  doc: 'A network interface of a host: a physical one, a bond, a VLAN or the end of a tunnel.',
   life: 'rio',
   lifecycle: false,
   events: true,
@@ -15,62 +15,146 @@ export const PIF = cls({
   readRole: 'read-only',
   tags: ['networking'],
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'rio', 'Uuid.'),
-    device: field(t.string, 'StaticRO', 'rio', 'Device.'),
-    network: field(t.ref('network'), 'StaticRO', 'rio', 'Network.'),
-    host: field(t.ref('host'), 'StaticRO', 'rio', 'Host.'),
-    MAC: field(t.string, 'StaticRO', 'rio', 'MAC.'),
-    MTU: field(t.int, 'StaticRO', 'rio', 'MTU.'),
-    VLAN: field(t.int, 'StaticRO', 'rio', 'VLAN.'),
-    device_name: field(t.string, 'RW', 'rio', 'Device name.', { internal: true }),
-    metrics: field(t.ref('PIF_metrics'), 'DynamicRO', 'rio', 'Metrics.'),
-    physical: field(t.bool, 'DynamicRO', 'miami', 'Physical.', { default: false }),
-    currently_attached: field(t.bool, 'DynamicRO', 'miami', 'Currently attached.', { default: true }),
-    ip_configuration_mode: field(e.ip_configuration_mode, 'DynamicRO', 'miami', 'Ip configuration mode.', {
-      default: 'None',
+    uuid: field(t.string, 'DynamicRO', 'rio', 'UUID of the PIF.'),
+    device: field(t.string, 'StaticRO', 'rio', 'Name of the device on the host, such as `eth0`.'),
+    network: field(t.ref('network'), 'StaticRO', 'rio', 'Network that the interface belongs to.'),
+    host: field(t.ref('host'), 'StaticRO', 'rio', 'Host that has the interface.'),
+    MAC: field(t.string, 'StaticRO', 'rio', 'MAC address.'),
+    MTU: field(t.int, 'StaticRO', 'rio', 'Largest packet in bytes that the interface carries.'),
+    VLAN: field(t.int, 'StaticRO', 'rio', 'VLAN tag, or -1 for untagged traffic.'),
+    device_name: field(t.string, 'RW', 'rio', 'Name of the device that the system uses.', { internal: true }),
+    metrics: field(t.ref('PIF_metrics'), 'DynamicRO', 'rio', 'Measurements of the interface.'),
+    physical: field(t.bool, 'DynamicRO', 'miami', 'True for hardware, false for bonds, VLANs and tunnels.', {
+      default: false,
     }),
-    IP: field(t.string, 'DynamicRO', 'miami', 'IP.', { default: '' }),
-    netmask: field(t.string, 'DynamicRO', 'miami', 'Netmask.', { default: '' }),
-    gateway: field(t.string, 'DynamicRO', 'miami', 'Gateway.', { default: '' }),
-    DNS: field(t.string, 'DynamicRO', 'miami', 'DNS.', { default: '' }),
-    bond_slave_of: field(t.ref('Bond'), 'DynamicRO', 'miami', 'Bond slave of.', { default: 'OpaqueRef:NULL' }),
-    bond_master_of: field(t.set(t.ref('Bond')), 'DynamicRO', 'miami', 'Bond master of.', { from: 'Bond.master' }),
-    VLAN_master_of: field(t.ref('VLAN'), 'DynamicRO', 'miami', 'VLAN master of.', { default: 'OpaqueRef:NULL' }),
-    VLAN_slave_of: field(t.set(t.ref('VLAN')), 'DynamicRO', 'miami', 'VLAN slave of.', { from: 'VLAN.tagged_PIF' }),
-    management: field(t.bool, 'DynamicRO', 'miami', 'Management.', { default: false }),
-    other_config: field(t.map(t.string, t.string), 'RW', 'miami', 'Other config.', { default: {} }),
-    disallow_unplug: field(t.bool, 'DynamicRO', 'orlando', 'Disallow unplug.', { default: false }),
-    tunnel_access_PIF_of: field(t.set(t.ref('tunnel')), 'DynamicRO', 'cowley', 'Tunnel access PIF of.', {
-      from: 'tunnel.access_PIF',
+    currently_attached: field(t.bool, 'DynamicRO', 'miami', 'True while the interface is up.', { default: true }),
+    ip_configuration_mode: field(
+      e.ip_configuration_mode,
+      'DynamicRO',
+      'miami',
+      'How the IPv4 address is set: `None`, `DHCP` or `Static`.',
+      {
+        default: 'None',
+      },
+    ),
+    IP: field(t.string, 'DynamicRO', 'miami', 'IPv4 address, or empty.', { default: '' }),
+    netmask: field(t.string, 'DynamicRO', 'miami', 'IPv4 network mask, or empty.', { default: '' }),
+    gateway: field(t.string, 'DynamicRO', 'miami', 'IPv4 gateway, or empty.', { default: '' }),
+    DNS: field(t.string, 'DynamicRO', 'miami', 'Addresses of DNS servers, separated by commas.', { default: '' }),
+    bond_slave_of: field(t.ref('Bond'), 'DynamicRO', 'miami', 'Bond that the interface is a member of, or null.', {
+      default: 'OpaqueRef:NULL',
     }),
-    tunnel_transport_PIF_of: field(t.set(t.ref('tunnel')), 'DynamicRO', 'cowley', 'Tunnel transport PIF of.', {
-      from: 'tunnel.transport_PIF',
+    bond_master_of: field(
+      t.set(t.ref('Bond')),
+      'DynamicRO',
+      'miami',
+      'Bond that this interface stands for, as a set of at most one.',
+      { from: 'Bond.master' },
+    ),
+    VLAN_master_of: field(t.ref('VLAN'), 'DynamicRO', 'miami', 'VLAN whose untagged side this interface is, or null.', {
+      default: 'OpaqueRef:NULL',
     }),
-    ipv6_configuration_mode: field(e.ipv6_configuration_mode, 'DynamicRO', 'tampa', 'Ipv6 configuration mode.', {
-      default: 'None',
+    VLAN_slave_of: field(t.set(t.ref('VLAN')), 'DynamicRO', 'miami', 'VLANs that run on this interface.', {
+      from: 'VLAN.tagged_PIF',
     }),
-    IPv6: field(t.set(t.string), 'DynamicRO', 'tampa', 'IPv6.', { default: [] }),
-    ipv6_gateway: field(t.string, 'DynamicRO', 'tampa', 'Ipv6 gateway.', { default: '' }),
-    primary_address_type: field(e.primary_address_type, 'DynamicRO', 'tampa', 'Primary address type.', {
-      default: 'IPv4',
+    management: field(t.bool, 'DynamicRO', 'miami', "True when the host's management traffic uses the interface.", {
+      default: false,
     }),
-    managed: field(t.bool, 'StaticRO', 'vgpu-productisation', 'Managed.', { default: true }),
-    properties: field(t.map(t.string, t.string), 'DynamicRO', 'creedence', 'Properties.', { default: {} }),
-    capabilities: field(t.set(t.string), 'DynamicRO', 'dundee', 'Capabilities.', { default: [] }),
-    igmp_snooping_status: field(e.pif_igmp_status, 'DynamicRO', 'inverness', 'Igmp snooping status.', {
-      default: 'unknown',
+    other_config: field(
+      t.map(t.string, t.string),
+      'RW',
+      'miami',
+      'Further settings such as `ethtool-*`, `domain` and `static-routes`.',
+      { default: {} },
+    ),
+    disallow_unplug: field(
+      t.bool,
+      'DynamicRO',
+      'orlando',
+      'True to refuse unplugging, as for interfaces of storage or clustering.',
+      { default: false },
+    ),
+    tunnel_access_PIF_of: field(
+      t.set(t.ref('tunnel')),
+      'DynamicRO',
+      'cowley',
+      'Tunnel whose inner end this interface is, as a set of at most one.',
+      {
+        from: 'tunnel.access_PIF',
+      },
+    ),
+    tunnel_transport_PIF_of: field(
+      t.set(t.ref('tunnel')),
+      'DynamicRO',
+      'cowley',
+      'Tunnels whose packets this interface carries.',
+      {
+        from: 'tunnel.transport_PIF',
+      },
+    ),
+    ipv6_configuration_mode: field(
+      e.ipv6_configuration_mode,
+      'DynamicRO',
+      'tampa',
+      'How the IPv6 address is set: `None`, `DHCP`, `Static` or `Autoconf`.',
+      {
+        default: 'None',
+      },
+    ),
+    IPv6: field(t.set(t.string), 'DynamicRO', 'tampa', 'IPv6 addresses in CIDR form.', { default: [] }),
+    ipv6_gateway: field(t.string, 'DynamicRO', 'tampa', 'IPv6 gateway, or empty.', { default: '' }),
+    primary_address_type: field(
+      e.primary_address_type,
+      'DynamicRO',
+      'tampa',
+      'Which of its addresses the host is known by when this is the management interface.',
+      {
+        default: 'IPv4',
+      },
+    ),
+    managed: field(t.bool, 'StaticRO', 'vgpu-productisation', 'False when something else configures the interface.', {
+      default: true,
     }),
-    sriov_physical_PIF_of: field(t.set(t.ref('network_sriov')), 'DynamicRO', 'kolkata', 'Sriov physical PIF of.', {
-      from: 'network_sriov.physical_PIF',
+    properties: field(t.map(t.string, t.string), 'DynamicRO', 'creedence', 'Options of the interface, such as `gro`.', {
+      default: {},
     }),
-    sriov_logical_PIF_of: field(t.set(t.ref('network_sriov')), 'DynamicRO', 'kolkata', 'Sriov logical PIF of.', {
-      from: 'network_sriov.logical_PIF',
+    capabilities: field(t.set(t.string), 'DynamicRO', 'dundee', 'What the hardware can do, such as `sriov`.', {
+      default: [],
     }),
-    PCI: field(t.ref('PCI'), 'DynamicRO', 'kolkata', 'PCI.', { default: 'OpaqueRef:NULL' }),
+    igmp_snooping_status: field(
+      e.pif_igmp_status,
+      'DynamicRO',
+      'inverness',
+      'Whether the bridge of the interface snoops IGMP.',
+      {
+        default: 'unknown',
+      },
+    ),
+    sriov_physical_PIF_of: field(
+      t.set(t.ref('network_sriov')),
+      'DynamicRO',
+      'kolkata',
+      'SR-IOV networks made on this interface, as a set of at most one.',
+      {
+        from: 'network_sriov.physical_PIF',
+      },
+    ),
+    sriov_logical_PIF_of: field(
+      t.set(t.ref('network_sriov')),
+      'DynamicRO',
+      'kolkata',
+      'SR-IOV network that this logical interface stands for, as a set of at most one.',
+      {
+        from: 'network_sriov.logical_PIF',
+      },
+    ),
+    PCI: field(t.ref('PCI'), 'DynamicRO', 'kolkata', 'PCI device of the interface, or null.', {
+      default: 'OpaqueRef:NULL',
+    }),
   },
   messages: {
     create_VLAN: {
-      doc: 'Create VLAN of this PIF.',
+      doc: 'Create a VLAN interface on one host; use VLAN.create instead.',
       params: { device: t.string, network: t.ref('network'), host: t.ref('host'), VLAN: t.int },
       result: t.ref('PIF'),
       role: 'pool-operator',
@@ -78,7 +162,7 @@ export const PIF = cls({
       errors: ['VLAN_TAG_INVALID'],
     },
     destroy: {
-      doc: 'Destroy of this PIF.',
+      doc: 'Delete a VLAN interface; use VLAN.destroy instead.',
       params: { self: t.ref('PIF') },
       result: t.none,
       role: 'pool-operator',
@@ -86,7 +170,7 @@ export const PIF = cls({
       errors: ['PIF_IS_PHYSICAL'],
     },
     reconfigure_ip: {
-      doc: 'Reconfigure ip of this PIF.',
+      doc: 'Set how the interface gets its IPv4 address, at once when it is up.',
       params: {
         self: t.ref('PIF'),
         mode: e.ip_configuration_mode,
@@ -101,7 +185,7 @@ export const PIF = cls({
       errors: ['CLUSTERING_ENABLED'],
     },
     reconfigure_ipv6: {
-      doc: 'Reconfigure ipv6 of this PIF.',
+      doc: 'Set how the interface gets its IPv6 address, at once when it is up.',
       params: { self: t.ref('PIF'), mode: e.ipv6_configuration_mode, IPv6: t.string, gateway: t.string, DNS: t.string },
       result: t.none,
       role: 'pool-operator',
@@ -109,21 +193,21 @@ export const PIF = cls({
       errors: ['CLUSTERING_ENABLED'],
     },
     set_primary_address_type: {
-      doc: 'Set primary address type of this PIF.',
+      doc: 'Set which address the host is known by; the interface must have one of that type.',
       params: { self: t.ref('PIF'), primary_address_type: e.primary_address_type },
       result: t.none,
       role: 'pool-operator',
       life: 'tampa',
     },
     scan: {
-      doc: 'Scan of this PIF.',
+      doc: 'Look for new network hardware on the host and make records of it.',
       params: { host: t.ref('host') },
       result: t.none,
       role: 'pool-operator',
       life: 'miami',
     },
     introduce: {
-      doc: 'Introduce of this PIF.',
+      doc: 'Make a record of the hardware with this MAC address; an empty device name chooses one.',
       params: {
         host: t.ref('host'),
         MAC: t.string,
@@ -135,7 +219,7 @@ export const PIF = cls({
       life: 'miami',
     },
     forget: {
-      doc: 'Forget of this PIF.',
+      doc: 'Delete the record of a physical interface; it must be down and unused.',
       params: { self: t.ref('PIF') },
       result: t.none,
       role: 'pool-operator',
@@ -143,7 +227,7 @@ export const PIF = cls({
       errors: ['PIF_TUNNEL_STILL_EXISTS', 'CLUSTERING_ENABLED'],
     },
     unplug: {
-      doc: 'Unplug of this PIF.',
+      doc: 'Take the interface down; refused for the management interface and while VMs use it.',
       params: { self: t.ref('PIF') },
       result: t.none,
       role: 'pool-operator',
@@ -156,7 +240,7 @@ export const PIF = cls({
       ],
     },
     set_disallow_unplug: {
-      doc: 'Set disallow unplug of this PIF.',
+      doc: 'Set whether unplugging is refused; clustering needs it refused.',
       params: { self: t.ref('PIF'), value: t.bool },
       result: t.none,
       role: 'pool-operator',
@@ -164,7 +248,7 @@ export const PIF = cls({
       errors: ['OTHER_OPERATION_IN_PROGRESS', 'CLUSTERING_ENABLED'],
     },
     plug: {
-      doc: 'Plug of this PIF.',
+      doc: 'Bring the interface up.',
       params: { self: t.ref('PIF') },
       result: t.none,
       role: 'pool-operator',
@@ -172,7 +256,7 @@ export const PIF = cls({
       errors: ['TRANSPORT_PIF_NOT_CONFIGURED'],
     },
     pool_introduce: {
-      doc: 'Pool introduce of this PIF.',
+      doc: 'Make the record of an interface of a joining host.',
       params: {
         device: t.string,
         network: t.ref('network'),
@@ -204,7 +288,7 @@ export const PIF = cls({
       hidden: true,
     },
     db_introduce: {
-      doc: 'Db introduce of this PIF.',
+      doc: 'Make a record of an interface in the database only.',
       params: {
         device: t.string,
         network: t.ref('network'),
@@ -235,14 +319,14 @@ export const PIF = cls({
       life: 'orlando',
     },
     db_forget: {
-      doc: 'Db forget of this PIF.',
+      doc: 'Delete the record of an interface in the database only.',
       params: { self: t.ref('PIF') },
       result: t.none,
       role: 'pool-operator',
       life: 'orlando',
     },
     set_property: {
-      doc: 'Set property of this PIF.',
+      doc: 'Set an option of the interface, such as `gro` to `on` or `off`.',
       params: { self: t.ref('PIF'), name: t.string, value: t.string },
       result: t.none,
       role: 'pool-operator',

@@ -4,7 +4,7 @@ import * as e from '../enums.ts';
 
 export const SR = cls({
   name: 'SR',
-  doc: 'SR.',
+  doc: 'A storage repository: a place for VDIs, run by a storage driver.',
   life: 'rio',
   lifecycle: false,
   events: true,
@@ -14,40 +14,92 @@ export const SR = cls({
   role: 'pool-operator',
   readRole: 'read-only',
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'rio', 'Uuid.'),
-    name_label: field(t.string, 'StaticRO', 'rio', 'Name label.', { default: '' }),
-    name_description: field(t.string, 'StaticRO', 'rio', 'Name description.', { default: '' }),
-    allowed_operations: field(t.set(e.storage_operations), 'DynamicRO', 'rio', 'Allowed operations.', {
-      default: [],
-      persistent: false,
+    uuid: field(t.string, 'DynamicRO', 'rio', 'UUID of the SR.'),
+    name_label: field(t.string, 'StaticRO', 'rio', 'Name shown to users; need not be unique.', { default: '' }),
+    name_description: field(t.string, 'StaticRO', 'rio', 'Free text about the SR for people.', { default: '' }),
+    allowed_operations: field(
+      t.set(e.storage_operations),
+      'DynamicRO',
+      'rio',
+      'Operations that would be accepted now, by the features of the driver; advice only.',
+      {
+        default: [],
+        persistent: false,
+      },
+    ),
+    current_operations: field(
+      t.map(t.string, e.storage_operations),
+      'DynamicRO',
+      'rio',
+      'Operations in progress, keyed by the reference of the task that runs each.',
+      {
+        default: {},
+        persistent: false,
+      },
+    ),
+    VDIs: field(t.set(t.ref('VDI')), 'DynamicRO', 'rio', 'Disks in the SR, unmanaged ones included.', {
+      from: 'VDI.SR',
     }),
-    current_operations: field(t.map(t.string, e.storage_operations), 'DynamicRO', 'rio', 'Current operations.', {
-      default: {},
-      persistent: false,
-    }),
-    VDIs: field(t.set(t.ref('VDI')), 'DynamicRO', 'rio', 'VDIs.', { from: 'VDI.SR' }),
-    PBDs: field(t.set(t.ref('PBD')), 'DynamicRO', 'rio', 'PBDs.', { from: 'PBD.SR' }),
-    virtual_allocation: field(t.int, 'DynamicRO', 'rio', 'Virtual allocation.'),
-    physical_utilisation: field(t.int, 'DynamicRO', 'rio', 'Physical utilisation.'),
-    physical_size: field(t.int, 'StaticRO', 'rio', 'Physical size.'),
-    type: field(t.string, 'StaticRO', 'rio', 'Type.'),
-    content_type: field(t.string, 'StaticRO', 'rio', 'Content type.'),
-    shared: field(t.bool, 'DynamicRO', 'rio', 'Shared.'),
-    other_config: field(t.map(t.string, t.string), 'RW', 'rio', 'Other config.', {
+    PBDs: field(t.set(t.ref('PBD')), 'DynamicRO', 'rio', 'Connections of hosts to the SR.', { from: 'PBD.SR' }),
+    virtual_allocation: field(
+      t.int,
+      'DynamicRO',
+      'rio',
+      'Sum in bytes of the virtual sizes of all disks; may exceed physical_size when thin.',
+    ),
+    physical_utilisation: field(t.int, 'DynamicRO', 'rio', 'Space in bytes in use in the SR.'),
+    physical_size: field(t.int, 'StaticRO', 'rio', 'Space in bytes of the whole SR, used and free.'),
+    type: field(t.string, 'StaticRO', 'rio', 'Name of the storage driver, such as `ext`, `lvm`, `nfs` or `iso`.'),
+    content_type: field(t.string, 'StaticRO', 'rio', 'What the SR holds: `user`, `iso`, or empty for disks.'),
+    shared: field(t.bool, 'DynamicRO', 'rio', 'True when several hosts of the pool may use the SR.'),
+    other_config: field(t.map(t.string, t.string), 'RW', 'rio', 'Further settings, and data of clients.', {
       keyRoles: { folder: 'vm-operator', 'XenCenter.CustomFields.*': 'vm-operator' },
     }),
-    tags: field(t.set(t.string), 'RW', 'orlando', 'Tags.', { default: [], writeRole: 'vm-operator' }),
-    default_vdi_visibility: field(t.bool, 'DynamicRO', 'rio', 'Default vdi visibility.', { internal: true }),
-    sm_config: field(t.map(t.string, t.string), 'RW', 'miami', 'Sm config.', { default: {} }),
-    blobs: field(t.map(t.string, t.ref('blob')), 'DynamicRO', 'orlando', 'Blobs.', { default: {} }),
-    local_cache_enabled: field(t.bool, 'DynamicRO', 'cowley', 'Local cache enabled.', { default: false }),
-    introduced_by: field(t.ref('DR_task'), 'DynamicRO', 'boston', 'Introduced by.', { default: 'OpaqueRef:NULL' }),
-    clustered: field(t.bool, 'DynamicRO', 'dundee', 'Clustered.', { default: false }),
-    is_tools_sr: field(t.bool, 'DynamicRO', 'dundee', 'Is tools sr.', { default: false }),
+    tags: field(t.set(t.string), 'RW', 'orlando', 'Words by which users group and find objects.', {
+      default: [],
+      writeRole: 'vm-operator',
+    }),
+    default_vdi_visibility: field(
+      t.bool,
+      'DynamicRO',
+      'rio',
+      'Whether user interfaces should show disks that a scan finds.',
+      { internal: true },
+    ),
+    sm_config: field(t.map(t.string, t.string), 'RW', 'miami', 'Data that belongs to the storage driver.', {
+      default: {},
+    }),
+    blobs: field(
+      t.map(t.string, t.ref('blob')),
+      'DynamicRO',
+      'orlando',
+      'Binary data stored with the SR, keyed by name.',
+      { default: {} },
+    ),
+    local_cache_enabled: field(
+      t.bool,
+      'DynamicRO',
+      'cowley',
+      'True when a host caches reads of other SRs in this one.',
+      { default: false },
+    ),
+    introduced_by: field(
+      t.ref('DR_task'),
+      'DynamicRO',
+      'boston',
+      'Disaster recovery task that introduced the SR, or null.',
+      { default: 'OpaqueRef:NULL' },
+    ),
+    clustered: field(t.bool, 'DynamicRO', 'dundee', 'True when the SR uses the cluster of the pool.', {
+      default: false,
+    }),
+    is_tools_sr: field(t.bool, 'DynamicRO', 'dundee', 'True when the SR holds the ISO with the guest tools.', {
+      default: false,
+    }),
   },
   messages: {
     create: {
-      doc: 'Create of this SR.',
+      doc: 'Format storage as a new SR, with a plugged PBD on the host or, when shared, on all hosts.',
       params: {
         host: t.ref('host'),
         device_config: t.map(t.string, t.string),
@@ -65,7 +117,7 @@ export const SR = cls({
       errors: ['SR_UNKNOWN_DRIVER'],
     },
     introduce: {
-      doc: 'Introduce of this SR.',
+      doc: 'Make a record for an SR that already exists; PBDs must be created to use it.',
       params: {
         uuid: t.string,
         name_label: t.string,
@@ -80,7 +132,7 @@ export const SR = cls({
       life: 'rio',
     },
     make: {
-      doc: 'Make of this SR.',
+      doc: 'Format storage as a new SR without a record and return its UUID; use create instead.',
       params: {
         host: t.ref('host'),
         device_config: t.map(t.string, t.string),
@@ -96,7 +148,7 @@ export const SR = cls({
       life: 'published rio; deprecated miami',
     },
     destroy: {
-      doc: 'Destroy of this SR.',
+      doc: 'Erase the SR and delete its record; all PBDs must be unplugged.',
       params: { sr: t.ref('SR') },
       result: t.none,
       role: 'pool-operator',
@@ -105,7 +157,7 @@ export const SR = cls({
       op: 'destroy',
     },
     forget: {
-      doc: 'Forget of this SR.',
+      doc: 'Delete the record of the SR without touching its data; all PBDs must be unplugged.',
       params: { sr: t.ref('SR') },
       result: t.none,
       role: 'pool-operator',
@@ -114,7 +166,7 @@ export const SR = cls({
       op: 'forget',
     },
     update: {
-      doc: 'Update of this SR.',
+      doc: 'Read size and utilisation of the SR from its driver.',
       params: { sr: t.ref('SR') },
       result: t.none,
       role: 'pool-operator',
@@ -122,7 +174,7 @@ export const SR = cls({
       op: 'update',
     },
     get_supported_types: {
-      doc: 'Get supported types of this SR.',
+      doc: 'List the storage drivers that can be used.',
       params: {},
       result: t.set(t.string),
       role: 'read-only',
@@ -130,7 +182,7 @@ export const SR = cls({
       sync: true,
     },
     scan: {
-      doc: 'Scan of this SR.',
+      doc: "Compare the records of the SR's disks with what is on the storage, and adjust them.",
       params: { sr: t.ref('SR') },
       result: t.none,
       role: 'vm-power-admin',
@@ -138,7 +190,7 @@ export const SR = cls({
       op: 'scan',
     },
     probe: {
-      doc: 'Probe of this SR.',
+      doc: 'Look for SRs on the storage that device_config names; returns XML of the driver.',
       params: {
         host: t.ref('host'),
         device_config: t.map(t.string, t.string),
@@ -150,7 +202,7 @@ export const SR = cls({
       life: 'miami',
     },
     probe_ext: {
-      doc: 'Probe ext of this SR.',
+      doc: 'Look for SRs on the storage that device_config names; returns what can be attached or chosen further.',
       params: {
         host: t.ref('host'),
         device_config: t.map(t.string, t.string),
@@ -162,35 +214,35 @@ export const SR = cls({
       life: 'prototyped kolkata; published lima',
     },
     set_shared: {
-      doc: 'Set shared of this SR.',
+      doc: 'Set whether several hosts may use the SR; refused when PBDs contradict it.',
       params: { sr: t.ref('SR'), value: t.bool },
       result: t.none,
       role: 'pool-operator',
       life: 'rio',
     },
     set_name_label: {
-      doc: 'Set name label of this SR.',
+      doc: "Set the name, in the SR's own metadata too.",
       params: { sr: t.ref('SR'), value: t.string },
       result: t.none,
       role: 'pool-operator',
       life: 'rio',
     },
     set_name_description: {
-      doc: 'Set name description of this SR.',
+      doc: "Set the description, in the SR's own metadata too.",
       params: { sr: t.ref('SR'), value: t.string },
       result: t.none,
       role: 'pool-operator',
       life: 'rio',
     },
     create_new_blob: {
-      doc: 'Create new blob of this SR.',
+      doc: 'Create an empty blob under this name with the SR and return it for upload.',
       params: { sr: t.ref('SR'), name: t.string, mime_type: t.string, public: opt(t.bool, false, 'tampa') },
       result: t.ref('blob'),
       role: 'pool-operator',
       life: 'orlando',
     },
     set_physical_size: {
-      doc: 'Set physical size of this SR.',
+      doc: 'Set the recorded size in bytes.',
       params: { self: t.ref('SR'), value: t.int },
       result: t.none,
       role: 'pool-operator',
@@ -198,7 +250,7 @@ export const SR = cls({
       sync: true,
     },
     set_virtual_allocation: {
-      doc: 'Set virtual allocation of this SR.',
+      doc: 'Set the recorded sum of virtual sizes in bytes; for storage drivers.',
       params: { self: t.ref('SR'), value: t.int },
       result: t.none,
       role: 'local-root',
@@ -207,7 +259,7 @@ export const SR = cls({
       hidden: true,
     },
     set_physical_utilisation: {
-      doc: 'Set physical utilisation of this SR.',
+      doc: 'Set the recorded utilisation in bytes; for storage drivers.',
       params: { self: t.ref('SR'), value: t.int },
       result: t.none,
       role: 'local-root',
@@ -216,35 +268,35 @@ export const SR = cls({
       hidden: true,
     },
     assert_can_host_ha_statefile: {
-      doc: 'Assert can host ha statefile of this SR.',
+      doc: 'Fail if the SR cannot hold the HA state file.',
       params: { sr: t.ref('SR') },
       result: t.none,
       role: 'pool-operator',
       life: 'orlando',
     },
     assert_supports_database_replication: {
-      doc: 'Assert supports database replication of this SR.',
+      doc: 'Fail if the SR cannot hold a replica of the pool database.',
       params: { sr: t.ref('SR') },
       result: t.none,
       role: 'pool-operator',
       life: 'boston',
     },
     enable_database_replication: {
-      doc: 'Enable database replication of this SR.',
+      doc: 'Keep a replica of the pool database on the SR for disaster recovery.',
       params: { sr: t.ref('SR') },
       result: t.none,
       role: 'pool-operator',
       life: 'boston',
     },
     disable_database_replication: {
-      doc: 'Disable database replication of this SR.',
+      doc: 'Stop keeping a replica of the pool database on the SR.',
       params: { sr: t.ref('SR') },
       result: t.none,
       role: 'pool-operator',
       life: 'boston',
     },
     get_data_sources: {
-      doc: 'Get data sources of this SR.',
+      doc: 'List the metrics of the SR and say which are being recorded.',
       params: { sr: t.ref('SR') },
       result: t.set(t.record('data_source')),
       role: 'read-only',
@@ -252,7 +304,7 @@ export const SR = cls({
       sync: true,
     },
     record_data_source: {
-      doc: 'Record data source of this SR.',
+      doc: 'Start recording the history of one metric of the SR.',
       params: { sr: t.ref('SR'), data_source: t.string },
       result: t.none,
       role: 'pool-operator',
@@ -260,7 +312,7 @@ export const SR = cls({
       sync: true,
     },
     query_data_source: {
-      doc: 'Query data source of this SR.',
+      doc: 'Return the latest value of one metric of the SR.',
       params: { sr: t.ref('SR'), data_source: t.string },
       result: t.float,
       role: 'read-only',
@@ -268,7 +320,7 @@ export const SR = cls({
       sync: true,
     },
     forget_data_source_archives: {
-      doc: 'Forget data source archives of this SR.',
+      doc: 'Delete the recorded history of one metric and stop recording it.',
       params: { sr: t.ref('SR'), data_source: t.string },
       result: t.none,
       role: 'pool-operator',
@@ -276,7 +328,7 @@ export const SR = cls({
       sync: true,
     },
     get_live_hosts: {
-      doc: 'Get live hosts of this SR.',
+      doc: 'List the live hosts that have the SR attached.',
       params: { sr: t.ref('SR') },
       result: t.set(t.ref('host')),
       role: 'pool-operator',

@@ -4,7 +4,7 @@ import * as e from '../enums.ts';
 
 export const task = cls({
   name: 'task',
-  doc: 'task.',
+  doc: 'A piece of work that goes on in the background or that a client reports on.',
   life: 'rio',
   lifecycle: false,
   events: true,
@@ -14,45 +14,89 @@ export const task = cls({
   role: 'pool-operator',
   readRole: 'read-only',
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'rio', 'Uuid.'),
-    name_label: field(t.string, 'DynamicRO', 'rio', 'Name label.', { default: '' }),
-    name_description: field(t.string, 'DynamicRO', 'rio', 'Name description.', { default: '' }),
-    allowed_operations: field(t.set(e.task_allowed_operations), 'DynamicRO', 'rio', 'Allowed operations.', {
-      default: [],
-      persistent: false,
-    }),
-    current_operations: field(t.map(t.string, e.task_allowed_operations), 'DynamicRO', 'rio', 'Current operations.', {
-      default: {},
-      persistent: false,
-    }),
-    created: field(t.datetime, 'DynamicRO', 'rio', 'Created.'),
-    finished: field(t.datetime, 'DynamicRO', 'rio', 'Finished.'),
-    status: field(e.task_status_type, 'DynamicRO', 'rio', 'Status.'),
-    session: field(t.ref('session'), 'DynamicRO', 'rio', 'Session.', { internal: true }),
-    resident_on: field(t.ref('host'), 'DynamicRO', 'rio', 'Resident on.'),
-    progress: field(t.float, 'DynamicRO', 'rio', 'Progress.'),
-    externalpid: field(t.int, 'DynamicRO', 'rio', 'Externalpid.', { internal: true }),
-    stunnelpid: field(t.int, 'DynamicRO', 'published rio; deprecated boston', 'Stunnelpid.', { internal: true }),
-    forwarded: field(t.bool, 'DynamicRO', 'rio', 'Forwarded.', { internal: true }),
-    forwarded_to: field(t.ref('host'), 'DynamicRO', 'rio', 'Forwarded to.', { internal: true }),
-    type: field(t.string, 'DynamicRO', 'rio', 'Type.'),
-    result: field(t.string, 'DynamicRO', 'rio', 'Result.'),
-    error_info: field(t.set(t.string), 'DynamicRO', 'rio', 'Error info.'),
-    other_config: field(t.map(t.string, t.string), 'DynamicRO', 'miami', 'Other config.', {
-      default: {},
-      keyRoles: {
-        applies_to: 'vm-operator',
-        XenCenterUUID: 'vm-operator',
-        XenCenterMeddlingActionTitle: 'vm-operator',
+    uuid: field(t.string, 'DynamicRO', 'rio', 'UUID of the task.'),
+    name_label: field(
+      t.string,
+      'DynamicRO',
+      'rio',
+      "Name of the operation, such as `Async.VM.start`, or the client's label.",
+      { default: '' },
+    ),
+    name_description: field(t.string, 'DynamicRO', 'rio', 'Free text about the task for people.', { default: '' }),
+    allowed_operations: field(
+      t.set(e.task_allowed_operations),
+      'DynamicRO',
+      'rio',
+      'Contains `cancel` while the task would react to it.',
+      {
+        default: [],
+        persistent: false,
       },
+    ),
+    current_operations: field(
+      t.map(t.string, e.task_allowed_operations),
+      'DynamicRO',
+      'rio',
+      'Requests that the task has received, such as `cancel`.',
+      {
+        default: {},
+        persistent: false,
+      },
+    ),
+    created: field(t.datetime, 'DynamicRO', 'rio', 'When the task began, in UTC.'),
+    finished: field(t.datetime, 'DynamicRO', 'rio', 'When the task ended, in UTC; 1 January 1970 while it runs.'),
+    status: field(
+      e.task_status_type,
+      'DynamicRO',
+      'rio',
+      'Whether the task is pending, has ended well or badly, or is being or was cancelled.',
+    ),
+    session: field(t.ref('session'), 'DynamicRO', 'rio', 'Session that created the task.', { internal: true }),
+    resident_on: field(t.ref('host'), 'DynamicRO', 'rio', 'Host that runs the task.'),
+    progress: field(t.float, 'DynamicRO', 'rio', 'Estimated share of the work done, from 0 to 1; 1 on any end.'),
+    externalpid: field(t.int, 'DynamicRO', 'rio', 'Process that does the work, or -1.', { internal: true }),
+    stunnelpid: field(
+      t.int,
+      'DynamicRO',
+      'published rio; deprecated boston',
+      'Former process that carried the connection, or -1.',
+      { internal: true },
+    ),
+    forwarded: field(t.bool, 'DynamicRO', 'rio', 'True when another host does the work.', { internal: true }),
+    forwarded_to: field(t.ref('host'), 'DynamicRO', 'rio', 'Host that does the work, or null.', { internal: true }),
+    type: field(t.string, 'DynamicRO', 'rio', 'Type of the result, empty when there is none.'),
+    result: field(t.string, 'DynamicRO', 'rio', 'Value returned, as XML-RPC text; empty until the task ends well.'),
+    error_info: field(
+      t.set(t.string),
+      'DynamicRO',
+      'rio',
+      'Error code and its parameters after a failure, otherwise empty.',
+    ),
+    other_config: field(
+      t.map(t.string, t.string),
+      'DynamicRO',
+      'miami',
+      'Further data, such as `object_creation` during imports, and data of clients.',
+      {
+        default: {},
+        keyRoles: {
+          applies_to: 'vm-operator',
+          XenCenterUUID: 'vm-operator',
+          XenCenterMeddlingActionTitle: 'vm-operator',
+        },
+      },
+    ),
+    subtask_of: field(t.ref('task'), 'DynamicRO', 'orlando', 'Task that this one is a part of, or null.', {
+      default: 'OpaqueRef:NULL',
     }),
-    subtask_of: field(t.ref('task'), 'DynamicRO', 'orlando', 'Subtask of.', { default: 'OpaqueRef:NULL' }),
-    subtasks: field(t.set(t.ref('task')), 'DynamicRO', 'orlando', 'Subtasks.', { from: 'task.subtask_of' }),
-    backtrace: field(t.string, 'DynamicRO', 'dundee', 'Backtrace.', { default: '()' }),
+    subtasks: field(t.set(t.ref('task')), 'DynamicRO', 'orlando', 'Tasks that are parts of this one.', {
+      from: 'task.subtask_of',
+    }),
+    backtrace: field(t.string, 'DynamicRO', 'dundee', 'Where the error arose, for debugging.', { default: '()' }),
   },
   messages: {
     create: {
-      doc: 'Create of this task.',
+      doc: "Make a task for a client's own work, such as an HTTP transfer; the client must destroy it.",
       params: { label: t.string, description: t.string },
       result: t.ref('task'),
       role: 'read-only',
@@ -60,7 +104,7 @@ export const task = cls({
       sync: true,
     },
     destroy: {
-      doc: 'Destroy of this task.',
+      doc: 'Delete a task; a running one is deleted when it ends.',
       params: { self: t.ref('task') },
       result: t.none,
       role: 'read-only',
@@ -68,7 +112,7 @@ export const task = cls({
       sync: true,
     },
     cancel: {
-      doc: 'Cancel of this task.',
+      doc: 'Ask a task to stop; it ends with TASK_CANCELLED when it notices.',
       params: { task: t.ref('task') },
       result: t.none,
       role: 'read-only',
@@ -76,7 +120,7 @@ export const task = cls({
       errors: ['OPERATION_NOT_ALLOWED'],
     },
     set_status: {
-      doc: 'Set status of this task.',
+      doc: 'Set the status of a task made by a client.',
       params: { self: t.ref('task'), value: e.task_status_type },
       result: t.none,
       role: 'read-only',
@@ -84,7 +128,7 @@ export const task = cls({
       sync: true,
     },
     set_progress: {
-      doc: 'Set progress of this task.',
+      doc: 'Set the progress of a task made by a client, from 0 to 1.',
       params: { self: t.ref('task'), value: t.float },
       result: t.none,
       role: 'read-only',
@@ -92,7 +136,7 @@ export const task = cls({
       sync: true,
     },
     set_result: {
-      doc: 'Set result of this task.',
+      doc: 'Set the result of a task made by a client.',
       params: { self: t.ref('task'), value: t.string },
       result: t.none,
       role: 'read-only',
@@ -100,7 +144,7 @@ export const task = cls({
       sync: true,
     },
     set_error_info: {
-      doc: 'Set error info of this task.',
+      doc: 'Set the error of a task made by a client.',
       params: { self: t.ref('task'), value: t.set(t.string) },
       result: t.none,
       role: 'read-only',
@@ -108,7 +152,7 @@ export const task = cls({
       sync: true,
     },
     add_to_other_config: {
-      doc: 'Add to other config of this task.',
+      doc: "Add a key to other_config of a task; others' tasks need a further permission.",
       params: { self: t.ref('task'), key: t.string, value: t.string },
       result: t.none,
       role: 'read-only',
@@ -120,7 +164,7 @@ export const task = cls({
       },
     },
     remove_from_other_config: {
-      doc: 'Remove from other config of this task.',
+      doc: "Remove a key from other_config of a task; others' tasks need a further permission.",
       params: { self: t.ref('task'), key: t.string },
       result: t.none,
       role: 'read-only',
@@ -132,7 +176,7 @@ export const task = cls({
       },
     },
     set_other_config: {
-      doc: 'Set other config of this task.',
+      doc: "Replace other_config of a task; others' tasks need a further permission.",
       params: { self: t.ref('task'), value: t.map(t.string, t.string) },
       result: t.none,
       role: 'read-only',

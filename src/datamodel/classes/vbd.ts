@@ -4,7 +4,7 @@ import * as e from '../enums.ts';
 
 export const VBD = cls({
   name: 'VBD',
-  doc: 'VBD.',
+  doc: 'The connection of a VDI, or of an empty CD drive, to a VM as a block device.',
   life: 'rio',
   lifecycle: true,
   events: true,
@@ -14,43 +14,108 @@ export const VBD = cls({
   role: 'vm-admin',
   readRole: 'read-only',
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'rio', 'Uuid.'),
-    allowed_operations: field(t.set(e.vbd_operations), 'DynamicRO', 'rio', 'Allowed operations.', {
-      default: [],
-      persistent: false,
+    uuid: field(t.string, 'DynamicRO', 'rio', 'UUID of the VBD.'),
+    allowed_operations: field(
+      t.set(e.vbd_operations),
+      'DynamicRO',
+      'rio',
+      'Operations that would be accepted now; advice only.',
+      {
+        default: [],
+        persistent: false,
+      },
+    ),
+    current_operations: field(
+      t.map(t.string, e.vbd_operations),
+      'DynamicRO',
+      'rio',
+      'Operations in progress, keyed by the reference of the task that runs each.',
+      {
+        default: {},
+        persistent: false,
+      },
+    ),
+    VM: field(t.ref('VM'), 'StaticRO', 'rio', 'VM that has the device.'),
+    VDI: field(t.ref('VDI'), 'StaticRO', 'rio', 'Disk in the device; null for an empty drive.'),
+    device: field(
+      t.string,
+      'StaticRO',
+      'published rio; changed 1.257.0',
+      'Name under which the guest sees the device, such as `xvda`; empty while it is not attached.',
+      { default: '' },
+    ),
+    userdevice: field(
+      t.string,
+      'RW',
+      'rio',
+      'Wanted position, such as `0` or `xvda`; `autodetect` takes the first free one.',
+    ),
+    bootable: field(t.bool, 'RW', 'rio', 'True when a PV guest boots from this disk.'),
+    mode: field(e.vbd_mode, 'StaticRO', 'rio', 'Whether the guest may write: `RW` or `RO`; CD drives must be `RO`.'),
+    type: field(e.vbd_type, 'RW', 'rio', 'Kind of device that the guest sees: `Disk`, `CD` or `Floppy`.'),
+    unpluggable: field(t.bool, 'RW', 'miami', 'True when the device may be unplugged from a Running VM.', {
+      default: true,
     }),
-    current_operations: field(t.map(t.string, e.vbd_operations), 'DynamicRO', 'rio', 'Current operations.', {
-      default: {},
-      persistent: false,
-    }),
-    VM: field(t.ref('VM'), 'StaticRO', 'rio', 'VM.'),
-    VDI: field(t.ref('VDI'), 'StaticRO', 'rio', 'VDI.'),
-    device: field(t.string, 'StaticRO', 'published rio; changed 1.257.0', 'Device.', { default: '' }),
-    userdevice: field(t.string, 'RW', 'rio', 'Userdevice.'),
-    bootable: field(t.bool, 'RW', 'rio', 'Bootable.'),
-    mode: field(e.vbd_mode, 'StaticRO', 'rio', 'Mode.'),
-    type: field(e.vbd_type, 'RW', 'rio', 'Type.'),
-    unpluggable: field(t.bool, 'RW', 'miami', 'Unpluggable.', { default: true }),
-    storage_lock: field(t.bool, 'DynamicRO', 'rio', 'Storage lock.'),
-    empty: field(t.bool, 'StaticRO', 'rio', 'Empty.'),
-    reserved: field(t.bool, 'DynamicRO', 'rio', 'Reserved.', { default: false, internal: true }),
-    other_config: field(t.map(t.string, t.string), 'RW', 'rio', 'Other config.'),
-    currently_attached: field(t.bool, 'StaticRO', 'published rio; changed 1.257.0', 'Currently attached.', {
+    storage_lock: field(t.bool, 'DynamicRO', 'rio', 'Former sign that a lock on the storage is held; always false.'),
+    empty: field(t.bool, 'StaticRO', 'rio', 'True when a removable drive has no medium.'),
+    reserved: field(t.bool, 'DynamicRO', 'rio', 'True while an operation is attaching the device.', {
       default: false,
+      internal: true,
     }),
-    status_code: field(t.int, 'DynamicRO', 'rio', 'Status code.'),
-    status_detail: field(t.string, 'DynamicRO', 'rio', 'Status detail.'),
-    runtime_properties: field(t.map(t.string, t.string), 'DynamicRO', 'rio', 'Runtime properties.'),
-    qos_algorithm_type: field(t.string, 'RW', 'rio', 'Qos algorithm type.'),
-    qos_algorithm_params: field(t.map(t.string, t.string), 'RW', 'rio', 'Qos algorithm params.'),
-    qos_supported_algorithms: field(t.set(t.string), 'DynamicRO', 'rio', 'Qos supported algorithms.'),
-    metrics: field(t.ref('VBD_metrics'), 'DynamicRO', 'published rio; deprecated tampa; removed tampa', 'Metrics.', {
-      default: 'OpaqueRef:NULL',
-    }),
+    other_config: field(
+      t.map(t.string, t.string),
+      'RW',
+      'rio',
+      'Further settings; the key `owner` makes the disk go when the VM is destroyed.',
+    ),
+    currently_attached: field(
+      t.bool,
+      'StaticRO',
+      'published rio; changed 1.257.0',
+      'True while the device is in the domain.',
+      {
+        default: false,
+      },
+    ),
+    status_code: field(t.int, 'DynamicRO', 'rio', 'Code of the last attach error; 0 means none.'),
+    status_detail: field(t.string, 'DynamicRO', 'rio', 'Text of the last attach error, or empty.'),
+    runtime_properties: field(
+      t.map(t.string, t.string),
+      'DynamicRO',
+      'rio',
+      'Properties of the attached device that exist only while it is attached.',
+    ),
+    qos_algorithm_type: field(
+      t.string,
+      'RW',
+      'rio',
+      'Algorithm that shares disk time, such as `ionice`; empty for none.',
+    ),
+    qos_algorithm_params: field(
+      t.map(t.string, t.string),
+      'RW',
+      'rio',
+      'Parameters of the algorithm, such as `sched` and `class` for `ionice`.',
+    ),
+    qos_supported_algorithms: field(
+      t.set(t.string),
+      'DynamicRO',
+      'rio',
+      'Algorithms that may be chosen for this device.',
+    ),
+    metrics: field(
+      t.ref('VBD_metrics'),
+      'DynamicRO',
+      'published rio; deprecated tampa; removed tampa',
+      'Former measurements of the device; read the RRDs instead.',
+      {
+        default: 'OpaqueRef:NULL',
+      },
+    ),
   },
   messages: {
     eject: {
-      doc: 'Eject of this VBD.',
+      doc: 'Take the medium out of a CD drive, leaving it empty.',
       params: { vbd: t.ref('VBD') },
       result: t.none,
       role: 'vm-operator',
@@ -60,7 +125,7 @@ export const VBD = cls({
       runsOn: 'resident-host',
     },
     insert: {
-      doc: 'Insert of this VBD.',
+      doc: 'Put a VDI into an empty CD drive.',
       params: { vbd: t.ref('VBD'), vdi: t.ref('VDI') },
       result: t.none,
       role: 'vm-operator',
@@ -70,7 +135,7 @@ export const VBD = cls({
       runsOn: 'resident-host',
     },
     plug: {
-      doc: 'Plug of this VBD.',
+      doc: 'Attach the device to a Running VM.',
       params: { self: t.ref('VBD') },
       result: t.none,
       role: 'vm-admin',
@@ -79,7 +144,7 @@ export const VBD = cls({
       runsOn: 'resident-host',
     },
     unplug: {
-      doc: 'Unplug of this VBD.',
+      doc: 'Ask the guest to release the device, then detach it from a Running VM.',
       params: { self: t.ref('VBD') },
       result: t.none,
       role: 'vm-admin',
@@ -89,7 +154,7 @@ export const VBD = cls({
       runsOn: 'resident-host',
     },
     unplug_force: {
-      doc: 'Unplug force of this VBD.',
+      doc: "Detach the device from a Running VM without the guest's consent; it may lose data.",
       params: { self: t.ref('VBD') },
       result: t.none,
       role: 'vm-admin',
@@ -98,7 +163,7 @@ export const VBD = cls({
       runsOn: 'resident-host',
     },
     unplug_force_no_safety_check: {
-      doc: 'Unplug force no safety check of this VBD.',
+      doc: 'Detach the device by force without looking at unpluggable.',
       params: { self: t.ref('VBD') },
       result: t.none,
       role: 'vm-admin',
@@ -106,14 +171,14 @@ export const VBD = cls({
       hidden: true,
     },
     assert_attachable: {
-      doc: 'Assert attachable of this VBD.',
+      doc: 'Fail with the reason if the device could not be attached now.',
       params: { self: t.ref('VBD') },
       result: t.none,
       role: 'vm-admin',
       life: 'rio',
     },
     pause: {
-      doc: 'Pause of this VBD.',
+      doc: "Hold the device's I/O while its disk changes underneath, and return a token for unpause.",
       params: { self: t.ref('VBD') },
       result: t.string,
       role: 'vm-admin',
@@ -123,7 +188,7 @@ export const VBD = cls({
       runsOn: 'resident-host',
     },
     unpause: {
-      doc: 'Unpause of this VBD.',
+      doc: "Let the device's I/O run on after a pause, with the token that pause gave.",
       params: { self: t.ref('VBD'), token: opt(t.string, '', 'orlando') },
       result: t.none,
       role: 'vm-admin',
@@ -133,7 +198,7 @@ export const VBD = cls({
       runsOn: 'resident-host',
     },
     set_mode: {
-      doc: 'Set mode of this VBD.',
+      doc: 'Set whether the guest may write; the VM must be Halted.',
       params: { self: t.ref('VBD'), value: e.vbd_mode },
       result: t.none,
       role: 'vm-admin',

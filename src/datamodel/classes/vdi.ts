@@ -4,7 +4,7 @@ import * as e from '../enums.ts';
 
 export const VDI = cls({
   name: 'VDI',
-  doc: 'VDI.',
+  doc: 'A virtual disk image in an SR.',
   life: 'rio',
   lifecycle: true,
   events: true,
@@ -14,59 +14,150 @@ export const VDI = cls({
   role: 'vm-admin',
   readRole: 'read-only',
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'rio', 'Uuid.'),
-    name_label: field(t.string, 'StaticRO', 'rio', 'Name label.', { default: '' }),
-    name_description: field(t.string, 'StaticRO', 'rio', 'Name description.', { default: '' }),
-    allowed_operations: field(t.set(e.vdi_operations), 'DynamicRO', 'rio', 'Allowed operations.', {
-      default: [],
-      persistent: false,
+    uuid: field(t.string, 'DynamicRO', 'rio', 'UUID of the VDI.'),
+    name_label: field(t.string, 'StaticRO', 'rio', 'Name shown to users; need not be unique.', { default: '' }),
+    name_description: field(t.string, 'StaticRO', 'rio', 'Free text about the disk for people.', { default: '' }),
+    allowed_operations: field(
+      t.set(e.vdi_operations),
+      'DynamicRO',
+      'rio',
+      'Operations that would be accepted now; advice only.',
+      {
+        default: [],
+        persistent: false,
+      },
+    ),
+    current_operations: field(
+      t.map(t.string, e.vdi_operations),
+      'DynamicRO',
+      'rio',
+      'Operations in progress, keyed by the reference of the task that runs each.',
+      {
+        default: {},
+        persistent: false,
+      },
+    ),
+    SR: field(t.ref('SR'), 'StaticRO', 'rio', 'SR that holds the disk.'),
+    VBDs: field(t.set(t.ref('VBD')), 'DynamicRO', 'rio', 'Block devices that connect the disk to VMs.', {
+      from: 'VBD.VDI',
     }),
-    current_operations: field(t.map(t.string, e.vdi_operations), 'DynamicRO', 'rio', 'Current operations.', {
-      default: {},
-      persistent: false,
+    crash_dumps: field(t.set(t.ref('crashdump')), 'DynamicRO', 'rio', 'Crash dumps stored in the disk.', {
+      from: 'crashdump.VDI',
     }),
-    SR: field(t.ref('SR'), 'StaticRO', 'rio', 'SR.'),
-    VBDs: field(t.set(t.ref('VBD')), 'DynamicRO', 'rio', 'VBDs.', { from: 'VBD.VDI' }),
-    crash_dumps: field(t.set(t.ref('crashdump')), 'DynamicRO', 'rio', 'Crash dumps.', { from: 'crashdump.VDI' }),
-    virtual_size: field(t.int, 'StaticRO', 'rio', 'Virtual size.'),
-    physical_utilisation: field(t.int, 'DynamicRO', 'rio', 'Physical utilisation.'),
-    type: field(e.vdi_type, 'StaticRO', 'rio', 'Type.'),
-    sharable: field(t.bool, 'StaticRO', 'rio', 'Sharable.'),
-    read_only: field(t.bool, 'StaticRO', 'rio', 'Read only.'),
-    other_config: field(t.map(t.string, t.string), 'RW', 'rio', 'Other config.', {
+    virtual_size: field(t.int, 'StaticRO', 'rio', 'Size in bytes that a guest sees; the SR may round it up.'),
+    physical_utilisation: field(t.int, 'DynamicRO', 'rio', 'Space in bytes that the disk takes in its SR at present.'),
+    type: field(
+      e.vdi_type,
+      'StaticRO',
+      'rio',
+      'What the disk is for: `user` and `system` for guests, the others for the toolstack.',
+    ),
+    sharable: field(t.bool, 'StaticRO', 'rio', 'True when several VMs may write to the disk at once.'),
+    read_only: field(t.bool, 'StaticRO', 'rio', 'True when nobody may write to the disk.'),
+    other_config: field(t.map(t.string, t.string), 'RW', 'rio', 'Further settings, and data of clients.', {
       keyRoles: { folder: 'vm-operator', 'XenCenter.CustomFields.*': 'vm-operator' },
     }),
-    storage_lock: field(t.bool, 'DynamicRO', 'rio', 'Storage lock.'),
-    location: field(t.string, 'DynamicRO', 'miami', 'Location.', { default: '' }),
-    managed: field(t.bool, 'DynamicRO', 'rio', 'Managed.'),
-    missing: field(t.bool, 'DynamicRO', 'rio', 'Missing.'),
-    parent: field(t.ref('VDI'), 'DynamicRO', 'published rio; deprecated ely', 'Parent.'),
-    xenstore_data: field(t.map(t.string, t.string), 'RW', 'miami', 'Xenstore data.', { default: {} }),
-    sm_config: field(t.map(t.string, t.string), 'RW', 'miami', 'Sm config.', { default: {} }),
-    is_a_snapshot: field(t.bool, 'DynamicRO', 'orlando', 'Is a snapshot.', { default: false, tags: ['snapshots'] }),
-    snapshot_of: field(t.ref('VDI'), 'DynamicRO', 'orlando', 'Snapshot of.', {
-      default: 'OpaqueRef:NULL',
+    storage_lock: field(t.bool, 'DynamicRO', 'rio', 'Former sign that a lock on the storage is held; always false.'),
+    location: field(t.string, 'DynamicRO', 'miami', 'Name by which the storage driver finds the disk in its SR.', {
+      default: '',
+    }),
+    managed: field(
+      t.bool,
+      'DynamicRO',
+      'rio',
+      'False for disks that only the storage driver uses, such as the base of a chain.',
+    ),
+    missing: field(t.bool, 'DynamicRO', 'rio', 'True when the last scan did not find the disk in its SR.'),
+    parent: field(
+      t.ref('VDI'),
+      'DynamicRO',
+      'published rio; deprecated ely',
+      'Former link to the base of the disk in its chain; always null.',
+    ),
+    xenstore_data: field(
+      t.map(t.string, t.string),
+      'RW',
+      'miami',
+      'Keys written to the xenstore tree of the block device when the disk is attached.',
+      { default: {} },
+    ),
+    sm_config: field(t.map(t.string, t.string), 'RW', 'miami', 'Data that belongs to the storage driver.', {
+      default: {},
+    }),
+    is_a_snapshot: field(t.bool, 'DynamicRO', 'orlando', 'True when the disk is a snapshot of another.', {
+      default: false,
       tags: ['snapshots'],
     }),
-    snapshots: field(t.set(t.ref('VDI')), 'DynamicRO', 'orlando', 'Snapshots.', {
+    snapshot_of: field(
+      t.ref('VDI'),
+      'DynamicRO',
+      'orlando',
+      'Disk that the snapshot was taken of, even if since deleted; null for other disks.',
+      {
+        default: 'OpaqueRef:NULL',
+        tags: ['snapshots'],
+      },
+    ),
+    snapshots: field(t.set(t.ref('VDI')), 'DynamicRO', 'orlando', 'Snapshots taken of the disk.', {
       tags: ['snapshots'],
       from: 'VDI.snapshot_of',
     }),
-    snapshot_time: field(t.datetime, 'DynamicRO', 'orlando', 'Snapshot time.', {
-      default: '19700101T00:00:00Z',
-      tags: ['snapshots'],
+    snapshot_time: field(
+      t.datetime,
+      'DynamicRO',
+      'orlando',
+      'When the snapshot was taken, in UTC; 1 January 1970 for other disks.',
+      {
+        default: '19700101T00:00:00Z',
+        tags: ['snapshots'],
+      },
+    ),
+    tags: field(t.set(t.string), 'RW', 'orlando', 'Words by which users group and find objects.', {
+      default: [],
+      writeRole: 'vm-operator',
     }),
-    tags: field(t.set(t.string), 'RW', 'orlando', 'Tags.', { default: [], writeRole: 'vm-operator' }),
-    allow_caching: field(t.bool, 'DynamicRO', 'cowley', 'Allow caching.', { default: false }),
-    on_boot: field(e.on_boot, 'DynamicRO', 'cowley', 'On boot.', { default: 'persist' }),
-    metadata_of_pool: field(t.ref('pool'), 'DynamicRO', 'boston', 'Metadata of pool.', { default: 'OpaqueRef:NULL' }),
-    metadata_latest: field(t.bool, 'DynamicRO', 'boston', 'Metadata latest.', { default: false }),
-    is_tools_iso: field(t.bool, 'DynamicRO', 'dundee', 'Is tools iso.', { default: false }),
-    cbt_enabled: field(t.bool, 'DynamicRO', 'inverness', 'Cbt enabled.', { default: false, tags: ['snapshots'] }),
+    allow_caching: field(
+      t.bool,
+      'DynamicRO',
+      'cowley',
+      'True when reads may be cached in the local cache SR of a host.',
+      { default: false },
+    ),
+    on_boot: field(
+      e.on_boot,
+      'DynamicRO',
+      'cowley',
+      'Whether writes survive a start of the VM: `persist`, or `reset` to go back each time.',
+      { default: 'persist' },
+    ),
+    metadata_of_pool: field(
+      t.ref('pool'),
+      'DynamicRO',
+      'boston',
+      'Pool whose database a metadata disk holds, or null.',
+      { default: 'OpaqueRef:NULL' },
+    ),
+    metadata_latest: field(
+      t.bool,
+      'DynamicRO',
+      'boston',
+      'True when this is the newest metadata disk known for its pool.',
+      { default: false },
+    ),
+    is_tools_iso: field(t.bool, 'DynamicRO', 'dundee', 'True when the disk is the ISO with the guest tools.', {
+      default: false,
+    }),
+    cbt_enabled: field(
+      t.bool,
+      'DynamicRO',
+      'inverness',
+      'True when changed block tracking records which blocks are written.',
+      { default: false, tags: ['snapshots'] },
+    ),
   },
   messages: {
     snapshot: {
-      doc: 'Snapshot of this VDI.',
+      doc: 'Take a read-only snapshot of the disk in the same SR; driver_params go to the storage driver.',
       params: { vdi: t.ref('VDI'), driver_params: opt(t.map(t.string, t.string), {}, 'miami') },
       result: t.ref('VDI'),
       role: 'vm-admin',
@@ -75,7 +166,7 @@ export const VDI = cls({
       op: 'snapshot',
     },
     clone: {
-      doc: 'Clone of this VDI.',
+      doc: 'Make a fast, writable copy of the disk in the same SR; driver_params go to the storage driver.',
       params: { vdi: t.ref('VDI'), driver_params: opt(t.map(t.string, t.string), {}, 'miami') },
       result: t.ref('VDI'),
       role: 'vm-admin',
@@ -84,7 +175,7 @@ export const VDI = cls({
       op: 'clone',
     },
     resize: {
-      doc: 'Resize of this VDI.',
+      doc: 'Set the virtual size in bytes of a detached disk; growing is always safe, shrinking mostly refused.',
       params: { vdi: t.ref('VDI'), size: t.int },
       result: t.none,
       role: 'vm-admin',
@@ -92,7 +183,7 @@ export const VDI = cls({
       op: 'resize',
     },
     resize_online: {
-      doc: 'Resize online of this VDI.',
+      doc: 'Set the virtual size in bytes of a disk that is attached to a running guest.',
       params: { vdi: t.ref('VDI'), size: t.int },
       result: t.none,
       role: 'vm-admin',
@@ -100,7 +191,7 @@ export const VDI = cls({
       op: 'resize_online',
     },
     introduce: {
-      doc: 'Introduce of this VDI.',
+      doc: 'Make a record for a disk that already exists in the SR at this location.',
       params: {
         uuid: t.string,
         name_label: t.string,
@@ -127,7 +218,7 @@ export const VDI = cls({
       errors: ['SR_OPERATION_NOT_SUPPORTED'],
     },
     pool_introduce: {
-      doc: 'Pool introduce of this VDI.',
+      doc: "Make a record for an existing disk in the coordinator's database after the driver has checked it.",
       params: {
         uuid: t.string,
         name_label: t.string,
@@ -155,7 +246,7 @@ export const VDI = cls({
       hidden: true,
     },
     db_introduce: {
-      doc: 'Db introduce of this VDI.',
+      doc: 'Make a record for a disk in the database only, as storage drivers do during a scan.',
       params: {
         uuid: t.string,
         name_label: t.string,
@@ -183,7 +274,7 @@ export const VDI = cls({
       hidden: true,
     },
     db_forget: {
-      doc: 'Db forget of this VDI.',
+      doc: 'Delete the record of a disk in the database only, as storage drivers do during a scan.',
       params: { vdi: t.ref('VDI') },
       result: t.none,
       role: 'local-root',
@@ -191,7 +282,7 @@ export const VDI = cls({
       hidden: true,
     },
     update: {
-      doc: 'Update of this VDI.',
+      doc: 'Ask the storage driver to refresh its own metadata of the disk from the record.',
       params: { vdi: t.ref('VDI') },
       result: t.none,
       role: 'vm-admin',
@@ -200,7 +291,7 @@ export const VDI = cls({
       op: 'update',
     },
     copy: {
-      doc: 'Copy of this VDI.',
+      doc: 'Copy the disk in full to an SR or into into_vdi; with base_vdi only the differences are written.',
       params: {
         vdi: t.ref('VDI'),
         sr: opt(t.ref('SR'), 'OpaqueRef:NULL'),
@@ -214,7 +305,7 @@ export const VDI = cls({
       op: 'copy',
     },
     force_unlock: {
-      doc: 'Force unlock of this VDI.',
+      doc: 'Break a lock on the disk; it now always fails.',
       params: { vdi: t.ref('VDI') },
       result: t.none,
       role: 'vm-admin',
@@ -223,7 +314,7 @@ export const VDI = cls({
       op: 'force_unlock',
     },
     set_managed: {
-      doc: 'Set managed of this VDI.',
+      doc: 'Set the managed mark in the database only.',
       params: { self: t.ref('VDI'), value: t.bool },
       result: t.none,
       role: 'local-root',
@@ -232,7 +323,7 @@ export const VDI = cls({
       hidden: true,
     },
     forget: {
-      doc: 'Forget of this VDI.',
+      doc: 'Delete the record of the disk without touching its data.',
       params: { vdi: t.ref('VDI') },
       result: t.none,
       role: 'vm-admin',
@@ -240,7 +331,7 @@ export const VDI = cls({
       op: 'forget',
     },
     set_sharable: {
-      doc: 'Set sharable of this VDI.',
+      doc: 'Set whether several VMs may write to the disk at once.',
       params: { self: t.ref('VDI'), value: t.bool },
       result: t.none,
       role: 'vm-admin',
@@ -248,7 +339,7 @@ export const VDI = cls({
       sync: true,
     },
     set_read_only: {
-      doc: 'Set read only of this VDI.',
+      doc: 'Set whether writing to the disk is refused.',
       params: { self: t.ref('VDI'), value: t.bool },
       result: t.none,
       role: 'vm-admin',
@@ -256,7 +347,7 @@ export const VDI = cls({
       sync: true,
     },
     set_missing: {
-      doc: 'Set missing of this VDI.',
+      doc: 'Set the missing mark in the database only.',
       params: { self: t.ref('VDI'), value: t.bool },
       result: t.none,
       role: 'local-root',
@@ -265,7 +356,7 @@ export const VDI = cls({
       hidden: true,
     },
     set_virtual_size: {
-      doc: 'Set virtual size of this VDI.',
+      doc: 'Set the recorded virtual size in bytes without resizing the disk.',
       params: { self: t.ref('VDI'), value: t.int },
       result: t.none,
       role: 'local-root',
@@ -274,7 +365,7 @@ export const VDI = cls({
       hidden: true,
     },
     set_physical_utilisation: {
-      doc: 'Set physical utilisation of this VDI.',
+      doc: 'Set the recorded utilisation in bytes in the database only.',
       params: { self: t.ref('VDI'), value: t.int },
       result: t.none,
       role: 'local-root',
@@ -283,7 +374,7 @@ export const VDI = cls({
       hidden: true,
     },
     set_is_a_snapshot: {
-      doc: 'Set is a snapshot of this VDI.',
+      doc: 'Set the snapshot mark in the database only.',
       params: { self: t.ref('VDI'), value: t.bool },
       result: t.none,
       role: 'local-root',
@@ -292,7 +383,7 @@ export const VDI = cls({
       hidden: true,
     },
     set_snapshot_of: {
-      doc: 'Set snapshot of of this VDI.',
+      doc: 'Set which disk this is a snapshot of in the database only.',
       params: { self: t.ref('VDI'), value: t.ref('VDI') },
       result: t.none,
       role: 'local-root',
@@ -301,7 +392,7 @@ export const VDI = cls({
       hidden: true,
     },
     set_snapshot_time: {
-      doc: 'Set snapshot time of this VDI.',
+      doc: 'Set the time of the snapshot in the database only.',
       params: { self: t.ref('VDI'), value: t.datetime },
       result: t.none,
       role: 'local-root',
@@ -310,7 +401,7 @@ export const VDI = cls({
       hidden: true,
     },
     set_metadata_of_pool: {
-      doc: 'Set metadata of pool of this VDI.',
+      doc: 'Set the pool of a metadata disk in the database only.',
       params: { self: t.ref('VDI'), value: t.ref('pool') },
       result: t.none,
       role: 'local-root',
@@ -319,21 +410,21 @@ export const VDI = cls({
       hidden: true,
     },
     set_name_label: {
-      doc: 'Set name label of this VDI.',
+      doc: "Set the name, in the SR's own metadata too; the SR must be attached.",
       params: { self: t.ref('VDI'), value: t.string },
       result: t.none,
       role: 'vm-admin',
       life: 'rio',
     },
     set_name_description: {
-      doc: 'Set name description of this VDI.',
+      doc: "Set the description, in the SR's own metadata too; the SR must be attached.",
       params: { self: t.ref('VDI'), value: t.string },
       result: t.none,
       role: 'vm-admin',
       life: 'rio',
     },
     generate_config: {
-      doc: 'Generate config of this VDI.',
+      doc: 'Return configuration with which the host can attach the disk without the database.',
       params: { host: t.ref('host'), vdi: t.ref('VDI') },
       result: t.string,
       role: 'vm-admin',
@@ -341,7 +432,7 @@ export const VDI = cls({
       hidden: true,
     },
     set_on_boot: {
-      doc: 'Set on boot of this VDI.',
+      doc: 'Set whether writes survive a start of the VM; the disk must be detached and its SR must support it.',
       params: { self: t.ref('VDI'), value: e.on_boot },
       result: t.none,
       role: 'vm-admin',
@@ -349,21 +440,21 @@ export const VDI = cls({
       op: 'set_on_boot',
     },
     set_allow_caching: {
-      doc: 'Set allow caching of this VDI.',
+      doc: 'Set whether reads may be cached in the local cache SR.',
       params: { self: t.ref('VDI'), value: t.bool },
       result: t.none,
       role: 'vm-admin',
       life: 'cowley',
     },
     open_database: {
-      doc: 'Open database of this VDI.',
+      doc: 'Open the pool database on a metadata disk and return a session to read it.',
       params: { self: t.ref('VDI') },
       result: t.ref('session'),
       role: 'pool-operator',
       life: 'boston',
     },
     checksum: {
-      doc: 'Checksum of this VDI.',
+      doc: 'Compute a checksum of the contents of the disk.',
       params: { self: t.ref('VDI') },
       result: t.string,
       role: 'vm-admin',
@@ -371,21 +462,21 @@ export const VDI = cls({
       hidden: true,
     },
     read_database_pool_uuid: {
-      doc: 'Read database pool uuid of this VDI.',
+      doc: 'Return the UUID of the pool whose database a metadata disk holds.',
       params: { self: t.ref('VDI') },
       result: t.string,
       role: 'read-only',
       life: 'boston',
     },
     pool_migrate: {
-      doc: 'Pool migrate of this VDI.',
+      doc: 'Move the disk to another SR of the pool while its VM runs; returns the disk there.',
       params: { vdi: t.ref('VDI'), sr: t.ref('SR'), options: t.map(t.string, t.string) },
       result: t.ref('VDI'),
       role: 'vm-power-admin',
       life: 'tampa',
     },
     enable_cbt: {
-      doc: 'Enable cbt of this VDI.',
+      doc: 'Turn changed block tracking on; no effect when it is on already.',
       params: { self: t.ref('VDI') },
       result: t.none,
       role: 'vm-admin',
@@ -402,7 +493,7 @@ export const VDI = cls({
       op: 'enable_cbt',
     },
     disable_cbt: {
-      doc: 'Disable cbt of this VDI.',
+      doc: 'Turn changed block tracking off; no effect when it is off already.',
       params: { self: t.ref('VDI') },
       result: t.none,
       role: 'vm-admin',
@@ -419,7 +510,7 @@ export const VDI = cls({
       op: 'disable_cbt',
     },
     set_cbt_enabled: {
-      doc: 'Set cbt enabled of this VDI.',
+      doc: 'Set the changed block tracking mark in the database only.',
       params: { self: t.ref('VDI'), value: t.bool },
       result: t.none,
       role: 'local-root',
@@ -427,7 +518,7 @@ export const VDI = cls({
       hidden: true,
     },
     data_destroy: {
-      doc: 'Data destroy of this VDI.',
+      doc: 'Delete the data of a snapshot but keep its changed block metadata for later comparisons.',
       params: { self: t.ref('VDI') },
       result: t.none,
       role: 'vm-admin',
@@ -446,7 +537,7 @@ export const VDI = cls({
       op: 'data_destroy',
     },
     list_changed_blocks: {
-      doc: 'List changed blocks of this VDI.',
+      doc: 'Return as a base64 bitmap which 64 KiB blocks changed from vdi_from to vdi_to.',
       params: { vdi_from: t.ref('VDI'), vdi_to: t.ref('VDI') },
       result: t.string,
       role: 'vm-operator',
@@ -455,7 +546,7 @@ export const VDI = cls({
       op: 'list_changed_blocks',
     },
     get_nbd_info: {
-      doc: 'Get nbd info of this VDI.',
+      doc: 'List the NBD servers from which the disk can be read, with export names and certificates.',
       params: { self: t.ref('VDI') },
       result: t.set(t.record('vdi_nbd_server_info')),
       role: 'vm-admin',
@@ -464,7 +555,7 @@ export const VDI = cls({
       sync: true,
     },
     revert: {
-      doc: 'Revert of this VDI.',
+      doc: "Bring the disk of this snapshot back to the snapshot's contents, keeping its identity.",
       params: { snapshot: t.ref('VDI') },
       result: t.none,
       role: 'vm-power-admin',
