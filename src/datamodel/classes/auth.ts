@@ -3,7 +3,7 @@ import { cls, t } from '../dsl.ts';
 
 export const auth = cls({
   name: 'auth',
-  doc: 'auth.',
+  doc: 'Questions to the external directory about users and groups.',
   life: 'george',
   lifecycle: false,
   events: false,
@@ -15,7 +15,7 @@ export const auth = cls({
   fields: {},
   messages: {
     get_subject_identifier: {
-      doc: 'Get subject identifier of this auth.',
+      doc: "Return the directory's identifier of the user or group with this name.",
       params: { subject_name: t.string },
       result: t.string,
       role: 'read-only',
@@ -23,7 +23,7 @@ export const auth = cls({
       sync: true,
     },
     get_subject_information_from_identifier: {
-      doc: 'Get subject information from identifier of this auth.',
+      doc: 'Return what the directory knows of a user or group, such as its names.',
       params: { subject_identifier: t.string },
       result: t.map(t.string, t.string),
       role: 'read-only',
@@ -31,7 +31,7 @@ export const auth = cls({
       sync: true,
     },
     get_group_membership: {
-      doc: 'Get group membership of this auth.',
+      doc: 'List the identifiers of all groups that the user or group belongs to, also by way of others.',
       params: { subject_identifier: t.string },
       result: t.set(t.string),
       role: 'read-only',

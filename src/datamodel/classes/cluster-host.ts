@@ -4,7 +4,7 @@ import * as e from '../enums.ts';
 
 export const Cluster_host = cls({
   name: 'Cluster_host',
-  doc: 'Cluster host.',
+  doc: 'A host as a member of the cluster.',
   life: 'prototyped kolkata; published lima',
   lifecycle: false,
   events: true,
@@ -14,35 +14,85 @@ export const Cluster_host = cls({
   role: 'pool-operator',
   readRole: 'read-only',
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'prototyped kolkata; published lima', 'Uuid.'),
-    cluster: field(t.ref('Cluster'), 'StaticRO', 'prototyped kolkata; published lima', 'Cluster.', {
+    uuid: field(t.string, 'DynamicRO', 'prototyped kolkata; published lima', 'UUID of the member.'),
+    cluster: field(
+      t.ref('Cluster'),
+      'StaticRO',
+      'prototyped kolkata; published lima',
+      'Cluster that the host is a member of.',
+      {
+        default: 'OpaqueRef:NULL',
+      },
+    ),
+    host: field(t.ref('host'), 'StaticRO', 'prototyped kolkata; published lima', 'Host that is the member.', {
       default: 'OpaqueRef:NULL',
     }),
-    host: field(t.ref('host'), 'StaticRO', 'prototyped kolkata; published lima', 'Host.', {
-      default: 'OpaqueRef:NULL',
+    enabled: field(
+      t.bool,
+      'DynamicRO',
+      'prototyped kolkata; published lima',
+      'True when the host should take part in the cluster.',
+      { default: false },
+    ),
+    PIF: field(
+      t.ref('PIF'),
+      'StaticRO',
+      'prototyped kolkata; published lima',
+      'Interface that the host uses for the cluster.',
+      { default: 'OpaqueRef:NULL' },
+    ),
+    joined: field(
+      t.bool,
+      'DynamicRO',
+      'prototyped kolkata; published lima',
+      'True once the host has joined the cluster.',
+      { default: true },
+    ),
+    live: field(t.bool, 'DynamicRO', 'prototyped 24.3.0', 'True when the cluster software sees the host alive.', {
+      default: false,
     }),
-    enabled: field(t.bool, 'DynamicRO', 'prototyped kolkata; published lima', 'Enabled.', { default: false }),
-    PIF: field(t.ref('PIF'), 'StaticRO', 'prototyped kolkata; published lima', 'PIF.', { default: 'OpaqueRef:NULL' }),
-    joined: field(t.bool, 'DynamicRO', 'prototyped kolkata; published lima', 'Joined.', { default: true }),
-    live: field(t.bool, 'DynamicRO', 'prototyped 24.3.0', 'Live.', { default: false }),
-    last_update_live: field(t.datetime, 'DynamicRO', 'prototyped 24.3.0', 'Last update live.', {
-      default: '19700101T00:00:00Z',
-    }),
-    allowed_operations: field(t.set(e.cluster_host_operation), 'DynamicRO', 'rio', 'Allowed operations.', {
-      default: [],
-      persistent: false,
-    }),
-    current_operations: field(t.map(t.string, e.cluster_host_operation), 'DynamicRO', 'rio', 'Current operations.', {
-      default: {},
-      persistent: false,
-    }),
-    other_config: field(t.map(t.string, t.string), 'StaticRO', 'prototyped kolkata; published lima', 'Other config.', {
-      default: {},
-    }),
+    last_update_live: field(
+      t.datetime,
+      'DynamicRO',
+      'prototyped 24.3.0',
+      'When the state of being alive was last brought up to date.',
+      {
+        default: '19700101T00:00:00Z',
+      },
+    ),
+    allowed_operations: field(
+      t.set(e.cluster_host_operation),
+      'DynamicRO',
+      'rio',
+      'Operations that would be accepted now; advice only.',
+      {
+        default: [],
+        persistent: false,
+      },
+    ),
+    current_operations: field(
+      t.map(t.string, e.cluster_host_operation),
+      'DynamicRO',
+      'rio',
+      'Operations in progress, keyed by the reference of the task that runs each.',
+      {
+        default: {},
+        persistent: false,
+      },
+    ),
+    other_config: field(
+      t.map(t.string, t.string),
+      'StaticRO',
+      'prototyped kolkata; published lima',
+      'Further data of clients.',
+      {
+        default: {},
+      },
+    ),
   },
   messages: {
     create: {
-      doc: 'Create of this Cluster host.',
+      doc: 'Make a host join the cluster on the given PIF.',
       params: { cluster: t.ref('Cluster'), host: t.ref('host'), pif: t.ref('PIF') },
       result: t.ref('Cluster_host'),
       role: 'pool-operator',
@@ -50,7 +100,7 @@ export const Cluster_host = cls({
       errors: ['PIF_NOT_ATTACHED_TO_HOST', 'NO_CLUSTER_HOSTS_REACHABLE'],
     },
     destroy: {
-      doc: 'Destroy of this Cluster host.',
+      doc: 'Make a host leave the cluster; it must not be the last.',
       params: { self: t.ref('Cluster_host') },
       result: t.none,
       role: 'pool-operator',
@@ -59,7 +109,7 @@ export const Cluster_host = cls({
       op: 'destroy',
     },
     enable: {
-      doc: 'Enable of this Cluster host.',
+      doc: 'Let the host take part in the cluster; its PIF must be up and disallow unplugging.',
       params: { self: t.ref('Cluster_host') },
       result: t.none,
       role: 'pool-operator',
@@ -68,7 +118,7 @@ export const Cluster_host = cls({
       op: 'enable',
     },
     force_destroy: {
-      doc: 'Force destroy of this Cluster host.',
+      doc: 'Remove a member even if it cannot leave properly.',
       params: { self: t.ref('Cluster_host') },
       result: t.none,
       role: 'pool-operator',
@@ -76,7 +126,7 @@ export const Cluster_host = cls({
       errors: ['CLUSTER_STACK_IN_USE'],
     },
     forget: {
-      doc: 'Forget of this Cluster host.',
+      doc: 'Remove a host that is gone for good from the cluster, without asking it.',
       params: { self: t.ref('Cluster_host') },
       result: t.none,
       role: 'local-root',
@@ -84,7 +134,7 @@ export const Cluster_host = cls({
       hidden: true,
     },
     disable: {
-      doc: 'Disable of this Cluster host.',
+      doc: 'Stop the host from taking part in the cluster; no SR there may use it.',
       params: { self: t.ref('Cluster_host') },
       result: t.none,
       role: 'pool-operator',

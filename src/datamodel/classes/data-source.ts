@@ -3,7 +3,7 @@ import { cls, field, t } from '../dsl.ts';
 
 export const data_source = cls({
   name: 'data_source',
-  doc: 'data source.',
+  doc: 'One metric of a host, VM or SR.',
   life: 'orlando',
   lifecycle: false,
   events: false,
@@ -13,14 +13,14 @@ export const data_source = cls({
   role: 'pool-admin',
   readRole: 'read-only',
   fields: {
-    name_label: field(t.string, 'DynamicRO', 'rio', 'Name label.', { default: '' }),
-    name_description: field(t.string, 'DynamicRO', 'rio', 'Name description.', { default: '' }),
-    enabled: field(t.bool, 'DynamicRO', 'rio', 'Enabled.'),
-    standard: field(t.bool, 'DynamicRO', 'rio', 'Standard.'),
-    units: field(t.string, 'DynamicRO', 'rio', 'Units.'),
-    min: field(t.float, 'DynamicRO', 'rio', 'Min.'),
-    max: field(t.float, 'DynamicRO', 'rio', 'Max.'),
-    value: field(t.float, 'DynamicRO', 'rio', 'Value.'),
+    name_label: field(t.string, 'DynamicRO', 'rio', 'Name of the metric, such as `cpu0`.', { default: '' }),
+    name_description: field(t.string, 'DynamicRO', 'rio', 'What the metric measures.', { default: '' }),
+    enabled: field(t.bool, 'DynamicRO', 'rio', 'True when its history is being recorded.'),
+    standard: field(t.bool, 'DynamicRO', 'rio', 'True when its history is recorded unless asked otherwise.'),
+    units: field(t.string, 'DynamicRO', 'rio', 'Unit of the values.'),
+    min: field(t.float, 'DynamicRO', 'rio', 'Least possible value.'),
+    max: field(t.float, 'DynamicRO', 'rio', 'Greatest possible value.'),
+    value: field(t.float, 'DynamicRO', 'rio', 'Latest value.'),
   },
   messages: {},
 });

@@ -3,7 +3,7 @@ import { cls, t } from '../dsl.ts';
 
 export const Diagnostics = cls({
   name: 'Diagnostics',
-  doc: 'Diagnostics.',
+  doc: 'Questions about the inside of the toolstack, for debugging.',
   life: 'stockholm',
   lifecycle: false,
   events: false,
@@ -15,7 +15,7 @@ export const Diagnostics = cls({
   fields: {},
   messages: {
     gc_compact: {
-      doc: 'Gc compact of this Diagnostics.',
+      doc: "Collect garbage in the toolstack's memory.",
       params: { host: t.ref('host') },
       result: t.none,
       role: 'pool-operator',
@@ -23,7 +23,7 @@ export const Diagnostics = cls({
       hidden: true,
     },
     gc_stats: {
-      doc: 'Gc stats of this Diagnostics.',
+      doc: "Return figures about the toolstack's memory.",
       params: { host: t.ref('host') },
       result: t.map(t.string, t.string),
       role: 'pool-operator',
@@ -31,7 +31,7 @@ export const Diagnostics = cls({
       hidden: true,
     },
     db_stats: {
-      doc: 'Db stats of this Diagnostics.',
+      doc: 'Return figures about database locks.',
       params: {},
       result: t.map(t.string, t.string),
       role: 'pool-operator',
@@ -39,7 +39,7 @@ export const Diagnostics = cls({
       hidden: true,
     },
     network_stats: {
-      doc: 'Network stats of this Diagnostics.',
+      doc: 'Return figures about the API calls that the host has served.',
       params: { host: t.ref('host'), params: t.map(t.string, t.string) },
       result: t.set(t.set(t.string)),
       role: 'pool-operator',

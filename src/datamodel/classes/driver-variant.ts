@@ -3,7 +3,7 @@ import { cls, field, t } from '../dsl.ts';
 
 export const Driver_variant = cls({
   name: 'Driver_variant',
-  doc: 'Driver variant.',
+  doc: 'A variant of a driver on a host.',
   life: 'prototyped 25.2.0',
   lifecycle: false,
   events: true,
@@ -13,17 +13,27 @@ export const Driver_variant = cls({
   role: 'pool-admin',
   readRole: 'read-only',
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'prototyped 25.2.0', 'Uuid.'),
-    name: field(t.string, 'DynamicRO', 'prototyped 25.2.0', 'Name.'),
-    driver: field(t.ref('Host_driver'), 'DynamicRO', 'prototyped 25.2.0', 'Driver.'),
-    version: field(t.string, 'DynamicRO', 'prototyped 25.2.0', 'Version.'),
-    hardware_present: field(t.bool, 'DynamicRO', 'prototyped 25.2.0', 'Hardware present.'),
-    priority: field(t.float, 'DynamicRO', 'prototyped 25.2.0', 'Priority.'),
-    status: field(t.string, 'DynamicRO', 'prototyped 25.2.0', 'Status.'),
+    uuid: field(t.string, 'DynamicRO', 'prototyped 25.2.0', 'UUID of the variant.'),
+    name: field(t.string, 'DynamicRO', 'prototyped 25.2.0', 'Name of the variant; unique within its driver.'),
+    driver: field(t.ref('Host_driver'), 'DynamicRO', 'prototyped 25.2.0', 'Driver that it is a variant of.'),
+    version: field(t.string, 'DynamicRO', 'prototyped 25.2.0', 'Version of the variant.'),
+    hardware_present: field(
+      t.bool,
+      'DynamicRO',
+      'prototyped 25.2.0',
+      'True when the host has hardware that the variant drives.',
+    ),
+    priority: field(t.float, 'DynamicRO', 'prototyped 25.2.0', 'Rank among the variants; the highest is preferred.'),
+    status: field(
+      t.string,
+      'DynamicRO',
+      'prototyped 25.2.0',
+      'Maturity of the variant, such as `production` or `beta`.',
+    ),
   },
   messages: {
     select: {
-      doc: 'Select of this Driver variant.',
+      doc: 'Choose this variant for its driver from the next reboot.',
       params: { self: t.ref('Driver_variant') },
       result: t.none,
       role: 'pool-admin',

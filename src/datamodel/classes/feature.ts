@@ -3,7 +3,7 @@ import { cls, field, t } from '../dsl.ts';
 
 export const Feature = cls({
   name: 'Feature',
-  doc: 'Feature.',
+  doc: 'An optional feature of a host.',
   life: 'falcon',
   lifecycle: false,
   events: true,
@@ -13,13 +13,15 @@ export const Feature = cls({
   role: 'local-root',
   readRole: 'read-only',
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'falcon', 'Uuid.'),
-    name_label: field(t.string, 'StaticRO', 'rio', 'Name label.', { default: '' }),
-    name_description: field(t.string, 'StaticRO', 'rio', 'Name description.', { default: '' }),
-    enabled: field(t.bool, 'DynamicRO', 'falcon', 'Enabled.', { default: false }),
-    experimental: field(t.bool, 'StaticRO', 'falcon', 'Experimental.', { default: false }),
-    version: field(t.string, 'StaticRO', 'falcon', 'Version.', { default: '1.0' }),
-    host: field(t.ref('host'), 'DynamicRO', 'falcon', 'Host.'),
+    uuid: field(t.string, 'DynamicRO', 'falcon', 'UUID of the feature.'),
+    name_label: field(t.string, 'StaticRO', 'rio', 'Name of the feature.', { default: '' }),
+    name_description: field(t.string, 'StaticRO', 'rio', 'What the feature does.', { default: '' }),
+    enabled: field(t.bool, 'DynamicRO', 'falcon', 'True when the feature is on.', { default: false }),
+    experimental: field(t.bool, 'StaticRO', 'falcon', 'True when the feature is not fully supported.', {
+      default: false,
+    }),
+    version: field(t.string, 'StaticRO', 'falcon', 'Version of the feature.', { default: '1.0' }),
+    host: field(t.ref('host'), 'DynamicRO', 'falcon', 'Host that has the feature.'),
   },
   messages: {},
 });

@@ -4,7 +4,7 @@ import * as e from '../enums.ts';
 
 export const GPU_group = cls({
   name: 'GPU_group',
-  doc: 'GPU group.',
+  doc: 'A group of like GPUs of the pool, any of which can serve a virtual GPU.',
   life: 'boston',
   lifecycle: false,
   events: true,
@@ -14,30 +14,48 @@ export const GPU_group = cls({
   role: 'pool-operator',
   readRole: 'read-only',
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'boston', 'Uuid.'),
-    name_label: field(t.string, 'RW', 'boston', 'Name label.', { default: '' }),
-    name_description: field(t.string, 'RW', 'boston', 'Name description.', { default: '' }),
-    PGPUs: field(t.set(t.ref('PGPU')), 'DynamicRO', 'boston', 'PGPUs.', { from: 'PGPU.GPU_group' }),
-    VGPUs: field(t.set(t.ref('VGPU')), 'DynamicRO', 'boston', 'VGPUs.', { from: 'VGPU.GPU_group' }),
-    GPU_types: field(t.set(t.string), 'DynamicRO', 'boston', 'GPU types.', { default: [] }),
-    other_config: field(t.map(t.string, t.string), 'RW', 'boston', 'Other config.', { default: {} }),
-    allocation_algorithm: field(e.allocation_algorithm, 'RW', 'vgpu-tech-preview', 'Allocation algorithm.', {
-      default: 'depth_first',
+    uuid: field(t.string, 'DynamicRO', 'boston', 'UUID of the group.'),
+    name_label: field(t.string, 'RW', 'boston', 'Name shown to users; need not be unique.', { default: '' }),
+    name_description: field(t.string, 'RW', 'boston', 'Free text about the group for people.', { default: '' }),
+    PGPUs: field(t.set(t.ref('PGPU')), 'DynamicRO', 'boston', 'Physical GPUs of the group.', {
+      from: 'PGPU.GPU_group',
     }),
+    VGPUs: field(t.set(t.ref('VGPU')), 'DynamicRO', 'boston', 'Virtual GPUs that the group serves.', {
+      from: 'VGPU.GPU_group',
+    }),
+    GPU_types: field(t.set(t.string), 'DynamicRO', 'boston', 'Vendor and device numbers of the GPUs in the group.', {
+      default: [],
+    }),
+    other_config: field(t.map(t.string, t.string), 'RW', 'boston', 'Further data of clients.', { default: {} }),
+    allocation_algorithm: field(
+      e.allocation_algorithm,
+      'RW',
+      'vgpu-tech-preview',
+      'Which GPU gets the next virtual GPU: the fullest with `depth_first`, else the emptiest.',
+      {
+        default: 'depth_first',
+      },
+    ),
     supported_VGPU_types: field(
       t.set(t.ref('VGPU_type')),
       'DynamicRO',
       'vgpu-productisation',
-      'Supported VGPU types.',
+      'Types of virtual GPU that some GPU of the group can provide.',
       { mirrors: 'VGPU_type.supported_on_GPU_groups' },
     ),
-    enabled_VGPU_types: field(t.set(t.ref('VGPU_type')), 'DynamicRO', 'vgpu-productisation', 'Enabled VGPU types.', {
-      mirrors: 'VGPU_type.enabled_on_GPU_groups',
-    }),
+    enabled_VGPU_types: field(
+      t.set(t.ref('VGPU_type')),
+      'DynamicRO',
+      'vgpu-productisation',
+      'Types of virtual GPU that may be placed on some GPU of the group.',
+      {
+        mirrors: 'VGPU_type.enabled_on_GPU_groups',
+      },
+    ),
   },
   messages: {
     create: {
-      doc: 'Create of this GPU group.',
+      doc: 'Make an empty group.',
       params: {
         name_label: opt(t.string, ''),
         name_description: opt(t.string, ''),
@@ -48,14 +66,14 @@ export const GPU_group = cls({
       life: 'boston',
     },
     destroy: {
-      doc: 'Destroy of this GPU group.',
+      doc: 'Delete a group that has neither physical nor virtual GPUs.',
       params: { self: t.ref('GPU_group') },
       result: t.none,
       role: 'pool-operator',
       life: 'boston',
     },
     update_enabled_VGPU_types: {
-      doc: 'Update enabled VGPU types of this GPU group.',
+      doc: 'Compute enabled_VGPU_types from the GPUs of the group.',
       params: { self: t.ref('GPU_group') },
       result: t.none,
       role: 'pool-operator',
@@ -63,7 +81,7 @@ export const GPU_group = cls({
       hidden: true,
     },
     update_supported_VGPU_types: {
-      doc: 'Update supported VGPU types of this GPU group.',
+      doc: 'Compute supported_VGPU_types from the GPUs of the group.',
       params: { self: t.ref('GPU_group') },
       result: t.none,
       role: 'pool-operator',
@@ -71,7 +89,7 @@ export const GPU_group = cls({
       hidden: true,
     },
     get_remaining_capacity: {
-      doc: 'Get remaining capacity of this GPU group.',
+      doc: 'Return how many more virtual GPUs of this type the group can serve now.',
       params: { self: t.ref('GPU_group'), vgpu_type: t.ref('VGPU_type') },
       result: t.int,
       role: 'read-only',

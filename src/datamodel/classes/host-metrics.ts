@@ -3,7 +3,7 @@ import { cls, field, t } from '../dsl.ts';
 
 export const host_metrics = cls({
   name: 'host_metrics',
-  doc: 'host metrics.',
+  doc: 'Measurements of a host.',
   life: 'rio',
   lifecycle: false,
   events: true,
@@ -13,15 +13,21 @@ export const host_metrics = cls({
   role: 'pool-operator',
   readRole: 'read-only',
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'rio', 'Uuid.'),
-    memory_total: field(t.int, 'DynamicRO', 'rio', 'Memory total.', { tags: ['memory'] }),
-    memory_free: field(t.int, 'DynamicRO', 'published rio; deprecated midnight-ride; removed tampa', 'Memory free.', {
-      default: 0,
-      tags: ['memory'],
-    }),
-    live: field(t.bool, 'DynamicRO', 'rio', 'Live.'),
-    last_updated: field(t.datetime, 'DynamicRO', 'rio', 'Last updated.'),
-    other_config: field(t.map(t.string, t.string), 'RW', 'orlando', 'Other config.', { default: {} }),
+    uuid: field(t.string, 'DynamicRO', 'rio', 'UUID of the metrics.'),
+    memory_total: field(t.int, 'DynamicRO', 'rio', 'Memory in bytes that the host has.', { tags: ['memory'] }),
+    memory_free: field(
+      t.int,
+      'DynamicRO',
+      'published rio; deprecated midnight-ride; removed tampa',
+      'Former report of free memory in bytes; use host.compute_free_memory.',
+      {
+        default: 0,
+        tags: ['memory'],
+      },
+    ),
+    live: field(t.bool, 'DynamicRO', 'rio', 'True while the host sends its heartbeat.'),
+    last_updated: field(t.datetime, 'DynamicRO', 'rio', 'When these values were last written, in UTC.'),
+    other_config: field(t.map(t.string, t.string), 'RW', 'orlando', 'Further data of clients.', { default: {} }),
   },
   messages: {},
 });

@@ -3,7 +3,7 @@ import { cls, field, t } from '../dsl.ts';
 
 export const LVHD = cls({
   name: 'LVHD',
-  doc: 'LVHD.',
+  doc: 'Operations on SRs that keep VHD disks in LVM volumes.',
   life: 'dundee',
   lifecycle: false,
   events: true,
@@ -13,11 +13,11 @@ export const LVHD = cls({
   role: 'pool-admin',
   readRole: 'read-only',
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'rio', 'Uuid.'),
+    uuid: field(t.string, 'DynamicRO', 'rio', 'UUID; there are no objects of this class.'),
   },
   messages: {
     enable_thin_provisioning: {
-      doc: 'Enable thin provisioning of this LVHD.',
+      doc: 'Make an LVM SR allocate space when disks are written, by the given sizes in bytes.',
       params: { host: t.ref('host'), SR: t.ref('SR'), initial_allocation: t.int, allocation_quantum: t.int },
       result: t.string,
       role: 'pool-admin',

@@ -4,7 +4,7 @@ import * as e from '../enums.ts';
 
 export const message = cls({
   name: 'message',
-  doc: 'message.',
+  doc: 'An alert about an object, kept until somebody deletes it.',
   life: 'orlando',
   lifecycle: false,
   events: true,
@@ -14,17 +14,22 @@ export const message = cls({
   role: 'pool-operator',
   readRole: 'read-only',
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'rio', 'Uuid.'),
-    name: field(t.string, 'DynamicRO', 'rio', 'Name.'),
-    priority: field(t.int, 'DynamicRO', 'rio', 'Priority.'),
-    cls: field(e.cls, 'DynamicRO', 'published orlando; extended 1.313.0', 'Cls.'),
-    obj_uuid: field(t.string, 'DynamicRO', 'rio', 'Obj uuid.'),
-    timestamp: field(t.datetime, 'DynamicRO', 'rio', 'Timestamp.'),
-    body: field(t.string, 'DynamicRO', 'rio', 'Body.'),
+    uuid: field(t.string, 'DynamicRO', 'rio', 'UUID of the message.'),
+    name: field(t.string, 'DynamicRO', 'rio', 'Name of the kind of message, such as `VM_STARTED`.'),
+    priority: field(t.int, 'DynamicRO', 'rio', 'Urgency, from 1, the most urgent, to 5.'),
+    cls: field(
+      e.cls,
+      'DynamicRO',
+      'published orlando; extended 1.313.0',
+      'Class of the object that the message is about.',
+    ),
+    obj_uuid: field(t.string, 'DynamicRO', 'rio', 'UUID of the object that the message is about.'),
+    timestamp: field(t.datetime, 'DynamicRO', 'rio', 'When the message arose, in UTC.'),
+    body: field(t.string, 'DynamicRO', 'rio', 'Text of the message, often XML.'),
   },
   messages: {
     create: {
-      doc: 'Create of this message.',
+      doc: 'Record a message about an object.',
       params: { name: t.string, priority: t.int, cls: e.cls, obj_uuid: t.string, body: t.string },
       result: t.ref('message'),
       role: 'pool-operator',
@@ -32,7 +37,7 @@ export const message = cls({
       sync: true,
     },
     destroy: {
-      doc: 'Destroy of this message.',
+      doc: 'Delete a message.',
       params: { self: t.ref('message') },
       result: t.none,
       role: 'pool-operator',
@@ -40,21 +45,21 @@ export const message = cls({
       sync: true,
     },
     destroy_many: {
-      doc: 'Destroy many of this message.',
+      doc: 'Delete several messages.',
       params: { messages: t.set(t.ref('message')) },
       result: t.none,
       role: 'pool-operator',
       life: 'prototyped 22.19.0',
     },
     destroy_all: {
-      doc: 'Destroy all of this message.',
+      doc: 'Delete all messages that match the filters, such as `before`, `after` and `priority`.',
       params: { filters: t.map(t.string, t.string) },
       result: t.none,
       role: 'pool-operator',
       life: 'prototyped 26.6.0',
     },
     get: {
-      doc: 'Get of this message.',
+      doc: 'Return the messages about one object since a time.',
       params: { cls: e.cls, obj_uuid: t.string, since: t.datetime },
       result: t.map(t.ref('message'), t.record('message')),
       role: 'read-only',
@@ -62,7 +67,7 @@ export const message = cls({
       sync: true,
     },
     get_all: {
-      doc: 'Get all of this message.',
+      doc: 'List the references of all messages.',
       params: {},
       result: t.set(t.ref('message')),
       role: 'read-only',
@@ -70,7 +75,7 @@ export const message = cls({
       sync: true,
     },
     get_since: {
-      doc: 'Get since of this message.',
+      doc: 'Return all messages since a time.',
       params: { since: t.datetime },
       result: t.map(t.ref('message'), t.record('message')),
       role: 'read-only',
@@ -78,7 +83,7 @@ export const message = cls({
       sync: true,
     },
     get_record: {
-      doc: 'Get record of this message.',
+      doc: 'Return the record of a message.',
       params: { self: t.ref('message') },
       result: t.record('message'),
       role: 'read-only',
@@ -86,7 +91,7 @@ export const message = cls({
       sync: true,
     },
     get_by_uuid: {
-      doc: 'Get by uuid of this message.',
+      doc: 'Return the message with this UUID.',
       params: { uuid: t.string },
       result: t.ref('message'),
       role: 'read-only',
@@ -94,7 +99,7 @@ export const message = cls({
       sync: true,
     },
     get_all_records: {
-      doc: 'Get all records of this message.',
+      doc: 'Return all messages with their records.',
       params: {},
       result: t.map(t.ref('message'), t.record('message')),
       role: 'read-only',
@@ -102,7 +107,7 @@ export const message = cls({
       sync: true,
     },
     get_all_records_where: {
-      doc: 'Get all records where of this message.',
+      doc: 'Return the messages that the filter expression selects.',
       params: { expr: t.string },
       result: t.map(t.ref('message'), t.record('message')),
       role: 'read-only',

@@ -4,7 +4,7 @@ import * as e from '../enums.ts';
 
 export const PCI = cls({
   name: 'PCI',
-  doc: 'PCI.',
+  doc: 'A PCI device of a host.',
   life: 'boston',
   lifecycle: false,
   events: true,
@@ -14,61 +14,104 @@ export const PCI = cls({
   role: 'pool-operator',
   readRole: 'read-only',
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'boston', 'Uuid.'),
-    class_id: field(t.string, 'StaticRO', 'boston', 'Class id.', { default: '' }),
-    class_name: field(t.string, 'StaticRO', 'boston', 'Class name.', { default: '' }),
-    vendor_id: field(t.string, 'StaticRO', 'boston', 'Vendor id.', { default: '' }),
-    vendor_name: field(t.string, 'StaticRO', 'boston', 'Vendor name.', { default: '' }),
-    device_id: field(t.string, 'StaticRO', 'boston', 'Device id.', { default: '' }),
-    device_name: field(t.string, 'StaticRO', 'boston', 'Device name.', { default: '' }),
-    host: field(t.ref('host'), 'StaticRO', 'boston', 'Host.', { default: 'OpaqueRef:NULL' }),
-    pci_id: field(t.string, 'StaticRO', 'boston', 'Pci id.', { default: '' }),
-    functions: field(t.int, 'DynamicRO', 'boston', 'Functions.', { default: 1, internal: true }),
-    virtual_functions: field(t.set(t.ref('PCI')), 'DynamicRO', 'falcon', 'Virtual functions.', {
-      internal: true,
-      from: 'PCI.physical_function',
+    uuid: field(t.string, 'DynamicRO', 'boston', 'UUID of the device.'),
+    class_id: field(t.string, 'StaticRO', 'boston', 'Number of the device class, in hexadecimal.', { default: '' }),
+    class_name: field(t.string, 'StaticRO', 'boston', 'Name of the device class.', { default: '' }),
+    vendor_id: field(t.string, 'StaticRO', 'boston', 'Number of the vendor, in hexadecimal.', { default: '' }),
+    vendor_name: field(t.string, 'StaticRO', 'boston', 'Name of the vendor.', { default: '' }),
+    device_id: field(t.string, 'StaticRO', 'boston', 'Number of the device, in hexadecimal.', { default: '' }),
+    device_name: field(t.string, 'StaticRO', 'boston', 'Name of the device.', { default: '' }),
+    host: field(t.ref('host'), 'StaticRO', 'boston', 'Host that has the device.', { default: 'OpaqueRef:NULL' }),
+    pci_id: field(t.string, 'StaticRO', 'boston', 'Address of the device on the host, such as `0000:03:00.0`.', {
+      default: '',
     }),
-    physical_function: field(t.ref('PCI'), 'StaticRO', 'falcon', 'Physical function.', {
-      default: 'OpaqueRef:NULL',
+    functions: field(t.int, 'DynamicRO', 'boston', 'Number of functions that the device has.', {
+      default: 1,
       internal: true,
     }),
-    attached_VMs: field(t.set(t.ref('VM')), 'DynamicRO', 'boston', 'Attached VMs.', {
+    virtual_functions: field(
+      t.set(t.ref('PCI')),
+      'DynamicRO',
+      'falcon',
+      'Virtual functions of the device, if it is a physical function.',
+      {
+        internal: true,
+        from: 'PCI.physical_function',
+      },
+    ),
+    physical_function: field(
+      t.ref('PCI'),
+      'StaticRO',
+      'falcon',
+      'Physical function that the device is a virtual one of, or null.',
+      {
+        default: 'OpaqueRef:NULL',
+        internal: true,
+      },
+    ),
+    attached_VMs: field(t.set(t.ref('VM')), 'DynamicRO', 'boston', 'VMs that have the device now.', {
       internal: true,
       mirrors: 'VM.attached_PCIs',
     }),
-    dependencies: field(t.set(t.ref('PCI')), 'DynamicRO', 'boston', 'Dependencies.', { dangling: true }),
-    other_config: field(t.map(t.string, t.string), 'RW', 'boston', 'Other config.', { default: {} }),
-    subsystem_vendor_id: field(t.string, 'StaticRO', 'clearwater-whetstone', 'Subsystem vendor id.', { default: '' }),
-    subsystem_vendor_name: field(t.string, 'StaticRO', 'clearwater-whetstone', 'Subsystem vendor name.', {
+    dependencies: field(
+      t.set(t.ref('PCI')),
+      'DynamicRO',
+      'boston',
+      'Devices that must be passed through together with this one.',
+      { dangling: true },
+    ),
+    other_config: field(t.map(t.string, t.string), 'RW', 'boston', 'Further data of clients.', { default: {} }),
+    subsystem_vendor_id: field(
+      t.string,
+      'StaticRO',
+      'clearwater-whetstone',
+      'Number of the vendor of the card, in hexadecimal.',
+      { default: '' },
+    ),
+    subsystem_vendor_name: field(t.string, 'StaticRO', 'clearwater-whetstone', 'Name of the vendor of the card.', {
       default: '',
     }),
-    subsystem_device_id: field(t.string, 'StaticRO', 'clearwater-whetstone', 'Subsystem device id.', { default: '' }),
-    subsystem_device_name: field(t.string, 'StaticRO', 'clearwater-whetstone', 'Subsystem device name.', {
+    subsystem_device_id: field(t.string, 'StaticRO', 'clearwater-whetstone', 'Number of the card, in hexadecimal.', {
       default: '',
     }),
-    scheduled_to_be_attached_to: field(t.ref('VM'), 'DynamicRO', 'falcon', 'Scheduled to be attached to.', {
-      default: 'OpaqueRef:NULL',
-      internal: true,
+    subsystem_device_name: field(t.string, 'StaticRO', 'clearwater-whetstone', 'Name of the card.', {
+      default: '',
     }),
-    driver_name: field(t.string, 'StaticRO', 'kolkata', 'Driver name.', { default: '' }),
+    scheduled_to_be_attached_to: field(
+      t.ref('VM'),
+      'DynamicRO',
+      'falcon',
+      'VM for which the device is reserved, or null.',
+      {
+        default: 'OpaqueRef:NULL',
+        internal: true,
+      },
+    ),
+    driver_name: field(
+      t.string,
+      'StaticRO',
+      'kolkata',
+      'Driver that the control domain uses for the device, or empty.',
+      { default: '' },
+    ),
   },
   messages: {
     disable_dom0_access: {
-      doc: 'Disable dom0 access of this PCI.',
+      doc: 'Hide the device from the control domain, so that a VM may have it, from the next reboot.',
       params: { self: t.ref('PCI') },
       result: e.pci_dom0_access,
       role: 'pool-operator',
       life: 'prototyped 24.14.0',
     },
     enable_dom0_access: {
-      doc: 'Enable dom0 access of this PCI.',
+      doc: 'Give the device back to the control domain from the next reboot.',
       params: { self: t.ref('PCI') },
       result: e.pci_dom0_access,
       role: 'pool-operator',
       life: 'prototyped 24.14.0',
     },
     get_dom0_access_status: {
-      doc: 'Get dom0 access status of this PCI.',
+      doc: 'Say whether the control domain has the device now and after the next reboot.',
       params: { self: t.ref('PCI') },
       result: e.pci_dom0_access,
       role: 'pool-operator',

@@ -3,7 +3,7 @@ import { cls, field, t } from '../dsl.ts';
 
 export const PVS_site = cls({
   name: 'PVS_site',
-  doc: 'PVS site.',
+  doc: 'A site of machines that boot from Citrix Provisioning servers.',
   life: 'ely',
   lifecycle: false,
   events: true,
@@ -13,28 +13,40 @@ export const PVS_site = cls({
   role: 'pool-operator',
   readRole: 'read-only',
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'ely', 'Uuid.'),
-    name_label: field(t.string, 'RW', 'ely', 'Name label.', { default: '' }),
-    name_description: field(t.string, 'RW', 'ely', 'Name description.', { default: '' }),
-    PVS_uuid: field(t.string, 'StaticRO', 'ely', 'PVS uuid.', { default: '' }),
-    cache_storage: field(t.set(t.ref('PVS_cache_storage')), 'DynamicRO', 'ely', 'Cache storage.', {
-      default: [],
-      dangling: true,
-      from: 'PVS_cache_storage.site',
+    uuid: field(t.string, 'DynamicRO', 'ely', 'UUID of the site.'),
+    name_label: field(t.string, 'RW', 'ely', 'Name shown to users; need not be unique.', { default: '' }),
+    name_description: field(t.string, 'RW', 'ely', 'Free text about the site for people.', { default: '' }),
+    PVS_uuid: field(t.string, 'StaticRO', 'ely', 'Identifier of the site at the Provisioning servers.', {
+      default: '',
     }),
-    servers: field(t.set(t.ref('PVS_server')), 'DynamicRO', 'ely', 'Servers.', { from: 'PVS_server.site' }),
-    proxies: field(t.set(t.ref('PVS_proxy')), 'DynamicRO', 'ely', 'Proxies.', { from: 'PVS_proxy.site' }),
+    cache_storage: field(
+      t.set(t.ref('PVS_cache_storage')),
+      'DynamicRO',
+      'ely',
+      "Storage in which hosts cache what the site's servers send.",
+      {
+        default: [],
+        dangling: true,
+        from: 'PVS_cache_storage.site',
+      },
+    ),
+    servers: field(t.set(t.ref('PVS_server')), 'DynamicRO', 'ely', 'Provisioning servers of the site.', {
+      from: 'PVS_server.site',
+    }),
+    proxies: field(t.set(t.ref('PVS_proxy')), 'DynamicRO', 'ely', 'Proxies of VMs that boot from the site.', {
+      from: 'PVS_proxy.site',
+    }),
   },
   messages: {
     introduce: {
-      doc: 'Introduce of this PVS site.',
+      doc: 'Make a record of a site.',
       params: { name_label: t.string, name_description: t.string, PVS_uuid: t.string },
       result: t.ref('PVS_site'),
       role: 'pool-operator',
       life: 'ely',
     },
     forget: {
-      doc: 'Forget of this PVS site.',
+      doc: 'Delete the record of a site without servers and running proxies.',
       params: { self: t.ref('PVS_site') },
       result: t.none,
       role: 'pool-operator',
@@ -42,7 +54,7 @@ export const PVS_site = cls({
       errors: ['PVS_SITE_CONTAINS_RUNNING_PROXIES', 'PVS_SITE_CONTAINS_SERVERS'],
     },
     set_PVS_uuid: {
-      doc: 'Set PVS uuid of this PVS site.',
+      doc: 'Set the identifier of the site at the Provisioning servers.',
       params: { self: t.ref('PVS_site'), value: t.string },
       result: t.none,
       role: 'pool-operator',

@@ -4,7 +4,7 @@ import * as e from '../enums.ts';
 
 export const Repository = cls({
   name: 'Repository',
-  doc: 'Repository.',
+  doc: 'A place from which updates are downloaded.',
   life: '1.301.0',
   lifecycle: false,
   events: true,
@@ -15,26 +15,55 @@ export const Repository = cls({
   readRole: 'read-only',
   roleExtra: ['client-cert'],
   fields: {
-    uuid: field(t.string, 'DynamicRO', '1.301.0', 'Uuid.'),
-    name_label: field(t.string, 'RW', 'rio', 'Name label.', { default: '', writeRoleExtra: ['client-cert'] }),
-    name_description: field(t.string, 'RW', 'rio', 'Name description.', {
+    uuid: field(t.string, 'DynamicRO', '1.301.0', 'UUID of the repository.'),
+    name_label: field(t.string, 'RW', 'rio', 'Name shown to users; must be unique.', {
       default: '',
       writeRoleExtra: ['client-cert'],
     }),
-    binary_url: field(t.string, 'StaticRO', '1.301.0', 'Binary url.', { default: '' }),
-    source_url: field(t.string, 'StaticRO', '1.301.0', 'Source url.', { default: '' }),
-    update: field(t.bool, 'StaticRO', '1.301.0', 'Update.', { default: false }),
-    hash: field(t.string, 'DynamicRO', '1.301.0', 'Hash.', { default: '' }),
-    up_to_date: field(t.bool, 'DynamicRO', 'published 1.301.0; deprecated 23.18.0; removed 23.18.0', 'Up to date.', {
+    name_description: field(t.string, 'RW', 'rio', 'Free text about the repository for people.', {
+      default: '',
+      writeRoleExtra: ['client-cert'],
+    }),
+    binary_url: field(t.string, 'StaticRO', '1.301.0', 'URL of the packages.', { default: '' }),
+    source_url: field(t.string, 'StaticRO', '1.301.0', 'URL of the sources.', { default: '' }),
+    update: field(t.bool, 'StaticRO', '1.301.0', 'True when updateinfo.xml in the repository describes updates.', {
       default: false,
     }),
-    gpgkey_path: field(t.string, 'StaticRO', 'prototyped 22.12.0', 'Gpgkey path.', { default: '' }),
-    origin: field(e.origin, 'StaticRO', 'prototyped 24.23.0', 'Origin.', { default: 'remote' }),
-    certificate: field(t.string, 'StaticRO', 'prototyped 25.7.0', 'Certificate.', { default: '' }),
+    hash: field(t.string, 'DynamicRO', '1.301.0', 'SHA-256 of the metadata as last synchronised.', { default: '' }),
+    up_to_date: field(
+      t.bool,
+      'DynamicRO',
+      'published 1.301.0; deprecated 23.18.0; removed 23.18.0',
+      'Former sign that all hosts have the latest updates.',
+      {
+        default: false,
+      },
+    ),
+    gpgkey_path: field(
+      t.string,
+      'StaticRO',
+      'prototyped 22.12.0',
+      'File name of the GPG key with which packages are signed; empty for the standard one.',
+      { default: '' },
+    ),
+    origin: field(
+      e.origin,
+      'StaticRO',
+      'prototyped 24.23.0',
+      'Whether packages come from a server, an uploaded bundle or another pool.',
+      { default: 'remote' },
+    ),
+    certificate: field(
+      t.string,
+      'StaticRO',
+      'prototyped 25.7.0',
+      "Certificate, in PEM, of the other pool's coordinator.",
+      { default: '' },
+    ),
   },
   messages: {
     introduce: {
-      doc: 'Introduce of this Repository.',
+      doc: 'Make a record of a repository at a URL.',
       params: {
         name_label: t.string,
         name_description: t.string,
@@ -49,7 +78,7 @@ export const Repository = cls({
       extraRoles: ['client-cert'],
     },
     introduce_bundle: {
-      doc: 'Introduce bundle of this Repository.',
+      doc: 'Make a record of a repository that is filled by uploading a bundle.',
       params: { name_label: t.string, name_description: t.string },
       result: t.ref('Repository'),
       role: 'pool-operator',
@@ -57,7 +86,7 @@ export const Repository = cls({
       extraRoles: ['client-cert'],
     },
     introduce_remote_pool: {
-      doc: 'Introduce remote pool of this Repository.',
+      doc: "Make a record of a repository that takes updates from another pool's coordinator.",
       params: { name_label: t.string, name_description: t.string, binary_url: t.string, certificate: t.string },
       result: t.ref('Repository'),
       role: 'pool-operator',
@@ -65,7 +94,7 @@ export const Repository = cls({
       extraRoles: ['client-cert'],
     },
     forget: {
-      doc: 'Forget of this Repository.',
+      doc: 'Delete the record of a repository that is not in use.',
       params: { self: t.ref('Repository') },
       result: t.none,
       role: 'pool-operator',
@@ -73,7 +102,7 @@ export const Repository = cls({
       extraRoles: ['client-cert'],
     },
     apply: {
-      doc: 'Apply of this Repository.',
+      doc: 'Install the synchronised updates on the host.',
       params: { host: t.ref('host') },
       result: t.none,
       role: 'pool-operator',
@@ -83,7 +112,7 @@ export const Repository = cls({
       extraRoles: ['client-cert'],
     },
     set_gpgkey_path: {
-      doc: 'Set gpgkey path of this Repository.',
+      doc: 'Set the file name of the GPG key with which packages are signed.',
       params: { self: t.ref('Repository'), value: t.string },
       result: t.none,
       role: 'pool-operator',
@@ -91,7 +120,7 @@ export const Repository = cls({
       extraRoles: ['client-cert'],
     },
     apply_livepatch: {
-      doc: 'Apply livepatch of this Repository.',
+      doc: 'Apply a live patch to the kernel or hypervisor of the host.',
       params: {
         host: t.ref('host'),
         component: t.string,

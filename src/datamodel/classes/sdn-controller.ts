@@ -4,7 +4,7 @@ import * as e from '../enums.ts';
 
 export const SDN_controller = cls({
   name: 'SDN_controller',
-  doc: 'SDN controller.',
+  doc: "The server that controls the pool's Open vSwitches.",
   life: 'falcon',
   lifecycle: false,
   events: true,
@@ -14,21 +14,27 @@ export const SDN_controller = cls({
   role: 'pool-operator',
   readRole: 'read-only',
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'falcon', 'Uuid.'),
-    protocol: field(e.sdn_controller_protocol, 'StaticRO', 'falcon', 'Protocol.', { default: 'ssl' }),
-    address: field(t.string, 'StaticRO', 'falcon', 'Address.', { default: '' }),
-    port: field(t.int, 'StaticRO', 'falcon', 'Port.', { default: 0 }),
+    uuid: field(t.string, 'DynamicRO', 'falcon', 'UUID of the record.'),
+    protocol: field(
+      e.sdn_controller_protocol,
+      'StaticRO',
+      'falcon',
+      'Whether hosts connect to the controller (`ssl`) or wait for it to connect (`pssl`).',
+      { default: 'ssl' },
+    ),
+    address: field(t.string, 'StaticRO', 'falcon', 'IP address of the controller; empty for `pssl`.', { default: '' }),
+    port: field(t.int, 'StaticRO', 'falcon', 'TCP port; 0 takes the usual one.', { default: 0 }),
   },
   messages: {
     introduce: {
-      doc: 'Introduce of this SDN controller.',
+      doc: 'Make the Open vSwitches of all hosts follow a controller; there can be one only.',
       params: { protocol: opt(e.sdn_controller_protocol, 'ssl'), address: opt(t.string, ''), port: opt(t.int, 0) },
       result: t.ref('SDN_controller'),
       role: 'pool-operator',
       life: 'falcon',
     },
     forget: {
-      doc: 'Forget of this SDN controller.',
+      doc: 'Stop following the controller.',
       params: { self: t.ref('SDN_controller') },
       result: t.none,
       role: 'pool-operator',

@@ -3,7 +3,7 @@ import { cls, field, opt, t } from '../dsl.ts';
 
 export const secret = cls({
   name: 'secret',
-  doc: 'secret.',
+  doc: 'A value, such as a password, that other objects refer to instead of showing it.',
   life: 'midnight-ride',
   lifecycle: true,
   events: false,
@@ -13,16 +13,18 @@ export const secret = cls({
   role: 'pool-operator',
   readRole: 'pool-operator',
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'rio', 'Uuid.', { readRole: 'pool-operator' }),
-    value: field(t.string, 'RW', 'rio', 'Value.', { readRole: 'pool-operator' }),
-    other_config: field(t.map(t.string, t.string), 'RW', 'rio', 'Other config.', {
+    uuid: field(t.string, 'DynamicRO', 'rio', 'UUID of the secret, by which other objects refer to it.', {
+      readRole: 'pool-operator',
+    }),
+    value: field(t.string, 'RW', 'rio', 'The secret text.', { readRole: 'pool-operator' }),
+    other_config: field(t.map(t.string, t.string), 'RW', 'rio', 'Further data of clients.', {
       default: {},
       readRole: 'read-only',
     }),
   },
   messages: {
     introduce: {
-      doc: 'Introduce of this secret.',
+      doc: 'Make a secret with a given UUID, as for a joining host.',
       params: { uuid: t.string, value: t.string, other_config: opt(t.map(t.string, t.string), {}, 'boston') },
       result: t.ref('secret'),
       role: 'pool-operator',

@@ -4,7 +4,7 @@ import * as e from '../enums.ts';
 
 export const sr_stat = cls({
   name: 'sr_stat',
-  doc: 'sr stat.',
+  doc: 'What probing tells about an SR that exists on the storage.',
   life: 'prototyped kolkata; published lima; extended 24.17.0',
   lifecycle: false,
   events: false,
@@ -14,18 +14,38 @@ export const sr_stat = cls({
   role: 'local-root',
   readRole: 'read-only',
   fields: {
-    uuid: field(t.option(t.string), 'DynamicRO', 'prototyped kolkata; published lima; extended 24.17.0', 'Uuid.'),
-    name_label: field(t.string, 'DynamicRO', 'prototyped kolkata; published lima; extended 24.17.0', 'Name label.'),
+    uuid: field(
+      t.option(t.string),
+      'DynamicRO',
+      'prototyped kolkata; published lima; extended 24.17.0',
+      'UUID of the SR, absent when it has none yet.',
+    ),
+    name_label: field(t.string, 'DynamicRO', 'prototyped kolkata; published lima; extended 24.17.0', 'Name of the SR.'),
     name_description: field(
       t.string,
       'DynamicRO',
       'prototyped kolkata; published lima; extended 24.17.0',
-      'Name description.',
+      'Description of the SR.',
     ),
-    free_space: field(t.int, 'DynamicRO', 'prototyped kolkata; published lima; extended 24.17.0', 'Free space.'),
-    total_space: field(t.int, 'DynamicRO', 'prototyped kolkata; published lima; extended 24.17.0', 'Total space.'),
-    clustered: field(t.bool, 'DynamicRO', 'prototyped kolkata; published lima; extended 24.17.0', 'Clustered.'),
-    health: field(e.sr_health, 'DynamicRO', 'prototyped kolkata; published lima; extended 24.17.0', 'Health.'),
+    free_space: field(
+      t.int,
+      'DynamicRO',
+      'prototyped kolkata; published lima; extended 24.17.0',
+      'Free space in bytes.',
+    ),
+    total_space: field(
+      t.int,
+      'DynamicRO',
+      'prototyped kolkata; published lima; extended 24.17.0',
+      'Whole space in bytes.',
+    ),
+    clustered: field(
+      t.bool,
+      'DynamicRO',
+      'prototyped kolkata; published lima; extended 24.17.0',
+      'True when the SR needs the cluster of the pool.',
+    ),
+    health: field(e.sr_health, 'DynamicRO', 'prototyped kolkata; published lima; extended 24.17.0', 'State of the SR.'),
   },
   messages: {},
 });

@@ -3,7 +3,7 @@ import { cls, field, t } from '../dsl.ts';
 
 export const VBD_metrics = cls({
   name: 'VBD_metrics',
-  doc: 'VBD metrics.',
+  doc: 'Former measurements of a VBD; read the RRDs instead.',
   life: 'published rio; deprecated tampa; removed tampa',
   lifecycle: false,
   events: true,
@@ -13,23 +13,41 @@ export const VBD_metrics = cls({
   role: 'vm-admin',
   readRole: 'read-only',
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'rio', 'Uuid.'),
-    io_read_kbs: field(t.float, 'DynamicRO', 'published rio; deprecated tampa; removed tampa', 'Io read kbs.', {
-      default: 0,
-      persistent: false,
-    }),
-    io_write_kbs: field(t.float, 'DynamicRO', 'published rio; deprecated tampa; removed tampa', 'Io write kbs.', {
-      default: 0,
-      persistent: false,
-    }),
-    last_updated: field(t.datetime, 'DynamicRO', 'published rio; deprecated tampa; removed tampa', 'Last updated.', {
-      default: '19700101T00:00:00Z',
-    }),
+    uuid: field(t.string, 'DynamicRO', 'rio', 'UUID of the metrics.'),
+    io_read_kbs: field(
+      t.float,
+      'DynamicRO',
+      'published rio; deprecated tampa; removed tampa',
+      'Former rate of reads in KiB/s.',
+      {
+        default: 0,
+        persistent: false,
+      },
+    ),
+    io_write_kbs: field(
+      t.float,
+      'DynamicRO',
+      'published rio; deprecated tampa; removed tampa',
+      'Former rate of writes in KiB/s.',
+      {
+        default: 0,
+        persistent: false,
+      },
+    ),
+    last_updated: field(
+      t.datetime,
+      'DynamicRO',
+      'published rio; deprecated tampa; removed tampa',
+      'When these values were last written, in UTC.',
+      {
+        default: '19700101T00:00:00Z',
+      },
+    ),
     other_config: field(
       t.map(t.string, t.string),
       'RW',
       'published orlando; deprecated tampa; removed tampa',
-      'Other config.',
+      'Further data of clients.',
       { default: {} },
     ),
   },

@@ -3,7 +3,7 @@ import { cls, field, t } from '../dsl.ts';
 
 export const vdi_nbd_server_info = cls({
   name: 'vdi_nbd_server_info',
-  doc: 'vdi nbd server info.',
+  doc: 'How to reach a disk by NBD at one address.',
   life: 'inverness',
   lifecycle: false,
   events: false,
@@ -13,11 +13,16 @@ export const vdi_nbd_server_info = cls({
   role: 'local-root',
   readRole: 'read-only',
   fields: {
-    exportname: field(t.string, 'DynamicRO', 'inverness', 'Exportname.'),
-    address: field(t.string, 'DynamicRO', 'inverness', 'Address.'),
-    port: field(t.int, 'DynamicRO', 'inverness', 'Port.'),
-    cert: field(t.string, 'DynamicRO', 'inverness', 'Cert.'),
-    subject: field(t.string, 'DynamicRO', 'inverness', 'Subject.'),
+    exportname: field(
+      t.string,
+      'DynamicRO',
+      'inverness',
+      'Name of the disk at the server; it contains a session and is a secret.',
+    ),
+    address: field(t.string, 'DynamicRO', 'inverness', 'Address of the server.'),
+    port: field(t.int, 'DynamicRO', 'inverness', 'TCP port of the server.'),
+    cert: field(t.string, 'DynamicRO', 'inverness', 'TLS certificate of the server in PEM.'),
+    subject: field(t.string, 'DynamicRO', 'inverness', "Name to expect in the server's certificate."),
   },
   messages: {},
 });

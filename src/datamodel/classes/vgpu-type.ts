@@ -4,7 +4,7 @@ import * as e from '../enums.ts';
 
 export const VGPU_type = cls({
   name: 'VGPU_type',
-  doc: 'VGPU type.',
+  doc: 'A kind of virtual GPU with given size and limits.',
   life: 'vgpu-tech-preview',
   lifecycle: false,
   events: true,
@@ -14,53 +14,103 @@ export const VGPU_type = cls({
   role: 'pool-operator',
   readRole: 'read-only',
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'vgpu-tech-preview', 'Uuid.'),
-    vendor_name: field(t.string, 'StaticRO', 'vgpu-tech-preview', 'Vendor name.', { default: '' }),
-    model_name: field(t.string, 'StaticRO', 'vgpu-tech-preview', 'Model name.', { default: '' }),
-    framebuffer_size: field(t.int, 'StaticRO', 'vgpu-tech-preview', 'Framebuffer size.', { default: 0 }),
-    max_heads: field(t.int, 'StaticRO', 'vgpu-tech-preview', 'Max heads.', { default: 0 }),
-    max_resolution_x: field(t.int, 'StaticRO', 'vgpu-productisation', 'Max resolution x.', { default: 0 }),
-    max_resolution_y: field(t.int, 'StaticRO', 'vgpu-productisation', 'Max resolution y.', { default: 0 }),
-    size: field(t.int, 'StaticRO', 'vgpu-tech-preview', 'Size.', { default: 0, internal: true }),
-    supported_on_PGPUs: field(t.set(t.ref('PGPU')), 'DynamicRO', 'vgpu-tech-preview', 'Supported on PGPUs.', {
-      mirrors: 'PGPU.supported_VGPU_types',
+    uuid: field(t.string, 'DynamicRO', 'vgpu-tech-preview', 'UUID of the type.'),
+    vendor_name: field(t.string, 'StaticRO', 'vgpu-tech-preview', 'Name of the vendor.', { default: '' }),
+    model_name: field(t.string, 'StaticRO', 'vgpu-tech-preview', 'Name of the model.', { default: '' }),
+    framebuffer_size: field(t.int, 'StaticRO', 'vgpu-tech-preview', 'Video memory in bytes.', { default: 0 }),
+    max_heads: field(t.int, 'StaticRO', 'vgpu-tech-preview', 'Most displays that a guest can use.', { default: 0 }),
+    max_resolution_x: field(t.int, 'StaticRO', 'vgpu-productisation', 'Greatest width of a display in pixels.', {
+      default: 0,
     }),
-    enabled_on_PGPUs: field(t.set(t.ref('PGPU')), 'DynamicRO', 'vgpu-tech-preview', 'Enabled on PGPUs.', {
-      mirrors: 'PGPU.enabled_VGPU_types',
+    max_resolution_y: field(t.int, 'StaticRO', 'vgpu-productisation', 'Greatest height of a display in pixels.', {
+      default: 0,
     }),
-    VGPUs: field(t.set(t.ref('VGPU')), 'DynamicRO', 'vgpu-tech-preview', 'VGPUs.', { from: 'VGPU.type' }),
-    internal_config: field(t.map(t.string, t.string), 'StaticRO', 'vgpu-tech-preview', 'Internal config.', {
-      default: {},
-      internal: true,
+    size: field(
+      t.int,
+      'StaticRO',
+      'vgpu-tech-preview',
+      'Share of a physical GPU that one takes, in units of PGPU.size.',
+      { default: 0, internal: true },
+    ),
+    supported_on_PGPUs: field(
+      t.set(t.ref('PGPU')),
+      'DynamicRO',
+      'vgpu-tech-preview',
+      'Physical GPUs that can provide the type.',
+      {
+        mirrors: 'PGPU.supported_VGPU_types',
+      },
+    ),
+    enabled_on_PGPUs: field(
+      t.set(t.ref('PGPU')),
+      'DynamicRO',
+      'vgpu-tech-preview',
+      'Physical GPUs on which the type is allowed.',
+      {
+        mirrors: 'PGPU.enabled_VGPU_types',
+      },
+    ),
+    VGPUs: field(t.set(t.ref('VGPU')), 'DynamicRO', 'vgpu-tech-preview', 'Virtual GPUs of the type.', {
+      from: 'VGPU.type',
     }),
+    internal_config: field(
+      t.map(t.string, t.string),
+      'StaticRO',
+      'vgpu-tech-preview',
+      'Settings that the emulator needs for the type.',
+      {
+        default: {},
+        internal: true,
+      },
+    ),
     supported_on_GPU_groups: field(
       t.set(t.ref('GPU_group')),
       'DynamicRO',
       'vgpu-productisation',
-      'Supported on GPU groups.',
+      'Groups with a GPU that can provide the type.',
       { mirrors: 'GPU_group.supported_VGPU_types' },
     ),
     enabled_on_GPU_groups: field(
       t.set(t.ref('GPU_group')),
       'DynamicRO',
       'vgpu-productisation',
-      'Enabled on GPU groups.',
+      'Groups with a GPU on which the type is allowed.',
       { mirrors: 'GPU_group.enabled_VGPU_types' },
     ),
-    implementation: field(e.vgpu_type_implementation, 'StaticRO', 'dundee', 'Implementation.', {
-      default: 'passthrough',
+    implementation: field(
+      e.vgpu_type_implementation,
+      'StaticRO',
+      'dundee',
+      'How the type works, such as `passthrough` or `nvidia_sriov`.',
+      {
+        default: 'passthrough',
+      },
+    ),
+    identifier: field(t.string, 'StaticRO', 'dundee', 'Key that is the same for the same type on all hosts.', {
+      default: '',
     }),
-    identifier: field(t.string, 'StaticRO', 'dundee', 'Identifier.', { default: '' }),
-    experimental: field(t.bool, 'StaticRO', 'dundee', 'Experimental.', { default: false }),
-    compatible_types_in_vm: field(t.set(t.ref('VGPU_type')), 'DynamicRO', 'quebec', 'Compatible types in vm.', {
-      default: [],
-      dangling: true,
-    }),
-    compatible_types_on_pgpu: field(t.set(t.ref('VGPU_type')), 'DynamicRO', 'quebec', 'Compatible types on pgpu.', {
-      default: [],
-      internal: true,
-      dangling: true,
-    }),
+    experimental: field(t.bool, 'StaticRO', 'dundee', 'True when the type is not fully supported.', { default: false }),
+    compatible_types_in_vm: field(
+      t.set(t.ref('VGPU_type')),
+      'DynamicRO',
+      'quebec',
+      'Types that a VM may have together with this one.',
+      {
+        default: [],
+        dangling: true,
+      },
+    ),
+    compatible_types_on_pgpu: field(
+      t.set(t.ref('VGPU_type')),
+      'DynamicRO',
+      'quebec',
+      'Types that a physical GPU can serve together with this one.',
+      {
+        default: [],
+        internal: true,
+        dangling: true,
+      },
+    ),
   },
   messages: {},
 });

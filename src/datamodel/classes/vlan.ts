@@ -3,7 +3,7 @@ import { cls, field, t } from '../dsl.ts';
 
 export const VLAN = cls({
   name: 'VLAN',
-  doc: 'VLAN.',
+  doc: 'A VLAN on a PIF: packets with one tag there are untagged packets on another PIF.',
   life: 'miami',
   lifecycle: false,
   events: true,
@@ -14,15 +14,23 @@ export const VLAN = cls({
   readRole: 'read-only',
   tags: ['networking'],
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'rio', 'Uuid.'),
-    tagged_PIF: field(t.ref('PIF'), 'StaticRO', 'miami', 'Tagged PIF.', { default: 'OpaqueRef:NULL' }),
-    untagged_PIF: field(t.ref('PIF'), 'DynamicRO', 'miami', 'Untagged PIF.', { default: 'OpaqueRef:NULL' }),
-    tag: field(t.int, 'StaticRO', 'miami', 'Tag.', { default: -1 }),
-    other_config: field(t.map(t.string, t.string), 'RW', 'miami', 'Other config.', { default: {} }),
+    uuid: field(t.string, 'DynamicRO', 'rio', 'UUID of the VLAN.'),
+    tagged_PIF: field(t.ref('PIF'), 'StaticRO', 'miami', 'PIF that carries the tagged packets.', {
+      default: 'OpaqueRef:NULL',
+    }),
+    untagged_PIF: field(
+      t.ref('PIF'),
+      'DynamicRO',
+      'miami',
+      "PIF at which the packets have no tag; it belongs to the VLAN's network.",
+      { default: 'OpaqueRef:NULL' },
+    ),
+    tag: field(t.int, 'StaticRO', 'miami', 'VLAN tag, from 0 to 4094.', { default: -1 }),
+    other_config: field(t.map(t.string, t.string), 'RW', 'miami', 'Further data of clients.', { default: {} }),
   },
   messages: {
     pool_introduce: {
-      doc: 'Pool introduce of this VLAN.',
+      doc: 'Make the record of a VLAN of a joining host.',
       params: {
         tagged_PIF: t.ref('PIF'),
         untagged_PIF: t.ref('PIF'),
@@ -35,14 +43,14 @@ export const VLAN = cls({
       hidden: true,
     },
     create: {
-      doc: 'Create of this VLAN.',
+      doc: 'Create a VLAN with this tag on the PIF for the network.',
       params: { tagged_PIF: t.ref('PIF'), tag: t.int, network: t.ref('network') },
       result: t.ref('VLAN'),
       role: 'pool-operator',
       life: 'miami',
     },
     destroy: {
-      doc: 'Destroy of this VLAN.',
+      doc: 'Delete the VLAN and its untagged PIF; no VM may use it.',
       params: { self: t.ref('VLAN') },
       result: t.none,
       role: 'pool-operator',

@@ -4,7 +4,7 @@ import * as e from '../enums.ts';
 
 export const VM_appliance = cls({
   name: 'VM_appliance',
-  doc: 'VM appliance.',
+  doc: 'A group of VMs that are started, stopped and recovered together.',
   life: 'boston',
   lifecycle: true,
   events: true,
@@ -14,22 +14,34 @@ export const VM_appliance = cls({
   role: 'pool-operator',
   readRole: 'read-only',
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'rio', 'Uuid.'),
-    name_label: field(t.string, 'RW', 'rio', 'Name label.', { default: '' }),
-    name_description: field(t.string, 'RW', 'rio', 'Name description.', { default: '' }),
-    allowed_operations: field(t.set(e.vm_appliance_operation), 'DynamicRO', 'rio', 'Allowed operations.', {
-      default: [],
-      persistent: false,
-    }),
-    current_operations: field(t.map(t.string, e.vm_appliance_operation), 'DynamicRO', 'rio', 'Current operations.', {
-      default: {},
-      persistent: false,
-    }),
-    VMs: field(t.set(t.ref('VM')), 'DynamicRO', 'rio', 'VMs.', { from: 'VM.appliance' }),
+    uuid: field(t.string, 'DynamicRO', 'rio', 'UUID of the appliance.'),
+    name_label: field(t.string, 'RW', 'rio', 'Name shown to users; need not be unique.', { default: '' }),
+    name_description: field(t.string, 'RW', 'rio', 'Free text about the appliance for people.', { default: '' }),
+    allowed_operations: field(
+      t.set(e.vm_appliance_operation),
+      'DynamicRO',
+      'rio',
+      'Operations that would be accepted now; advice only.',
+      {
+        default: [],
+        persistent: false,
+      },
+    ),
+    current_operations: field(
+      t.map(t.string, e.vm_appliance_operation),
+      'DynamicRO',
+      'rio',
+      'Operations in progress, keyed by the reference of the task that runs each.',
+      {
+        default: {},
+        persistent: false,
+      },
+    ),
+    VMs: field(t.set(t.ref('VM')), 'DynamicRO', 'rio', 'VMs of the appliance.', { from: 'VM.appliance' }),
   },
   messages: {
     start: {
-      doc: 'Start of this VM appliance.',
+      doc: 'Start all VMs in ascending order with their delays, Paused when paused is true.',
       params: { self: t.ref('VM_appliance'), paused: t.bool },
       result: t.none,
       role: 'pool-operator',
@@ -38,7 +50,7 @@ export const VM_appliance = cls({
       op: 'start',
     },
     clean_shutdown: {
-      doc: 'Clean shutdown of this VM appliance.',
+      doc: 'Shut all VMs down cleanly in descending order with their delays.',
       params: { self: t.ref('VM_appliance') },
       result: t.none,
       role: 'pool-operator',
@@ -47,7 +59,7 @@ export const VM_appliance = cls({
       op: 'clean_shutdown',
     },
     hard_shutdown: {
-      doc: 'Hard shutdown of this VM appliance.',
+      doc: 'Destroy the domains of all VMs in descending order, without asking the guests.',
       params: { self: t.ref('VM_appliance') },
       result: t.none,
       role: 'pool-operator',
@@ -56,7 +68,7 @@ export const VM_appliance = cls({
       op: 'hard_shutdown',
     },
     shutdown: {
-      doc: 'Shutdown of this VM appliance.',
+      doc: 'Shut all VMs down in descending order, cleanly where possible and by force otherwise.',
       params: { self: t.ref('VM_appliance') },
       result: t.none,
       role: 'pool-operator',
@@ -65,7 +77,7 @@ export const VM_appliance = cls({
       op: 'shutdown',
     },
     assert_can_be_recovered: {
-      doc: 'Assert can be recovered of this VM appliance.',
+      doc: 'Fail if the appliance cannot be recovered into the pool of session_to, for lack of SRs.',
       params: { self: t.ref('VM_appliance'), session_to: t.ref('session') },
       result: t.none,
       role: 'read-only',
@@ -73,14 +85,14 @@ export const VM_appliance = cls({
       errors: ['VM_REQUIRES_SR'],
     },
     get_SRs_required_for_recovery: {
-      doc: 'Get SRs required for recovery of this VM appliance.',
+      doc: 'List the SRs that the pool of session_to lacks for recovering the appliance.',
       params: { self: t.ref('VM_appliance'), session_to: t.ref('session') },
       result: t.set(t.ref('SR')),
       role: 'read-only',
       life: 'creedence',
     },
     recover: {
-      doc: 'Recover of this VM appliance.',
+      doc: 'Recover the appliance and its VMs into the pool of session_to; force replaces existing VMs.',
       params: { self: t.ref('VM_appliance'), session_to: t.ref('session'), force: t.bool },
       result: t.none,
       role: 'read-only',

@@ -4,7 +4,7 @@ import * as e from '../enums.ts';
 
 export const VMSS = cls({
   name: 'VMSS',
-  doc: 'VMSS.',
+  doc: 'A schedule by which snapshots of VMs are taken.',
   life: 'falcon',
   lifecycle: true,
   events: true,
@@ -14,20 +14,38 @@ export const VMSS = cls({
   role: 'pool-operator',
   readRole: 'read-only',
   fields: {
-    uuid: field(t.string, 'DynamicRO', 'rio', 'Uuid.'),
-    name_label: field(t.string, 'RW', 'rio', 'Name label.', { default: '' }),
-    name_description: field(t.string, 'RW', 'rio', 'Name description.', { default: '' }),
-    enabled: field(t.bool, 'RW', 'rio', 'Enabled.', { default: true }),
-    type: field(e.vmss_type, 'StaticRO', 'rio', 'Type.'),
-    retained_snapshots: field(t.int, 'StaticRO', 'rio', 'Retained snapshots.', { default: 7 }),
-    frequency: field(e.vmss_frequency, 'StaticRO', 'rio', 'Frequency.'),
-    schedule: field(t.map(t.string, t.string), 'StaticRO', 'rio', 'Schedule.', { default: {} }),
-    last_run_time: field(t.datetime, 'DynamicRO', 'rio', 'Last run time.', { default: '19700101T00:00:00Z' }),
-    VMs: field(t.set(t.ref('VM')), 'DynamicRO', 'rio', 'VMs.', { from: 'VM.snapshot_schedule' }),
+    uuid: field(t.string, 'DynamicRO', 'rio', 'UUID of the schedule.'),
+    name_label: field(t.string, 'RW', 'rio', 'Name shown to users; need not be unique.', { default: '' }),
+    name_description: field(t.string, 'RW', 'rio', 'Free text about the schedule for people.', { default: '' }),
+    enabled: field(t.bool, 'RW', 'rio', 'True when snapshots are taken by themselves.', { default: true }),
+    type: field(e.vmss_type, 'StaticRO', 'rio', 'Kind of snapshot that is taken.'),
+    retained_snapshots: field(
+      t.int,
+      'StaticRO',
+      'rio',
+      'Number of snapshots of each VM to keep; the oldest go first.',
+      { default: 7 },
+    ),
+    frequency: field(e.vmss_frequency, 'StaticRO', 'rio', 'How often snapshots are taken.'),
+    schedule: field(
+      t.map(t.string, t.string),
+      'StaticRO',
+      'rio',
+      "When snapshots are taken: `min`, `hour` and `days` in the host's time zone.",
+      { default: {} },
+    ),
+    last_run_time: field(
+      t.datetime,
+      'DynamicRO',
+      'rio',
+      'When snapshots were last taken; 1 January 1970 means never.',
+      { default: '19700101T00:00:00Z' },
+    ),
+    VMs: field(t.set(t.ref('VM')), 'DynamicRO', 'rio', 'VMs on the schedule.', { from: 'VM.snapshot_schedule' }),
   },
   messages: {
     snapshot_now: {
-      doc: 'Snapshot now of this VMSS.',
+      doc: 'Take snapshots of all VMs on the schedule at once.',
       params: { vmss: t.ref('VMSS') },
       result: t.string,
       role: 'pool-operator',
@@ -35,7 +53,7 @@ export const VMSS = cls({
       sync: true,
     },
     set_retained_snapshots: {
-      doc: 'Set retained snapshots of this VMSS.',
+      doc: 'Set the number of snapshots of each VM to keep, from 1 to 10.',
       params: { self: t.ref('VMSS'), value: t.int },
       result: t.none,
       role: 'pool-operator',
@@ -43,7 +61,7 @@ export const VMSS = cls({
       sync: true,
     },
     set_frequency: {
-      doc: 'Set frequency of this VMSS.',
+      doc: 'Set how often snapshots are taken, which also decides the keys of the schedule.',
       params: { self: t.ref('VMSS'), value: e.vmss_frequency },
       result: t.none,
       role: 'pool-operator',
@@ -51,7 +69,7 @@ export const VMSS = cls({
       sync: true,
     },
     set_schedule: {
-      doc: 'Set schedule of this VMSS.',
+      doc: 'Set when snapshots are taken, with the keys that the frequency asks for.',
       params: { self: t.ref('VMSS'), value: t.map(t.string, t.string) },
       result: t.none,
       role: 'pool-operator',
@@ -59,7 +77,7 @@ export const VMSS = cls({
       sync: true,
     },
     add_to_schedule: {
-      doc: 'Add to schedule of this VMSS.',
+      doc: 'Add a key to the schedule.',
       params: { self: t.ref('VMSS'), key: t.string, value: t.string },
       result: t.none,
       role: 'pool-operator',
@@ -67,7 +85,7 @@ export const VMSS = cls({
       sync: true,
     },
     remove_from_schedule: {
-      doc: 'Remove from schedule of this VMSS.',
+      doc: 'Remove a key from the schedule.',
       params: { self: t.ref('VMSS'), key: t.string },
       result: t.none,
       role: 'pool-operator',
@@ -75,7 +93,7 @@ export const VMSS = cls({
       sync: true,
     },
     set_last_run_time: {
-      doc: 'Set last run time of this VMSS.',
+      doc: 'Record when snapshots were last taken.',
       params: { self: t.ref('VMSS'), value: t.datetime },
       result: t.none,
       role: 'local-root',
@@ -83,7 +101,7 @@ export const VMSS = cls({
       sync: true,
     },
     set_type: {
-      doc: 'Set type of this VMSS.',
+      doc: 'Set the kind of snapshot that is taken.',
       params: { self: t.ref('VMSS'), value: e.vmss_type },
       result: t.none,
       role: 'pool-operator',
