@@ -8,6 +8,7 @@ import type { Xenops } from '../contracts/xenops.ts';
 import type { Class, Handlers, Ref, Role } from '../datamodel/dsl.ts';
 import type { Rec } from '../datamodel/index.ts';
 import type { Db } from '../db/db.ts';
+import type { Registrar } from './registrar.ts';
 import type { Unimplemented } from './unimplemented.ts';
 
 /** What lives as long as the server. */
@@ -25,6 +26,10 @@ export interface House {
   /** The folder of the installation's state. */
   readonly dataDir: string;
   readonly version: string;
+  /** Folders that kernels and ramdisks of guests may come from. */
+  readonly kernelDirs: readonly string[];
+  /** Keeps the domain manager's descriptions equal to the records. */
+  readonly registrar: Registrar;
 }
 export interface Session {
   readonly ref: Ref<'session'>;

@@ -1,0 +1,190 @@
+/** A VM's records → the description that the domain manager runs, and back for VMs that came through another door. Pure. */
+import type { VbdSpec, VifSpec, VmSpec } from '../../contracts/xenops.ts';
+import { fail } from '../../datamodel/errors.ts';
+import type { Rec } from '../../datamodel/index.ts';
+import type { Reader } from '../../db/db.ts';
+
+type Vm = Rec<'VM'>;
+
+/** Which folders a kernel may come from: anything else on the host stays closed to whoever may edit VMs. */
+export interface TranslateOptions {
+  readonly kernelDirs: readonly string[];
+}
+
+/** The description of the VM `ref` with all its devices. Errors name the field at fault. */
+export function vmSpec(db: Reader, ref: string, options: TranslateOptions): VmSpec {
+  const vm = db.get('VM', ref);
+  const vbds = vm.VBDs.map((r) => vbdSpec(db, r)).sort((a, b) => a.position - b.position);
+  const vifs = vm.VIFs.map((r) => vifSpec(db, r)).sort((a, b) => a.position - b.position);
+  return {
+    id: vm.uuid,
+    name: vm.name_label,
+    domainType: domainType(vm),
+    boot: boot(vm, options),
+    memory: { staticMax: vm.memory_static_max, dynamicMax: vm.memory_dynamic_max, dynamicMin: vm.memory_dynamic_min },
+    vcpus: { max: vm.VCPUs_max, current: vm.VCPUs_at_startup },
+    onPoweroff: vm.actions_after_shutdown,
+    onReboot: vm.actions_after_reboot,
+    onCrash: onCrash[vm.actions_after_crash],
+    vbds,
+    vifs,
+    platform: vm.platform,
+    xenstoreData: vm.xenstore_data,
+    autostart: vm.other_config['auto_poweron'] === 'true',
+    order: Math.max(0, vm.order),
+    startDelayS: Math.max(0, vm.start_delay),
+    shutdownDelayS: Math.max(0, vm.shutdown_delay),
+  };
+}
+
+const onCrash: Readonly<Record<Vm['actions_after_crash'], VmSpec['onCrash']>> = {
+  destroy: 'destroy',
+  coredump_and_destroy: 'destroy',
+  restart: 'restart',
+  coredump_and_restart: 'restart',
+  rename_restart: 'restart',
+  preserve: 'preserve',
+};
+
+/** `unspecified` is read from the boot fields, as the reference did before the field existed. */
+export function domainType(vm: Pick<Vm, 'domain_type' | 'HVM_boot_policy'>): VmSpec['domainType'] {
+  switch (vm.domain_type) {
+    case 'hvm':
+    case 'pv':
+    case 'pvh':
+      return vm.domain_type;
+    case 'pv_in_pvh':
+      return 'pvh';
+    default:
+      return vm.HVM_boot_policy === '' ? 'pv' : 'hvm';
+  }
+}
+
+function boot(vm: Vm, options: TranslateOptions): VmSpec['boot'] {
+  if (domainType(vm) === 'hvm') {
+    const order = vm.HVM_boot_params['order'] ?? 'cd';
+    if (!/^[acdn]{0,4}$/.test(order)) {
+      throw fail('VALUE_NOT_SUPPORTED', {
+        field: 'HVM_boot_params:order',
+        value: order,
+        reason: 'It is made of the letters c (disk), d (CD) and n (network)',
+      });
+    }
+    const firmware = vm.HVM_boot_params['firmware'] ?? 'bios';
+    if (firmware === 'uefi') {
+      const secure = vm.platform['secureboot'];
+      return { kind: 'uefi', order, secureBoot: secure === 'true' || secure === 'auto' };
+    }
+    if (firmware !== 'bios') {
+      throw fail('VALUE_NOT_SUPPORTED', {
+        field: 'HVM_boot_params:firmware',
+        value: firmware,
+        reason: 'It is bios or uefi',
+      });
+    }
+    return { kind: 'bios', order };
+  }
+  const cmdline = [vm.PV_args, vm.PV_legacy_args].filter((s) => s !== '').join(' ');
+  if (vm.PV_kernel !== '') {
+    const kernel = allowedPath('PV_kernel', vm.PV_kernel, options);
+    const ramdisk = vm.PV_ramdisk === '' ? undefined : allowedPath('PV_ramdisk', vm.PV_ramdisk, options);
+    return { kind: 'kernel', kernel, cmdline, ...(ramdisk ? { ramdisk } : {}) };
+  }
+  const repository = vm.other_config['install-repository'];
+  const loader = {
+    kind: 'bootloader',
+    bootloader: vm.PV_bootloader || 'pygrub',
+    args: vm.PV_bootloader_args,
+    cmdline,
+  } as const;
+  return repository ? { ...loader, installRepository: repository } : loader;
+}
+
+function allowedPath(field: string, path: string, options: TranslateOptions): string {
+  const inside = options.kernelDirs.some((dir) => path.startsWith(`${dir}/`));
+  if (!inside || path.split('/').includes('..')) {
+    throw fail('VALUE_NOT_SUPPORTED', {
+      field,
+      value: path,
+      reason: `Kernels are taken only from ${options.kernelDirs.join(' and ')}`,
+    });
+  }
+  return path;
+}
+
+/** The number of a drive: `0`, `xvdb`, `hdc`, `sda` … −1 when it is none. */
+export function drivePosition(userdevice: string): number {
+  if (/^\d{1,3}$/.test(userdevice)) return Number(userdevice);
+  const letter = /^(?:xvd|hd|sd|vd)([a-z])$/.exec(userdevice)?.[1];
+  return letter ? letter.charCodeAt(0) - 97 : -1;
+}
+/** What the guest calls drive `n`: IDE names on fully virtual machines without PV drivers are left to the guest. */
+export const driveName = (n: number): string => (n < 26 ? `xvd${String.fromCharCode(97 + n)}` : `xvd${n}`);
+
+export function vbdSpec(db: Reader, ref: string): VbdSpec {
+  const vbd = db.get('VBD', ref);
+  const vdi = vbd.empty ? undefined : db.find('VDI', vbd.VDI);
+  const media = vdi ? vdiMedia(db, vdi) : null;
+  return {
+    id: vbd.uuid,
+    position: Math.max(0, drivePosition(vbd.userdevice)),
+    type: vbd.type,
+    mode: vbd.type === 'CD' ? 'RO' : vbd.mode,
+    media,
+    bootable: vbd.bootable,
+    unpluggable: vbd.unpluggable,
+  };
+}
+
+/** Where a disk's content is. Disks that no repository manages carry their path. */
+export function vdiMedia(db: Reader, vdi: Rec<'VDI'>): NonNullable<VbdSpec['media']> {
+  const path = vdi.managed ? undefined : vdi.other_config['path'];
+  if (path !== undefined)
+    return { kind: 'path', path, format: vdi.other_config['format'] === 'qcow2' ? 'qcow2' : 'raw' };
+  return { kind: 'vdi', sr: db.get('SR', vdi.SR).uuid, vdi: vdi.uuid };
+}
+
+export function vifSpec(db: Reader, ref: string): VifSpec {
+  const vif = db.get('VIF', ref);
+  const rate = vif.qos_algorithm_type === 'ratelimit' ? Number(vif.qos_algorithm_params['kbps'] ?? '0') : 0;
+  return {
+    id: vif.uuid,
+    position: Number(vif.device),
+    mac: vif.MAC,
+    mtu: vif.MTU,
+    bridge: db.get('network', vif.network).bridge,
+    ...(Number.isSafeInteger(rate) && rate > 0 ? { rateKib: rate } : {}),
+  };
+}
+
+/** The fields of a VM record that a description from another door decides. */
+export function fieldsOfSpec(spec: VmSpec): Partial<{ -readonly [K in keyof Vm]: Vm[K] }> {
+  const fields: Partial<{ -readonly [K in keyof Vm]: Vm[K] }> = {
+    name_label: spec.name,
+    domain_type: spec.domainType,
+    memory_static_max: spec.memory.staticMax,
+    memory_dynamic_max: spec.memory.dynamicMax,
+    memory_dynamic_min: spec.memory.dynamicMin,
+    VCPUs_max: spec.vcpus.max,
+    VCPUs_at_startup: spec.vcpus.current,
+    actions_after_shutdown: spec.onPoweroff === 'restart' ? 'restart' : 'destroy',
+    actions_after_reboot: spec.onReboot === 'restart' ? 'restart' : 'destroy',
+    actions_after_crash: spec.onCrash,
+    platform: spec.platform,
+    xenstore_data: spec.xenstoreData ?? {},
+    order: spec.order,
+    start_delay: spec.startDelayS,
+    shutdown_delay: spec.shutdownDelayS,
+  };
+  const { boot: b } = spec;
+  if (b.kind === 'bios' || b.kind === 'uefi') {
+    fields.HVM_boot_policy = 'BIOS order';
+    fields.HVM_boot_params = { order: b.order, firmware: b.kind };
+  } else {
+    fields.HVM_boot_policy = '';
+    fields.PV_args = b.cmdline;
+    if (b.kind === 'kernel') Object.assign(fields, { PV_kernel: b.kernel, PV_ramdisk: b.ramdisk ?? '' });
+    else Object.assign(fields, { PV_bootloader: b.bootloader, PV_bootloader_args: b.args });
+  }
+  return fields;
+}
