@@ -1,0 +1,90 @@
+/** Records for a VM that was added through another door: the VM, its drives and its interfaces. */
+import type { Media, VbdSpec, VifSpec, VmSpec } from '../contracts/xenops.ts';
+import { nullRef, type Ref } from '../datamodel/dsl.ts';
+import type { Db, Writer } from '../db/db.ts';
+import { driveName, fieldsOfSpec } from './translate/vm.ts';
+
+interface Parts {
+  readonly db: Db;
+  readonly host: Ref<'host'>;
+}
+
+/** Makes the records of a VM that has none. */
+export function adoptVm(parts: Parts, w: Writer, spec: VmSpec): Ref<'VM'> {
+  const metrics = w.create('VM_metrics', {});
+  const vm = w.create('VM', { uuid: spec.id, is_a_template: false, metrics, affinity: nullRef, ...fieldsOfSpec(spec) });
+  replaceDevices(parts, w, vm, spec);
+  return vm;
+}
+
+/** Makes the device records equal to the description: by id, so that those that stay keep their references. */
+export function replaceDevices(parts: Parts, w: Writer, vm: Ref<'VM'>, spec: VmSpec): void {
+  const { db } = parts;
+  const vbds = new Map(spec.vbds.map((v) => [v.id, v]));
+  for (const r of db.get('VM', vm).VBDs) {
+    const wanted = vbds.get(db.get('VBD', r).uuid);
+    if (!wanted) w.destroy('VBD', r);
+    else w.set('VBD', r, vbdFields(parts, w, wanted));
+    if (wanted) vbds.delete(wanted.id);
+  }
+  for (const v of vbds.values())
+    w.create('VBD', { uuid: v.id, VM: vm, metrics: w.create('VBD_metrics', {}), ...vbdFields(parts, w, v) });
+  const vifs = new Map(spec.vifs.map((v) => [v.id, v]));
+  for (const r of db.get('VM', vm).VIFs) {
+    const wanted = vifs.get(db.get('VIF', r).uuid);
+    if (!wanted) w.destroy('VIF', r);
+    else w.set('VIF', r, vifFields(parts, w, wanted));
+    if (wanted) vifs.delete(wanted.id);
+  }
+  for (const v of vifs.values())
+    w.create('VIF', { uuid: v.id, VM: vm, metrics: w.create('VIF_metrics', {}), ...vifFields(parts, w, v) });
+}
+
+function vbdFields(parts: Parts, w: Writer, v: VbdSpec) {
+  return {
+    userdevice: String(v.position),
+    device: driveName(v.position),
+    type: v.type,
+    mode: v.mode,
+    bootable: v.bootable ?? v.position === 0,
+    unpluggable: v.unpluggable ?? true,
+    empty: v.media === null,
+    VDI: v.media === null ? (nullRef as Ref<'VDI'>) : vdiOf(parts, w, v.media),
+  };
+}
+
+/** The disk of a repository, or a record in a hidden, unmanaged repository for a file or device that none holds. */
+function vdiOf(parts: Parts, w: Writer, media: Media): Ref<'VDI'> {
+  const { db } = parts;
+  if (media.kind === 'vdi') return db.findByUuid('VDI', media.vdi) ?? (nullRef as Ref<'VDI'>);
+  const sr = unmanagedSr(parts, w);
+  const there = db.where('VDI', 'SR', sr).find((r) => db.get('VDI', r).location === media.path);
+  if (there) return there;
+  return w.create('VDI', {
+    name_label: media.path.slice(media.path.lastIndexOf('/') + 1),
+    location: media.path,
+    SR: sr,
+    type: 'user',
+    managed: false,
+    other_config: { path: media.path, format: media.format },
+  });
+}
+
+function unmanagedSr({ db, host }: Parts, w: Writer): Ref<'SR'> {
+  for (const [ref, sr] of db.rows('SR')) if (sr.type === 'unmanaged') return ref;
+  const sr = w.create('SR', {
+    name_label: 'Disks outside storage repositories',
+    type: 'unmanaged',
+    content_type: 'user',
+    other_config: { 'hide-from-clients': 'true', indestructible: 'true' },
+  });
+  w.create('PBD', { SR: sr, host, currently_attached: true });
+  return sr;
+}
+
+function vifFields({ db }: Parts, w: Writer, v: VifSpec) {
+  let network: Ref<'network'> | undefined;
+  for (const [ref, n] of db.rows('network')) if (n.bridge === v.bridge) network = ref;
+  network ??= w.create('network', { name_label: v.bridge, bridge: v.bridge, managed: false });
+  return { device: String(v.position), MAC: v.mac, MTU: v.mtu ?? 1500, network };
+}

@@ -1,0 +1,212 @@
+/**
+ * What the domain manager reports, written into the records: power state, devices, consoles, metrics; and records for VMs
+ * that came through another door. Events go up: nothing here calls an operation.
+ */
+import type { Log } from '../base/log.ts';
+import type { VmEntry, XenopsEvent, Xenops } from '../contracts/xenops.ts';
+import { never, nullRef, type Ref } from '../datamodel/dsl.ts';
+import type { Rec } from '../datamodel/index.ts';
+import type { Db, Patch, Writer } from '../db/db.ts';
+import { adoptVm, replaceDevices } from './adopt.ts';
+import { refreshVm } from './guards.ts';
+import type { Registrar } from './registrar.ts';
+import { fieldsOfSpec } from './translate/vm.ts';
+import { wireTime } from './wire-time.ts';
+
+export interface SyncParts {
+  readonly db: Db;
+  readonly xenops: Xenops;
+  readonly registrar: Registrar;
+  readonly host: Ref<'host'>;
+  readonly log: Log;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** `https://address` of this host, for console locations. */
+  readonly url: string;
+}
+
+/** Follows the domain manager; the answer stops it. */
+export function startSync(parts: SyncParts): () => void {
+  return parts.xenops.watch((event) => {
+    try {
+      applyEvent(parts, event);
+    } catch (error) {
+      parts.log.error('an event of the domain manager was not applied', { vm: event.id, error: String(error) });
+    }
+  });
+}
+
+/** Brings every record up to date with the domain manager, as after a start of the house. */
+export async function syncAll(parts: SyncParts): Promise<void> {
+  const entries = await parts.xenops.vm.list({});
+  const seen = new Set<string>();
+  for (const vm of entries) {
+    seen.add(vm.spec.id);
+    applyEvent(parts, { id: vm.spec.id, vm });
+  }
+  parts.db.write((w) => {
+    for (const [ref, vm] of parts.db.rows('VM')) {
+      if (vm.is_control_domain || vm.is_a_template || seen.has(vm.uuid)) continue;
+      if (vm.power_state !== 'Halted') w.set('VM', ref, halted());
+      refreshVm(parts.db, w, ref);
+    }
+  });
+}
+
+export function applyEvent(parts: SyncParts, event: XenopsEvent): void {
+  const { db } = parts;
+  const entry = event.vm;
+  db.write((w) => {
+    const ref = db.findByUuid('VM', event.id);
+    if (!entry) {
+      if (ref && !db.get('VM', ref).is_a_template) removeRecords(db, w, ref);
+      parts.registrar.forget(event.id);
+      return;
+    }
+    const vm = ref ?? adoptVm(parts, w, entry.spec);
+    if (ref && !parts.registrar.isEcho(entry.spec)) takeOver(parts, w, ref, entry);
+    parts.registrar.adopt(entry.spec);
+    applyState(parts, w, vm, entry);
+    refreshVm(db, w, vm);
+  });
+}
+
+/** Another door changed the description: the last change wins. */
+function takeOver(parts: SyncParts, w: Writer, ref: Ref<'VM'>, entry: VmEntry): void {
+  w.set('VM', ref, fieldsOfSpec(entry.spec));
+  replaceDevices(parts, w, ref, entry.spec);
+}
+
+const halted = (): Patch<'VM'> => ({
+  power_state: 'Halted',
+  resident_on: nullRef,
+  scheduled_to_be_resident_on: nullRef,
+  domid: -1,
+  attached_PCIs: [],
+});
+
+function applyState(parts: SyncParts, w: Writer, ref: Ref<'VM'>, { state, spec }: VmEntry): void {
+  const { db, host } = parts;
+  const before = db.get('VM', ref);
+  const lives = state.power === 'Running' || state.power === 'Paused';
+  w.set(
+    'VM',
+    ref,
+    lives
+      ? { power_state: state.power, resident_on: host, domid: state.domid }
+      : { ...halted(), power_state: state.power },
+  );
+  if (lives) w.set('VM', ref, { memory_target: state.memoryTarget });
+  if (state.power === 'Halted' && before.requires_reboot) w.set('VM', ref, { requires_reboot: false });
+  applyDevices(db, w, ref, state, lives);
+  applyMetrics(parts, w, ref, state, spec, lives);
+  applyConsoles(parts, w, ref, lives ? state.consoles : []);
+}
+
+function applyDevices(db: Db, w: Writer, ref: Ref<'VM'>, state: VmEntry['state'], lives: boolean): void {
+  const vm = db.get('VM', ref);
+  for (const r of vm.VBDs) {
+    const vbd = db.get('VBD', r);
+    const seen = state.vbds[vbd.uuid];
+    const patch: { currently_attached: boolean; empty?: boolean; VDI?: string } = {
+      currently_attached: state.power !== 'Halted' && (seen?.plugged ?? false),
+    };
+    if (lives && seen?.plugged && vbd.type === 'CD' && seen.media === null && !vbd.empty)
+      Object.assign(patch, { empty: true, VDI: nullRef });
+    w.set('VBD', r, patch);
+    if (!lives) w.set('VBD', r, { current_operations: {} });
+  }
+  for (const r of vm.VIFs) {
+    const seen = state.vifs[db.get('VIF', r).uuid];
+    w.set('VIF', r, { currently_attached: state.power !== 'Halted' && (seen?.plugged ?? false) });
+    if (!lives) w.set('VIF', r, { current_operations: {} });
+  }
+}
+
+function applyMetrics(
+  parts: SyncParts,
+  w: Writer,
+  ref: Ref<'VM'>,
+  state: VmEntry['state'],
+  spec: VmEntry['spec'],
+  lives: boolean,
+): void {
+  const { db } = parts;
+  const metrics = db.get('VM', ref).metrics;
+  if (db.has('VM_metrics', metrics)) {
+    w.set('VM_metrics', metrics, {
+      memory_actual: state.memoryActual,
+      VCPUs_number: lives ? state.vcpus : 0,
+      start_time: state.startedAt > 0 ? wireTime(state.startedAt * 1000) : never,
+      hvm: lives && spec.domainType === 'hvm',
+      current_domain_type: lives ? spec.domainType : 'unspecified',
+      last_updated: wireTime(parts.now()),
+    });
+  }
+  applyGuestMetrics(parts, w, ref, state, lives);
+}
+
+function applyGuestMetrics(parts: SyncParts, w: Writer, ref: Ref<'VM'>, state: VmEntry['state'], lives: boolean): void {
+  const { db } = parts;
+  const vm = db.get('VM', ref);
+  if (!lives) {
+    if (vm.guest_metrics !== nullRef) {
+      w.destroy('VM_guest_metrics', vm.guest_metrics);
+      w.set('VM', ref, { guest_metrics: nullRef });
+    }
+    return;
+  }
+  const networks: Record<string, string> = {};
+  for (const r of vm.VIFs) {
+    const vif = db.get('VIF', r);
+    const addresses = state.vifs[vif.uuid]?.addresses ?? [];
+    addresses.forEach((address, i) => {
+      const family = address.includes(':') ? 'ipv6' : 'ipv4';
+      networks[`${vif.device}/${family}/${i}`] = address;
+      if (family === 'ipv4' && !(`${vif.device}/ip` in networks)) networks[`${vif.device}/ip`] = address;
+    });
+  }
+  if (Object.keys(networks).length === 0 && vm.guest_metrics === nullRef) return;
+  if (db.has('VM_guest_metrics', vm.guest_metrics)) {
+    w.set('VM_guest_metrics', vm.guest_metrics, { networks, live: true, last_updated: wireTime(parts.now()) });
+  } else {
+    const made = w.create('VM_guest_metrics', { networks, live: true, last_updated: wireTime(parts.now()) });
+    w.set('VM', ref, { guest_metrics: made });
+  }
+}
+
+/** One console record per console that the domain has; they keep their identity while it runs. */
+function applyConsoles(parts: SyncParts, w: Writer, ref: Ref<'VM'>, consoles: VmEntry['state']['consoles']): void {
+  const { db } = parts;
+  const there = db.get('VM', ref).consoles;
+  const wanted = new Set(consoles.map((c) => c.protocol));
+  const have = new Set<Rec<'console'>['protocol']>();
+  for (const r of there) {
+    const { protocol } = db.get('console', r);
+    if (wanted.has(protocol as 'rfb') && !have.has(protocol)) have.add(protocol);
+    else w.destroy('console', r);
+  }
+  for (const { protocol } of consoles) {
+    if (have.has(protocol)) continue;
+    const made = w.create('console', { protocol, VM: ref });
+    w.set('console', made, { location: `${parts.url}/console?uuid=${db.get('console', made).uuid}` });
+    have.add(protocol);
+  }
+}
+
+/** Takes a VM's rows out of the database, with those that exist only for it. */
+export function removeRecords(db: Db, w: Writer, ref: Ref<'VM'>): void {
+  const vm = db.get('VM', ref);
+  for (const r of vm.VBDs) {
+    w.destroy('VBD_metrics', db.get('VBD', r).metrics);
+    w.destroy('VBD', r);
+  }
+  for (const r of vm.VIFs) {
+    w.destroy('VIF_metrics', db.get('VIF', r).metrics);
+    w.destroy('VIF', r);
+  }
+  for (const r of vm.consoles) w.destroy('console', r);
+  w.destroy('VM_metrics', vm.metrics);
+  w.destroy('VM_guest_metrics', vm.guest_metrics);
+  w.destroy('VM', ref);
+}
