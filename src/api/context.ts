@@ -78,4 +78,6 @@ export type Overrides<C extends Class> = {
 };
 /** The handlers of a class: every custom message that is not listed as unimplemented, or it does not compile. */
 export type ClassHandlers<C extends Class> = Implemented<C, Handlers<C, Ctx>> & Overrides<C>;
+/** Some handlers of a class: for files that share a class between them. */
+export type SomeHandlers<C extends Class> = Partial<Handlers<C, Ctx>> & Overrides<C>;
 export type { Rec };

@@ -1,0 +1,237 @@
+/** VM: making and deleting — create, clone, copy, provision, snapshot, destroy. */
+import { Unwind } from '../../base/unwind.ts';
+import type { VM } from '../../datamodel/classes/vm.ts';
+import { never, nullRef, type Ref } from '../../datamodel/dsl.ts';
+import { fail } from '../../datamodel/errors.ts';
+import type { Rec } from '../../datamodel/index.ts';
+import type { Patch } from '../../db/db.ts';
+import type { Ctx, SomeHandlers } from '../context.ts';
+import { refreshVm } from '../guards.ts';
+import { removeRecords } from '../sync.ts';
+import { wireTime } from '../wire-time.ts';
+import { branchDisk, copyDisk, createDisk, destroyDisk } from './vdi-work.ts';
+import { checkMemory, checkVcpus } from './vm-limits.ts';
+import { randomMac } from './vif-mac.ts';
+import { provisionDisks } from './vm-provision.ts';
+
+type How = 'clone' | 'copy' | 'snapshot';
+
+/** Fields that belong to one VM and are not carried over to a copy. */
+const own = new Set([
+  'uuid',
+  'allowed_operations',
+  'current_operations',
+  'power_state',
+  'resident_on',
+  'scheduled_to_be_resident_on',
+  'domid',
+  'VBDs',
+  'VIFs', // …
+  'consoles',
+  'crash_dumps',
+  'VTPMs',
+  'VGPUs',
+  'VUSBs',
+  'attached_PCIs',
+  'metrics',
+  'guest_metrics',
+  'snapshots',
+  'children',
+  'parent', // …
+  'suspend_VDI',
+  'blobs',
+  'snapshot_of',
+  'snapshot_time',
+  'snapshot_info',
+  'snapshot_metadata',
+  'transportable_snapshot_id',
+  'is_a_snapshot', // …
+  'is_default_template',
+  'requires_reboot',
+  'last_booted_record',
+  'pending_guidances',
+  'groups',
+  'generation_id',
+]);
+
+async function create(ctx: Ctx, args: Readonly<Record<string, unknown>>): Promise<Ref<'VM'>> {
+  const fields = args as Patch<'VM'>;
+  const draft = { ...fields, memory_static_min: fields.memory_static_min ?? 0 } as Rec<'VM'>;
+  checkMemory(draft);
+  checkVcpus(draft);
+  const vm = ctx.db.write((w) => {
+    const metrics = w.create('VM_metrics', { memory_actual: 0, install_time: wireTime(ctx.clock.now()) });
+    const made = w.create('VM', {
+      ...fields,
+      power_state: 'Halted',
+      suspend_VDI: nullRef,
+      metrics,
+      domid: -1,
+      last_booted_record: '',
+    });
+    refreshVm(ctx.db, w, made);
+    return made;
+  });
+  await register(ctx, vm);
+  return vm;
+}
+
+/** Registers a new VM; a VM that the domain manager refuses is not left behind. */
+async function register(ctx: Ctx, vm: Ref<'VM'>): Promise<void> {
+  try {
+    await ctx.registrar.push(vm);
+  } catch (error) {
+    ctx.db.write((w) => removeRecords(ctx.db, w, vm));
+    throw error;
+  }
+}
+
+/** A new VM like `source`, with its own disks made by `how`. */
+async function duplicate(
+  ctx: Ctx,
+  source: Ref<'VM'>,
+  name: string,
+  how: How,
+  options: { sr?: string; ignore?: readonly string[] } = {},
+): Promise<Ref<'VM'>> {
+  const vm = ctx.db.get('VM', source);
+  await using unwind = new Unwind();
+  const disks = new Map<string, Ref<'VDI'>>();
+  const toCopy = vm.VBDs.map((r) => ctx.db.get('VBD', r)).filter(
+    (b) => b.type === 'Disk' && !b.empty && !(options.ignore ?? []).includes(b.VDI),
+  );
+  for (const [i, vbd] of toCopy.entries()) {
+    const made =
+      how === 'copy' ? await copyDisk(ctx, vbd.VDI, options.sr ?? nullRef) : await branchDisk(ctx, vbd.VDI, how);
+    unwind.add(() => destroyDisk(ctx, made));
+    disks.set(vbd.VDI, made);
+    ctx.task.progress((i + 1) / (toCopy.length + 1));
+  }
+  const ref = ctx.db.write((w) => {
+    const kept = Object.fromEntries(Object.entries(vm).filter(([k]) => !own.has(k))) as Patch<'VM'>;
+    const made = w.create('VM', {
+      ...kept,
+      ...linksOf(ctx, source, vm, how),
+      name_label: name,
+      metrics: w.create('VM_metrics', {}),
+      domid: -1,
+    });
+    for (const r of vm.VBDs) {
+      const vbd = ctx.db.get('VBD', r);
+      if (vbd.type === 'Disk' && !vbd.empty && !disks.has(vbd.VDI)) continue;
+      const other_config = vbd.type === 'Disk' ? { ...vbd.other_config, owner: '' } : vbd.other_config;
+      const { device, userdevice, bootable, mode, type, unpluggable, empty, qos_algorithm_type, qos_algorithm_params } =
+        vbd;
+      w.create('VBD', {
+        VM: made,
+        VDI: disks.get(vbd.VDI) ?? vbd.VDI,
+        device,
+        userdevice,
+        bootable,
+        mode,
+        type,
+        unpluggable,
+        empty, // …
+        qos_algorithm_type,
+        qos_algorithm_params,
+        other_config,
+        metrics: w.create('VBD_metrics', {}),
+      });
+    }
+    for (const r of vm.VIFs) {
+      const {
+        device,
+        network,
+        MAC,
+        MTU,
+        other_config,
+        qos_algorithm_type,
+        qos_algorithm_params,
+        locking_mode,
+        ipv4_allowed,
+        ipv6_allowed,
+      } = ctx.db.get('VIF', r);
+      const mac = how === 'snapshot' ? MAC : randomMac(ctx.ids);
+      w.create('VIF', {
+        VM: made,
+        device,
+        network,
+        MAC: mac,
+        MAC_autogenerated: true,
+        MTU,
+        other_config,
+        qos_algorithm_type,
+        qos_algorithm_params, // …
+        locking_mode,
+        ipv4_allowed,
+        ipv6_allowed,
+        metrics: w.create('VIF_metrics', {}),
+      });
+    }
+    refreshVm(ctx.db, w, made);
+    return made;
+  });
+  await register(ctx, ref);
+  unwind.keep();
+  return ref;
+}
+
+function linksOf(ctx: Ctx, source: Ref<'VM'>, vm: Rec<'VM'>, how: How): Patch<'VM'> {
+  const fresh: Patch<'VM'> = { power_state: 'Halted', affinity: vm.affinity, blocked_operations: {} };
+  if (how === 'snapshot') {
+    return {
+      ...fresh,
+      is_a_template: true,
+      is_a_snapshot: true,
+      snapshot_of: source,
+      snapshot_time: wireTime(ctx.clock.now()),
+      parent: vm.parent,
+      snapshot_info: { 'power-state-at-snapshot': vm.power_state, 'disk-snapshot-type': 'crash_consistent' },
+    };
+  }
+  const base: Record<string, string> = vm.is_a_template ? { base_template_name: vm.name_label } : {};
+  return {
+    ...fresh,
+    is_a_template: vm.is_a_template,
+    snapshot_time: never,
+    ha_always_run: false,
+    appliance: nullRef,
+    order: 0,
+    start_delay: 0,
+    shutdown_delay: 0,
+    other_config: { ...vm.other_config, mac_seed: ctx.ids.uuid(), ...base },
+  };
+}
+
+async function destroy(ctx: Ctx, self: Ref<'VM'>): Promise<void> {
+  const vm = ctx.db.get('VM', self);
+  if (vm.is_control_domain) throw fail('OPERATION_NOT_ALLOWED', { reason: 'A control domain cannot be destroyed' });
+  if (vm.is_default_template) throw fail('VM_CANNOT_DELETE_DEFAULT_TEMPLATE', { vm: self });
+  if (ctx.db.has('VDI', vm.suspend_VDI)) await destroyDisk(ctx, vm.suspend_VDI);
+  if (!vm.is_a_template) await ctx.registrar.remove(vm.uuid);
+  ctx.db.write((w) => {
+    for (const child of vm.children) w.set('VM', child, { parent: vm.parent });
+    if (ctx.db.has('VM', self)) removeRecords(ctx.db, w, self);
+  });
+}
+
+export const vmCopy = {
+  create: (ctx, a) => create(ctx, a.args),
+  destroy: (ctx, a) => destroy(ctx, a.self),
+  clone: (ctx, a) => duplicate(ctx, a.vm, a.new_name, 'clone'),
+  copy: (ctx, a) => duplicate(ctx, a.vm, a.new_name, 'copy', { sr: a.sr }),
+  async snapshot(ctx, a) {
+    const made = await duplicate(ctx, a.vm, a.new_name, 'snapshot', { ignore: a.ignore_vdis });
+    ctx.db.set('VM', a.vm, { parent: made });
+    return made;
+  },
+  /** Turns a template (or a clone of one) into a VM, making the disks that `other_config:disks` asks for. */
+  async provision(ctx, a) {
+    await provisionDisks(ctx, a.vm, createDisk);
+    ctx.db.write((w) => {
+      w.set('VM', a.vm, { is_a_template: false });
+      refreshVm(ctx.db, w, a.vm);
+    });
+    await register(ctx, a.vm);
+  },
+} satisfies SomeHandlers<typeof VM>;
