@@ -1,0 +1,82 @@
+/** Results that are put together from wire text which exists already: records are encoded once per change, not per call. */
+import type { Type } from '../datamodel/dsl.ts';
+import type { ClassName } from '../datamodel/index.ts';
+import type { Db } from '../db/db.ts';
+import { jsonValue, publicRecord } from '../wire/jsonrpc.ts';
+import { xmlValue } from '../wire/xmlrpc.ts';
+
+export type Codec = 'xml' | 'json';
+export type Chunk = Buffer | string;
+
+/** A result with two faces: wire text for clients, a plain value for callers in this process. */
+export abstract class Prebuilt {
+  abstract plain(): unknown;
+  abstract chunks(codec: Codec): Chunk[];
+}
+
+/** The wire text of any result. */
+export function encodeResult(codec: Codec, type: Type<unknown>, value: unknown): Chunk[] {
+  if (value instanceof Prebuilt) return value.chunks(codec);
+  return [codec === 'xml' ? xmlValue(type, value) : jsonValue(type, value)];
+}
+/** The value behind any result. */
+export const plainResult = (value: unknown): unknown => (value instanceof Prebuilt ? value.plain() : value);
+
+const text = (db: Db, codec: Codec, cls: ClassName, ref: string): Buffer =>
+  codec === 'xml' ? db.xml(cls, ref) : db.json(cls, ref);
+
+/** `get_record`. Throws HANDLE_INVALID when there is no such object. */
+export class OneRecord extends Prebuilt {
+  readonly #db: Db;
+  readonly #cls: ClassName;
+  readonly #ref: string;
+  constructor(db: Db, cls: ClassName, ref: string) {
+    super();
+    db.get(cls, ref);
+    this.#db = db;
+    this.#cls = cls;
+    this.#ref = ref;
+  }
+  plain(): unknown {
+    return publicRecord(this.#cls, this.#db.get(this.#cls, this.#ref));
+  }
+  chunks(codec: Codec): Chunk[] {
+    return [text(this.#db, codec, this.#cls, this.#ref)];
+  }
+}
+
+/** `get_all_records`: a map from reference to record, of these objects as they are when it is encoded. */
+export class RecordMap extends Prebuilt {
+  readonly #db: Db;
+  readonly #cls: ClassName;
+  readonly #refs: Iterable<string>;
+  constructor(db: Db, cls: ClassName, refs: Iterable<string>) {
+    super();
+    this.#db = db;
+    this.#cls = cls;
+    this.#refs = refs;
+  }
+  plain(): unknown {
+    const out: Record<string, unknown> = {};
+    for (const ref of this.#refs) out[ref] = publicRecord(this.#cls, this.#db.get(this.#cls, ref));
+    return out;
+  }
+  chunks(codec: Codec): Chunk[] {
+    return codec === 'xml' ? this.#xml() : this.#json();
+  }
+  #xml(): Chunk[] {
+    const out: Chunk[] = ['<value><struct>'];
+    for (const ref of this.#refs) {
+      const open = `<member><name>${ref}</name>`;
+      out.push(out.length === 1 ? open : `</member>${open}`, this.#db.xml(this.#cls, ref));
+    }
+    out.push(out.length === 1 ? '</struct></value>' : '</member></struct></value>');
+    return out;
+  }
+  #json(): Chunk[] {
+    const out: Chunk[] = [];
+    for (const ref of this.#refs) out.push(`${out.length === 0 ? '{' : ','}"${ref}":`, this.#db.json(this.#cls, ref));
+    out.push(out.length === 0 ? '{}' : '}');
+    return out;
+  }
+}
