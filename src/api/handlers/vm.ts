@@ -1,5 +1,8 @@
 import type { VM } from '../../datamodel/classes/vm.ts';
 import type { ClassHandlers } from '../context.ts';
+import { vmConfig } from './vm-config.ts';
+import { vmCopy } from './vm-copy.ts';
+import { vmPower } from './vm-power.ts';
 
-/** XenAPI class VM: life cycle, devices and memory of virtual machines. */
-export const vmHandlers: ClassHandlers<typeof VM> = {};
+/** XenAPI class VM: life cycle, settings and copies of virtual machines. */
+export const vmHandlers: ClassHandlers<typeof VM> = { ...vmPower, ...vmConfig, ...vmCopy };
