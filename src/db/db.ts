@@ -2,8 +2,9 @@
  * XenAPI's objects, references and events. Reads are from memory and never wait. Writes change memory at once inside
  * `write`, get one revision per outermost `write`, and are durable when `durable()` answers. Events are delivered after that.
  */
-import type { ClassName, Rec } from '../datamodel/index.ts';
+
 import type { Ref } from '../datamodel/dsl.ts';
+import type { ClassName, Rec } from '../datamodel/index.ts';
 
 export type Row<C extends ClassName> = readonly [ref: Ref<C>, record: Rec<C>];
 export type Patch<C extends ClassName> = { readonly [K in keyof Rec<C>]?: Rec<C>[K] };
@@ -38,6 +39,8 @@ export interface Writer {
   set<C extends ClassName>(cls: C, ref: string, patch: Patch<C>): void;
   /** Removes the row. References to it elsewhere become null references where the class declares a relation. No row: no error. */
   destroy(cls: ClassName, ref: string): void;
+  /** Reports the object as changed though nothing in it did (`event.inject`, heartbeats). HANDLE_INVALID when there is none. */
+  touch(cls: ClassName, ref: string): void;
 }
 
 export interface Db extends Reader, Writer {
