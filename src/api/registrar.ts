@@ -3,8 +3,9 @@
  * a description when the records that it is made from have changed, and remembers what it pushed, so that `sync` can tell a
  * change through another door from an echo of its own.
  */
-import type { KeyedQueue } from '../base/queue.ts';
+
 import type { Log } from '../base/log.ts';
+import type { KeyedQueue } from '../base/queue.ts';
 import { isKind } from '../contracts/contract.ts';
 import type { VmSpec, Xenops } from '../contracts/xenops.ts';
 import type { Db, DbEvent } from '../db/db.ts';

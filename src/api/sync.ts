@@ -3,7 +3,7 @@
  * that came through another door. Events go up: nothing here calls an operation.
  */
 import type { Log } from '../base/log.ts';
-import type { VmEntry, XenopsEvent, Xenops } from '../contracts/xenops.ts';
+import type { VmEntry, Xenops, XenopsEvent } from '../contracts/xenops.ts';
 import { never, nullRef, type Ref } from '../datamodel/dsl.ts';
 import type { Rec } from '../datamodel/index.ts';
 import type { Db, Patch, Writer } from '../db/db.ts';

@@ -127,7 +127,7 @@ export async function refreshDisk(ctx: Ctx, ref: Ref<'VDI'>): Promise<void> {
 /** Writes the sizes of a repository as they are now. */
 export async function refreshSizes(ctx: Ctx, ref: Ref<'SR'>): Promise<void> {
   const sr = ctx.db.find('SR', ref);
-  if (!sr || !sr.PBDs.some((p) => ctx.db.get('PBD', p).currently_attached)) return;
+  if (!sr?.PBDs.some((p) => ctx.db.get('PBD', p).currently_attached)) return;
   const stat = await ask(ctx, (call) => ctx.storage.sr.stat({ sr: sr.uuid }, call));
   const virtual_allocation = sr.VDIs.reduce((sum, v) => sum + ctx.db.get('VDI', v).virtual_size, 0);
   ctx.db.set('SR', ref, { physical_size: stat.total, physical_utilisation: stat.used, virtual_allocation });

@@ -10,8 +10,8 @@ import { refreshVm } from '../guards.ts';
 import { removeRecords } from '../sync.ts';
 import { wireTime } from '../wire-time.ts';
 import { branchDisk, copyDisk, createDisk, destroyDisk } from './vdi-work.ts';
-import { checkMemory, checkVcpus } from './vm-limits.ts';
 import { randomMac } from './vif-mac.ts';
+import { checkMemory, checkVcpus } from './vm-limits.ts';
 import { provisionDisks } from './vm-provision.ts';
 
 type How = 'clone' | 'copy' | 'snapshot';
