@@ -1,0 +1,24 @@
+/** The file that a child's output is appended to, kept from growing without bound. */
+import { closeSync, constants, copyFileSync, fstatSync, openSync, statSync, truncateSync } from 'node:fs';
+
+/** Bytes after which a log is put aside as `….1`. A guest can make QEMU complain for ever. */
+export const maxLogBytes = 16 * 1024 * 1024;
+
+/** Opens for appending; private; never follows a link that somebody put there. */
+export function openChildLog(path: string): number {
+  rotateWhenLarge(path);
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
+  const fd = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
+  if (fstatSync(fd).isFile()) return fd;
+  closeSync(fd);
+  throw new Error(`${path} is no regular file`);
+}
+
+/** Copies and cuts, because the child keeps writing to the same file; lines written in between are lost. */
+export function rotateWhenLarge(path: string, maxBytes: number = maxLogBytes): boolean {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (size <= maxBytes) return false;
+  copyFileSync(path, `${path}.1`);
+  truncateSync(path, 0);
+  return true;
+}

@@ -1,0 +1,3 @@
+export { lockFile } from './lock.ts';
+export { statOf } from './proc.ts';
+export { createSupervisor, type Supervisor, type SupervisorOptions } from './supervisor.ts';
