@@ -1,0 +1,172 @@
+/**
+ * The chains of one folder. A disk's top file lies on bases, which never change once they have children:
+ *
+ *     before            snapshot S of D           clone C of S          destroy D, S, C
+ *     D.qcow2           D.qcow2 ─▶ B.base         C.qcow2 ─▶ B.base     B.base has no children: removed
+ *                       S.qcow2 ─▶ B.base
+ *
+ * A base that is left with one child stays; merging it into the child is future work (it costs space, not content).
+ * `freeze` is safe to be killed at any step: B gets a second name for D's file, then D's new overlay takes over D's
+ * name in one rename. Before it D reads its own file, after it the overlay on the same bytes.
+ */
+import { chmod, link, readdir, rename, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Ids } from '../../../base/ids.ts';
+import type { Log } from '../../../base/log.ts';
+import { storageErrors } from '../../../contracts/storage.ts';
+import { removeFile, syncPath } from '../../durable.ts';
+import { createImage } from '../../qemu-img.ts';
+import { baseName, isBase, type Layer, readLayer, temporaryName, topName, vdiOf } from './layer.ts';
+
+export class Chains {
+  readonly #folder: string;
+  readonly #ids: Ids;
+  readonly #log: Log;
+  #layers = new Map<string, Layer>();
+  /** Files whose header cannot be read: while there are any, no base is removed. */
+  #damaged: string[] = [];
+
+  constructor(folder: string, ids: Ids, log: Log) {
+    this.#folder = folder;
+    this.#ids = ids;
+    this.#log = log;
+  }
+  at(file: string): string {
+    return join(this.#folder, file);
+  }
+  newTemporary(): string {
+    return temporaryName(this.#ids.uuid());
+  }
+  /** Reads every header of the folder. */
+  async load(): Promise<void> {
+    this.#layers = new Map();
+    this.#damaged = [];
+    const files = (await readdir(this.#folder)).filter((file) => isBase(file) || vdiOf(file) !== undefined);
+    for (const file of files) {
+      try {
+        this.#layers.set(file, await readLayer(this.#folder, file));
+      } catch (error) {
+        this.#damaged.push(file);
+        this.#log.warn('a disk file cannot be read and is left alone', { file, error: String(error) });
+      }
+    }
+  }
+  /** The tops: [disk, layer]. A qcow2 top wins over a raw one: `freeze` was killed before it removed the latter. */
+  tops(): ReadonlyMap<string, Layer> {
+    const found = new Map<string, Layer>();
+    for (const layer of this.#layers.values()) {
+      const vdi = vdiOf(layer.file);
+      if (vdi !== undefined && (layer.format === 'qcow2' || !found.has(vdi))) found.set(vdi, layer);
+    }
+    return found;
+  }
+  find(vdi: string): Layer | undefined {
+    return this.#layers.get(topName(vdi, 'qcow2')) ?? this.#layers.get(topName(vdi, 'raw'));
+  }
+  top(vdi: string): Layer {
+    const layer = this.find(vdi);
+    if (!layer) throw storageErrors.make('Does_not_exist', { what: 'disk', id: vdi });
+    return layer;
+  }
+  /** Reads the header of a file again. */
+  async refresh(file: string): Promise<Layer> {
+    const layer = await readLayer(this.#folder, file);
+    this.#layers.set(file, layer);
+    return layer;
+  }
+  /** The layer and all bases below it, top first. */
+  chain(top: Layer): readonly Layer[] {
+    const found = [top];
+    for (let next = top.backing; next !== null; ) {
+      const layer = this.#layers.get(next);
+      if (!layer || found.includes(layer))
+        throw storageErrors.make('Bad_data', {
+          reason: `${this.at(top.file)}: its base ${next} is missing or damaged`,
+        });
+      found.push(layer);
+      next = layer.backing;
+    }
+    return found;
+  }
+  /** Bytes on the medium that only this disk uses: what its destruction gives back. */
+  async ownBytes(top: Layer): Promise<number> {
+    let bytes = 0;
+    for (const layer of this.chain(top)) {
+      if (layer !== top && this.#children(layer.file) > 1) break;
+      bytes += (await stat(this.at(layer.file))).blocks * 512;
+    }
+    return bytes;
+  }
+  /** Gives a finished temporary file its name as the top of a disk; what was there before is replaced. */
+  async install(temporary: string, vdi: string, format: Layer['format']): Promise<Layer> {
+    const file = topName(vdi, format);
+    await syncPath(this.at(temporary));
+    await rename(this.at(temporary), this.at(file));
+    await syncPath(this.#folder);
+    const layer = await this.refresh(file);
+    await this.sweep();
+    return layer;
+  }
+  /** A new, empty top for `to` on the present content of `vdi`. Neither is open. */
+  async branch(vdi: string, to: string): Promise<void> {
+    const source = await this.refresh(this.top(vdi).file);
+    const base = source.empty && source.backing !== null ? source.backing : await this.#freeze(vdi, source);
+    const temporary = await this.#overlay(base, source.virtualSize);
+    await this.install(temporary, to, 'qcow2');
+  }
+  async remove(vdi: string): Promise<void> {
+    for (const format of ['raw', 'qcow2'] as const) {
+      await removeFile(this.at(topName(vdi, format)));
+      this.#layers.delete(topName(vdi, format));
+    }
+    await syncPath(this.#folder);
+    await this.sweep();
+  }
+  /** Removes bases that nothing lies on, and raw tops that a qcow2 top has taken over from. */
+  async sweep(): Promise<void> {
+    if (this.#damaged.length > 0) return;
+    for (let idle = this.#idle(); idle.length > 0; idle = this.#idle()) {
+      for (const file of idle) {
+        await removeFile(this.at(file));
+        this.#layers.delete(file);
+      }
+    }
+  }
+  #idle(): readonly string[] {
+    const layers = [...this.#layers.values()];
+    const used = new Set(layers.map((layer) => layer.backing));
+    const shadowed = ({ file, format }: Layer) => {
+      const vdi = vdiOf(file);
+      return vdi !== undefined && format === 'raw' && this.#layers.has(topName(vdi, 'qcow2'));
+    };
+    return layers.filter((l) => shadowed(l) || (isBase(l.file) && !used.has(l.file))).map((l) => l.file);
+  }
+  #children(base: string): number {
+    let count = 0;
+    for (const layer of this.#layers.values()) if (layer.backing === base) count++;
+    return count;
+  }
+  async #overlay(base: string, virtualSize: number): Promise<string> {
+    const temporary = this.newTemporary();
+    const under = this.#layers.get(base);
+    try {
+      await createImage(this.at(temporary), 'qcow2', virtualSize, { file: base, format: under?.format ?? 'qcow2' });
+      return temporary;
+    } catch (error) {
+      await removeFile(this.at(temporary));
+      await this.sweep();
+      throw error;
+    }
+  }
+  /** Turns a disk's file into a base and gives the disk an overlay on it; answers the base. */
+  async #freeze(vdi: string, source: Layer): Promise<string> {
+    const base = baseName(this.#ids.uuid(), source.format);
+    await syncPath(this.at(source.file));
+    await link(this.at(source.file), this.at(base));
+    await chmod(this.at(base), 0o400);
+    await syncPath(this.#folder);
+    await this.refresh(base);
+    await this.install(await this.#overlay(base, source.virtualSize), vdi, 'qcow2');
+    return base;
+  }
+}

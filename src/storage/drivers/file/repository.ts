@@ -1,0 +1,163 @@
+/** A folder of disks. */
+import { readdir, rmdir } from 'node:fs/promises';
+import { storageErrors, type VdiInfo } from '../../../contracts/storage.ts';
+import type { Ground, NewDisk, Owner, Repository, Staged } from '../../driver.ts';
+import { removeFile } from '../../durable.ts';
+import { checkReach, lend, own, reclaim } from '../../ownership.ts';
+import { mediumOf, requireSpace } from '../../place.ts';
+import { createImage, type Format, resizeImage } from '../../qemu-img.ts';
+import { Chains } from './chain.ts';
+import { isTemporary, type Layer, sidecarName, sidecarOf } from './layer.ts';
+import { readSidecar, type Sidecar, writeSidecar } from './sidecar.ts';
+
+/** An empty qcow2 file and a sidecar, generously. */
+const emptyDiskBytes = 1 << 20;
+
+export class FileRepository implements Repository {
+  readonly #sr: string;
+  readonly #folder: string;
+  readonly #chains: Chains;
+
+  constructor(ground: Ground, sr: string, folder: string) {
+    this.#sr = sr;
+    this.#folder = folder;
+    this.#chains = new Chains(folder, ground.ids, ground.log);
+  }
+  /** Reads the folder and removes what a crash left: temporary files, sidecars without a disk, bases without children. */
+  async recover(): Promise<void> {
+    await this.#chains.load();
+    await this.#chains.sweep();
+    const tops = this.#chains.tops();
+    for (const file of await readdir(this.#folder)) {
+      const vdi = sidecarOf(file);
+      const orphan = vdi !== undefined && !tops.has(vdi);
+      if (orphan || isTemporary(file)) await removeFile(this.#chains.at(file));
+    }
+  }
+  async stat() {
+    const tops = [...this.#chains.tops().values()];
+    const allocated = tops.reduce((sum, top) => sum + top.virtualSize, 0);
+    return { ...(await mediumOf(this.#folder)), allocated };
+  }
+  async scan(): Promise<readonly VdiInfo[]> {
+    await this.#chains.load();
+    const found: VdiInfo[] = [];
+    for (const [vdi, top] of this.#chains.tops()) found.push(await this.#describe(vdi, top));
+    return found;
+  }
+  async destroy(): Promise<void> {
+    await this.#chains.sweep();
+    await removeFile(this.#chains.at('sr.json'));
+    const left = await readdir(this.#folder);
+    if (left.length === 0) await rmdir(this.#folder);
+  }
+  async info(vdi: string): Promise<VdiInfo> {
+    return this.#describe(vdi, await this.#chains.refresh(this.#chains.top(vdi).file));
+  }
+  async create(disk: NewDisk): Promise<VdiInfo> {
+    const staged = await this.stage({ create: disk });
+    return staged.commit();
+  }
+  async remove(vdi: string): Promise<void> {
+    if (this.#chains.find(vdi)) await this.#chains.remove(vdi);
+    await removeFile(this.#chains.at(sidecarName(vdi)));
+  }
+  async resize(vdi: string, virtualSize: number): Promise<VdiInfo> {
+    const top = this.#chains.top(vdi);
+    await requireSpace(this.#folder, this.#sr, emptyDiskBytes);
+    await resizeImage(this.#chains.at(top.file), top.format, virtualSize);
+    return this.info(vdi);
+  }
+  async rename(vdi: string, name: string | undefined, description: string | undefined): Promise<void> {
+    this.#chains.top(vdi);
+    const now = await this.#sidecar(vdi);
+    await this.#describeAs(vdi, { ...now, name: name ?? now.name, description: description ?? now.description });
+  }
+  async snapshot(vdi: string, to: string, name: string | undefined): Promise<VdiInfo> {
+    return this.#branch(vdi, to, name, vdi);
+  }
+  async clone(vdi: string, to: string, name: string | undefined): Promise<VdiInfo> {
+    return this.#branch(vdi, to, name, null);
+  }
+  async path(vdi: string) {
+    const top = this.#chains.top(vdi);
+    this.#chains.chain(top);
+    return { path: this.#chains.at(top.file), format: top.format };
+  }
+  async grant(vdi: string, mode: 'RO' | 'RW', owner: Owner): Promise<void> {
+    await checkReach(this.#folder, owner);
+    const [top, ...bases] = this.#chains.chain(this.#chains.top(vdi));
+    if (!top) return;
+    const me = process.getuid?.() ?? 0;
+    const group = owner.gid ?? process.getgid?.() ?? 0;
+    for (const base of bases) await own(this.#chains.at(base.file), me, group, 0o440);
+    await lend(this.#chains.at(top.file), mode, owner);
+  }
+  async revoke(vdi: string): Promise<void> {
+    const top = this.#chains.find(vdi);
+    if (top) await reclaim(this.#chains.at(top.file));
+  }
+  async stage(target: { readonly create: NewDisk } | { readonly replace: string }): Promise<Staged> {
+    const { vdi, format, virtualSize } = this.#target(target);
+    await requireSpace(this.#folder, this.#sr, emptyDiskBytes);
+    const temporary = this.#chains.newTemporary();
+    const path = this.#chains.at(temporary);
+    const discard = async () => {
+      await removeFile(path);
+    };
+    try {
+      await createImage(path, format, virtualSize);
+    } catch (error) {
+      await discard();
+      throw error;
+    }
+    const commit = async () => {
+      if ('create' in target) {
+        this.#requireAbsent(vdi);
+        const { name, description } = target.create;
+        await this.#describeAs(vdi, { name, description, snapshotOf: null });
+      }
+      return this.#describe(vdi, await this.#chains.install(temporary, vdi, format));
+    };
+    return { path, format, virtualSize, commit, discard };
+  }
+  #target(target: { readonly create: NewDisk } | { readonly replace: string }) {
+    if ('replace' in target) {
+      const { format, virtualSize } = this.#chains.top(target.replace);
+      return { vdi: target.replace, format, virtualSize };
+    }
+    const { vdi, virtualSize, format } = target.create;
+    this.#requireAbsent(vdi);
+    return { vdi, virtualSize, format: format ?? ('qcow2' as Format) };
+  }
+  #requireAbsent(vdi: string): void {
+    if (this.#chains.find(vdi)) throw storageErrors.make('Already_exists', { what: 'disk', id: vdi });
+  }
+  async #branch(vdi: string, to: string, name: string | undefined, snapshotOf: string | null): Promise<VdiInfo> {
+    this.#requireAbsent(to);
+    const now = await this.#sidecar(vdi);
+    this.#chains.top(vdi);
+    await requireSpace(this.#folder, this.#sr, 2 * emptyDiskBytes);
+    await this.#describeAs(to, { name: name ?? now.name, description: now.description, snapshotOf });
+    try {
+      await this.#chains.branch(vdi, to);
+    } catch (error) {
+      await removeFile(this.#chains.at(sidecarName(to)));
+      throw error;
+    }
+    return this.info(to);
+  }
+  #sidecar(vdi: string): Promise<Sidecar> {
+    return readSidecar(this.#chains.at(sidecarName(vdi)));
+  }
+  #describeAs(vdi: string, sidecar: Sidecar): Promise<void> {
+    return writeSidecar(this.#chains.at(sidecarName(vdi)), this.#chains.at(this.#chains.newTemporary()), sidecar);
+  }
+  async #describe(vdi: string, top: Layer): Promise<VdiInfo> {
+    const { name, description, snapshotOf } = await this.#sidecar(vdi);
+    const physicalUtilisation = await this.#chains.ownBytes(top);
+    const { format, virtualSize } = top;
+    const readOnly = snapshotOf !== null;
+    return { vdi, name, description, format, virtualSize, physicalUtilisation, readOnly, snapshotOf };
+  }
+}

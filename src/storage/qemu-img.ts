@@ -1,0 +1,59 @@
+/** Disk files by `qemu-img`. Formats are always given, never guessed: a guest may write any header into a raw disk. */
+import { open } from 'node:fs/promises';
+import type { Call } from '../contracts/contract.ts';
+import { runTool } from './tool.ts';
+
+export type Format = 'raw' | 'qcow2';
+export interface Backing {
+  /** A file name in the same folder. */
+  readonly file: string;
+  readonly format: Format;
+}
+
+/** Makes an image, mode 0600, at a path that does not exist yet. The backing file need not be there. */
+export async function createImage(path: string, format: Format, virtualSize: number, backing?: Backing): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    if (format === 'raw') return await file.truncate(virtualSize);
+  } finally {
+    await file.close();
+  }
+  const under = backing ? ['-u', '-b', backing.file, '-F', backing.format] : [];
+  await runTool('qemu-img', ['create', '-q', '-f', format, ...under, '--', path, String(virtualSize)]);
+}
+export async function resizeImage(path: string, format: Format, virtualSize: number): Promise<void> {
+  await runTool('qemu-img', ['resize', '-q', '-f', format, '--', path, String(virtualSize)]);
+}
+/** Copies the content, through all backing files, into the existing image `to`. */
+export async function convertImage(
+  from: { path: string; format: Format },
+  to: { path: string; format: Format },
+  call: Call = {},
+): Promise<void> {
+  const args = [
+    'convert',
+    '-p',
+    '-n',
+    '--target-is-zero',
+    '-f',
+    from.format,
+    '-O',
+    to.format,
+    '--',
+    from.path,
+    to.path,
+  ];
+  const { signal, progress } = call;
+  await runTool('qemu-img', args, {
+    ...(signal ? { signal } : {}),
+    onOutput(text) {
+      const percent = [...text.matchAll(/\((\d+(?:\.\d+)?)\/100%\)/g)].at(-1)?.[1];
+      if (percent !== undefined) progress?.(Math.min(1, Number(percent) / 100));
+    },
+  });
+}
+/** Bytes that a copy in `format` will take. */
+export async function measureImage(path: string, from: Format, format: Format): Promise<number> {
+  const text = await runTool('qemu-img', ['measure', '--output=json', '-f', from, '-O', format, '--', path]);
+  return Number((JSON.parse(text) as { required: number }).required);
+}

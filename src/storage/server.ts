@@ -1,0 +1,98 @@
+/** The storage daemon: the contract over repositories, their disks and transfers. */
+import { mkdir } from 'node:fs/promises';
+import type { Clock } from '../base/clock.ts';
+import type { Ids } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import { type Storage, storageErrors } from '../contracts/storage.ts';
+import type { Store } from '../store/store.ts';
+import { diskVerbs } from './disks.ts';
+import { drivers } from './drivers/index.ts';
+import { Repositories } from './repositories.ts';
+import { openTransfers } from './transfers.ts';
+import { Rows, Uses } from './uses.ts';
+
+type StorageEvent = Parameters<Parameters<Storage['watch']>[0]>[0];
+
+export interface StorageGround {
+  /** Folder (absolute) of default repositories and sockets; made when missing, mode 0711 so that guests' users can pass. */
+  readonly dir: string;
+  /** Written by nobody else: its revisions are counted here. */
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+}
+
+/** Opens storage: attaches what was attached, repairs what a crash left, knows who has disks open. */
+export async function openStorage(ground: StorageGround): Promise<Storage & { close(): Promise<void> }> {
+  const { dir, store, ids, log } = ground;
+  await mkdir(dir, { recursive: true, mode: 0o711 });
+  const rows = await Rows.open(store);
+  const uses = new Uses(rows);
+  await uses.load();
+  const repositories = new Repositories(drivers, { dir, ids, log }, rows);
+  await repositories.restore();
+  const listeners = new Set<(event: StorageEvent) => void>();
+  const tell = (event: StorageEvent) => {
+    for (const listener of listeners) listener(event);
+  };
+  const changed = (sr: string, vdi: string) => tell({ event: 'vdi', sr, vdi });
+  const transfers = await openTransfers({ ...ground, repositories, uses, changed });
+  return {
+    sr: repositoryVerbs(repositories, uses, tell),
+    vdi: diskVerbs({ repositories, uses, changed }),
+    transfer: transfers.verbs,
+    watch(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async close() {
+      await transfers.close();
+      listeners.clear();
+    },
+  };
+}
+
+function repositoryVerbs(repositories: Repositories, uses: Uses, tell: (event: StorageEvent) => void): Storage['sr'] {
+  const inTurn = <A extends { sr: string }, T>(work: (a: A) => Promise<T>) => {
+    return (a: A) => repositories.serial(a.sr, () => work(a));
+  };
+  const requireIdle = (sr: string) => {
+    const users = uses.usersOf(sr);
+    if (users.length > 0) throw storageErrors.make('Sr_in_use', { sr, users: users.join(', ') });
+  };
+  return {
+    types: async () =>
+      Object.values(drivers).map(({ type, label, description, config, capabilities }) => {
+        return { type, label, description, config, capabilities };
+      }),
+    create: inTurn(async ({ sr, type, config }) => {
+      await repositories.create(sr, type, config);
+      tell({ event: 'sr', sr });
+    }),
+    attach: inTurn(async ({ sr, type, config }) => {
+      await repositories.attach(sr, type, config);
+      tell({ event: 'sr', sr });
+    }),
+    detach: inTurn(async ({ sr }) => {
+      requireIdle(sr);
+      await repositories.detach(sr);
+      tell({ event: 'sr', sr });
+    }),
+    destroy: inTurn(async ({ sr }) => {
+      const { repository } = repositories.get(sr);
+      requireIdle(sr);
+      const { length } = await repository.scan();
+      if (length > 0) throw storageErrors.make('Sr_not_empty', { sr, count: length });
+      await repository.destroy();
+      await repositories.detach(sr);
+      tell({ event: 'sr', sr });
+    }),
+    probe: async ({ type, config }) => repositories.driver(type).probe({ ...repositories.ground }, config),
+    stat: inTurn(async ({ sr }) => {
+      const { driver, repository } = repositories.get(sr);
+      return { sr, type: driver.type, ...(await repository.stat()) };
+    }),
+    scan: inTurn(({ sr }) => repositories.get(sr).repository.scan()),
+  };
+}
