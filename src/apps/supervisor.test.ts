@@ -11,10 +11,15 @@ import { places } from './places.ts';
 function bench(t: TestContext) {
   const at = places(mkdtempSync(join(tmpdir(), 'supervisor-')));
   let current: ChildProcess | undefined;
-  const api = connectContract(processesContract, at.supervisorSocket, { connectTimeoutMs: 20_000 });
+  let onLost: () => void = () => undefined;
+  const api = connectContract(processesContract, at.supervisorSocket, {
+    connectTimeoutMs: 20_000,
+    onLost: () => onLost(),
+  });
   t.after(async () => {
-    await api.supervisor.shutdown({ children: true });
-    api.close();
+    const ended = new Promise((resolve) => current!.once('exit', resolve));
+    await api.supervisor.shutdown({ children: true }).finally(() => api.close());
+    await ended;
     rmSync(at.data, { recursive: true });
   });
   const start = () => {
@@ -31,11 +36,16 @@ function bench(t: TestContext) {
       return current;
     },
     second: start,
-    end: (signal: NodeJS.Signals) =>
-      new Promise<number | null>((resolve) => {
-        current!.once('exit', (code) => resolve(code));
-        current!.kill(signal);
-      }),
+    /** Its exit code, when it is gone and the connection knows. */
+    end: async (signal: NodeJS.Signals) => {
+      const lost = new Promise<void>((resolve) => {
+        onLost = resolve;
+      });
+      const code = new Promise<number | null>((resolve) => current!.once('exit', resolve));
+      current!.kill(signal);
+      await lost;
+      return code;
+    },
   };
 }
 const sleeper = (at: { output(name: string): string }, id: string) => ({

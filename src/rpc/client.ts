@@ -87,7 +87,7 @@ class Client {
     const text = JSON.stringify(message);
     const bytes = Buffer.byteLength(text);
     if (bytes > this.#maxBytes) throw rpcErrors.make('Too_long', { method, bytes, limit: this.#maxBytes });
-    const socket = this.#socket ?? (await this.#connect());
+    const socket = this.#usable() ?? (await this.#connect());
     const cancel = () => send(socket, { cancel: id }, Number.POSITIVE_INFINITY);
     if (call.signal?.aborted) throw rpcErrors.make('Cancelled', { task: call.label ?? method });
     try {
@@ -120,6 +120,10 @@ class Client {
     this.#listeners.clear();
     this.#fail((w) => w.settle.reject(this.#ended.signal.reason));
     this.#socket?.destroy();
+  }
+  /** A socket whose end was seen, but not announced yet, is of no use any more. */
+  #usable(): Socket | undefined {
+    return this.#socket?.writable && !this.#socket.destroyed ? this.#socket : undefined;
   }
   #lost(method: string) {
     return rpcErrors.make('Connection_lost', { contract: this.#contract.name, method });
@@ -202,7 +206,7 @@ class Client {
   }
   /** While somebody watches, the connection is brought back however long it takes. */
   async #keepConnected(): Promise<void> {
-    while (!this.#socket && this.#listeners.size > 0 && !this.#ended.signal.aborted) {
+    while (!this.#usable() && this.#listeners.size > 0 && !this.#ended.signal.aborted) {
       try {
         await this.#connect();
       } catch (error) {
