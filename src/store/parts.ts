@@ -28,8 +28,7 @@ export async function splitStore(store: Store): Promise<(name: string) => Store>
       commit: (revision, changes) => commit(name, revision, changes),
       revision: async () => known.get(name) ?? 0,
       async close() {
-        open.delete(name);
-        if (open.size === 0) await store.close();
+        if (open.delete(name) && open.size === 0) await store.close();
       },
     };
   };

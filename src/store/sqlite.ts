@@ -47,7 +47,12 @@ class Thread {
     this.#path = start.path;
     // Published packages hold emitted JavaScript.
     const file = import.meta.url.endsWith('.ts') ? './sqlite-worker.ts' : './sqlite-worker.js';
-    this.#worker = new Worker(new URL(file, import.meta.url), { workerData: start, execArgv: [], name: 'store' });
+    this.#worker = new Worker(new URL(file, import.meta.url), {
+      workerData: start,
+      execArgv: [],
+      name: 'store',
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    });
     this.#worker.on('message', (a: Answer) => this.#answered(a));
     this.#worker.on('error', (e) => this.#end(`failed: ${e.message}`));
     this.#worker.on('exit', () => this.#end('has ended'));
