@@ -75,6 +75,8 @@ export interface VifAttachment {
 export interface Backend {
   readonly name: string;
   readonly can: ReadonlySet<Capability>;
+  /** A guest that reboots sooner than this after its start (seconds, 120) is started again only after a delay. */
+  readonly restartWindowS?: number;
   /** Finds what runs already and takes it over; called once, before anything else. */
   open(): Promise<void>;
   /** Stops looking after domains; leaves them running. */

@@ -1,0 +1,260 @@
+/** The steps that plans are made of, one row each: name, weight, deadline, what it does and how that is undone. */
+import type { Clock } from '../base/clock.ts';
+import type { Call } from '../contracts/contract.ts';
+import type { Media, VbdSpec, VifSpec, VmSpec } from '../contracts/xenops.ts';
+import { closeMedia, closePort, type Neighbours, openMedia, openPort } from './media.ts';
+
+/** What steps work on. */
+export interface Ground extends Neighbours {
+  readonly clock: Clock;
+  /** Resolves when the guest has ended; Failed_to_shutdown after the timeout. */
+  awaitEnd(vm: string, timeoutS: number, call: Call): Promise<void>;
+  /** Durably notes where the suspend image is, or (null) that it must not be used any more. */
+  setSuspended(vm: string, image: Media | null): Promise<void>;
+}
+export interface Atomic<A> {
+  /** Its share of the operation's progress. */
+  readonly weight: number;
+  /** Seconds after which the step is given up (Timed_out). */
+  readonly deadlineS: number | ((a: A) => number);
+  /** Once it has completed there is no way back: nothing before it is undone, and cancelling comes too late. */
+  readonly final?: true;
+  /** Waits for the guest: takes no worker meanwhile. */
+  readonly waits?: true;
+  /** Its arguments for people to read. */
+  text(a: A): string;
+  /** A step that fails leaves nothing behind; done twice it changes nothing the second time. */
+  run(g: Ground, a: A, call: Call): Promise<unknown>;
+  undo?(g: Ground, a: A): Promise<unknown>;
+}
+const atomic = <A>(row: Atomic<A>): Atomic<A> => row;
+interface OnVm {
+  readonly vm: string;
+}
+interface OnVbd extends OnVm {
+  readonly vbd: VbdSpec;
+  /** The same disk is in another drive of the VM: it stays open. */
+  readonly keepOpen?: boolean;
+}
+interface OnVif extends OnVm {
+  readonly vif: VifSpec;
+}
+
+export const atomics = {
+  'VM.create': atomic<{ readonly spec: VmSpec; readonly domid: number }>({
+    weight: 1,
+    deadlineS: 60,
+    text: (a) => ` domid=${a.domid}`,
+    run: (g, a) => g.backend.vm.create(a.spec, a.domid),
+    undo: (g, a) => g.backend.vm.destroy(a.spec.id),
+  }),
+  'VM.build': atomic<{ readonly spec: VmSpec }>({
+    weight: 3,
+    deadlineS: 300,
+    text: () => '',
+    run: (g, a) => g.backend.vm.build(a.spec),
+    // Devices are taken from a domain that is gone rather than from one that may not answer.
+    undo: (g, a) => g.backend.vm.destroy(a.spec.id),
+  }),
+  'VM.restore': atomic<{ readonly spec: VmSpec; readonly image: Media }>({
+    weight: 10,
+    deadlineS: 1200,
+    text: (a) => ` from ${mediaText(a.image)}`,
+    async run(g, a, call) {
+      const disk = await openMedia(g, a.spec.id, a.image, 'RO', call);
+      try {
+        await g.backend.vm.restore(a.spec, disk, call);
+      } finally {
+        await closeMedia(g, a.spec.id, a.image);
+      }
+    },
+    undo: (g, a) => g.backend.vm.destroy(a.spec.id),
+  }),
+  'VM.save': atomic<OnVm & { readonly image: Media }>({
+    weight: 10,
+    deadlineS: 1200,
+    text: (a) => ` into ${mediaText(a.image)}`,
+    async run(g, a, call) {
+      const disk = await openMedia(g, a.vm, a.image, 'RW', call);
+      try {
+        await g.backend.vm.save(a.vm, disk, call);
+      } finally {
+        await closeMedia(g, a.vm, a.image);
+      }
+    },
+    undo: (g, a) => g.backend.vm.unpause(a.vm),
+  }),
+  'VM.noteSuspended': atomic<OnVm & { readonly image: Media }>({
+    weight: 1,
+    deadlineS: 60,
+    text: (a) => ` ${mediaText(a.image)}`,
+    run: (g, a) => g.setSuspended(a.vm, a.image),
+    undo: (g, a) => g.setSuspended(a.vm, null),
+  }),
+  'VM.dropSuspended': atomic<OnVm & { readonly image: Media }>({
+    weight: 1,
+    deadlineS: 60,
+    text: (a) => ` ${mediaText(a.image)}`,
+    run: (g, a) => g.setSuspended(a.vm, null),
+    undo: (g, a) => g.setSuspended(a.vm, a.image),
+  }),
+  'VM.pause': atomic<OnVm>({
+    weight: 1,
+    deadlineS: 30,
+    text: () => '',
+    run: (g, a) => g.backend.vm.pause(a.vm),
+    undo: (g, a) => g.backend.vm.unpause(a.vm),
+  }),
+  'VM.unpause': atomic<OnVm>({
+    weight: 1,
+    deadlineS: 30,
+    text: () => '',
+    run: (g, a) => g.backend.vm.unpause(a.vm),
+    undo: (g, a) => g.backend.vm.pause(a.vm),
+  }),
+  'VM.destroy': atomic<OnVm>({
+    weight: 1,
+    deadlineS: 120,
+    final: true,
+    text: () => '',
+    run: (g, a) => g.backend.vm.destroy(a.vm),
+  }),
+  'VM.requestShutdown': atomic<OnVm & { readonly what: 'poweroff' | 'reboot' }>({
+    weight: 1,
+    deadlineS: 60,
+    text: (a) => ` ${a.what}`,
+    run: (g, a) => g.backend.vm.requestShutdown(a.vm, a.what),
+  }),
+  'VM.awaitEnd': atomic<OnVm & { readonly timeoutS: number }>({
+    weight: 5,
+    deadlineS: (a) => a.timeoutS + 60,
+    waits: true,
+    text: (a) => ` for ${a.timeoutS} s`,
+    run: (g, a, call) => g.awaitEnd(a.vm, a.timeoutS, call),
+  }),
+  'VM.setVcpus': atomic<OnVm & { readonly count: number; readonly was: number }>({
+    weight: 1,
+    deadlineS: 60,
+    text: (a) => ` ${a.was} to ${a.count}`,
+    run: (g, a) => g.backend.vm.setVcpus(a.vm, a.count),
+    undo: (g, a) => g.backend.vm.setVcpus(a.vm, a.was),
+  }),
+  'VM.setMemoryTarget': atomic<OnVm & { readonly bytes: number; readonly was: number }>({
+    weight: 1,
+    deadlineS: 60,
+    text: (a) => ` ${a.was} to ${a.bytes}`,
+    run: (g, a) => g.backend.vm.setMemoryTarget(a.vm, a.bytes),
+    undo: (g, a) => g.backend.vm.setMemoryTarget(a.vm, a.was),
+  }),
+  'VM.sendKeys': atomic<OnVm & { readonly kind: 'sysrq' | 'trigger'; readonly value: string }>({
+    weight: 1,
+    deadlineS: 30,
+    text: (a) => ` ${a.kind} ${a.value}`,
+    run: (g, a) => g.backend.vm.sendKeys(a.vm, a.kind, a.value),
+  }),
+  'VBD.attach': atomic<OnVbd>({
+    weight: 1,
+    deadlineS: 120,
+    text: vbdText,
+    async run(g, a, call) {
+      const { vm, vbd } = a;
+      const disk = vbd.media === null ? null : await openMedia(g, vm, vbd.media, vbd.mode, call);
+      try {
+        await g.backend.vbd.attach(vm, { spec: vbd, disk });
+      } catch (error) {
+        if (!a.keepOpen) await closeMedia(g, vm, vbd.media);
+        throw error;
+      }
+    },
+    async undo(g, a) {
+      await g.backend.vbd.detach(a.vm, a.vbd.id, true);
+      if (!a.keepOpen) await closeMedia(g, a.vm, a.vbd.media);
+    },
+  }),
+  'VBD.detach': atomic<OnVbd & { readonly force: boolean }>({
+    weight: 1,
+    deadlineS: 120,
+    text: (a) => `${vbdText(a)}${a.force ? ' force' : ''}`,
+    run: (g, a) => g.backend.vbd.detach(a.vm, a.vbd.id, a.force),
+  }),
+  /** The disk of a drive that is gone. */
+  'VBD.close': atomic<OnVbd>({
+    weight: 1,
+    deadlineS: 60,
+    text: vbdText,
+    run: (g, a) => closeMedia(g, a.vm, a.vbd.media),
+  }),
+  'VBD.insert': atomic<OnVbd>({
+    weight: 1,
+    deadlineS: 60,
+    text: vbdText,
+    async run(g, a, call) {
+      const { vm, vbd } = a;
+      const disk = vbd.media === null ? null : await openMedia(g, vm, vbd.media, 'RO', call);
+      try {
+        await g.backend.vbd.change(vm, vbd.id, disk);
+      } catch (error) {
+        if (!a.keepOpen) await closeMedia(g, vm, vbd.media);
+        throw error;
+      }
+    },
+    async undo(g, a) {
+      await g.backend.vbd.change(a.vm, a.vbd.id, null);
+      if (!a.keepOpen) await closeMedia(g, a.vm, a.vbd.media);
+    },
+  }),
+  'VBD.eject': atomic<OnVbd>({
+    weight: 1,
+    deadlineS: 60,
+    text: vbdText,
+    run: (g, a) => g.backend.vbd.change(a.vm, a.vbd.id, null),
+  }),
+  'VIF.attach': atomic<OnVif>({
+    weight: 1,
+    deadlineS: 60,
+    text: vifText,
+    async run(g, a) {
+      const port = await openPort(g, a.vm, a.vif);
+      try {
+        await g.backend.vif.attach(a.vm, { spec: a.vif, port });
+      } catch (error) {
+        await closePort(g, a.vm, a.vif.id);
+        throw error;
+      }
+    },
+    async undo(g, a) {
+      await g.backend.vif.detach(a.vm, a.vif.id, true);
+      await closePort(g, a.vm, a.vif.id);
+    },
+  }),
+  'VIF.detach': atomic<OnVif & { readonly force: boolean }>({
+    weight: 1,
+    deadlineS: 120,
+    text: (a) => `${vifText(a)}${a.force ? ' force' : ''}`,
+    run: (g, a) => g.backend.vif.detach(a.vm, a.vif.id, a.force),
+  }),
+  /** The port of an interface that is gone. */
+  'VIF.close': atomic<OnVif>({
+    weight: 1,
+    deadlineS: 60,
+    text: vifText,
+    run: (g, a) => closePort(g, a.vm, a.vif.id),
+  }),
+};
+
+export type AtomicName = keyof typeof atomics;
+export type ArgsOf<N extends AtomicName> = (typeof atomics)[N] extends Atomic<infer A> ? A : never;
+/** The row of a name, for the interpreter, which does not know the arguments' type. */
+export const atomicOf = (name: AtomicName): Atomic<unknown> => atomics[name] as Atomic<unknown>;
+export const textOf = (name: AtomicName, args: unknown): string => atomicOf(name).text(args);
+
+function mediaText(media: Media): string {
+  return media.kind === 'vdi' ? `vdi ${media.vdi}` : media.path;
+}
+function vbdText(a: OnVbd): string {
+  const holds = a.vbd.media === null ? 'empty' : mediaText(a.vbd.media);
+  return ` ${a.vbd.id} ${a.vbd.type} ${a.vbd.mode} ${holds}${a.keepOpen ? ' (stays open)' : ''}`;
+}
+function vifText(a: OnVif): string {
+  return ` ${a.vif.id} on ${a.vif.bridge}`;
+}

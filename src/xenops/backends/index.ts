@@ -1,0 +1,8 @@
+/** The kinds of ground: a row each, loaded when chosen. */
+export const backends = {
+  /** `simulatorBackend(options)`. */
+  simulator: () => import('./simulator/index.ts'),
+  /** `qemuBackend(options)`. */
+  qemu: () => import('./qemu/index.ts'),
+};
+export type BackendKind = keyof typeof backends;

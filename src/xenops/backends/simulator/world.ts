@@ -1,0 +1,103 @@
+/** The simulator's hypervisor: what outlives the toolstack, as plain data. */
+import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import type { VbdSpec, VifSpec, VmSpec } from '../../../contracts/xenops.ts';
+import type { DomainEnd } from '../../backend.ts';
+
+export interface SimDomain {
+  readonly vm: string;
+  readonly domid: number;
+  readonly spec: VmSpec;
+  built: boolean;
+  power: 'paused' | 'running' | 'ended';
+  end?: DomainEnd;
+  /** Seconds since the epoch; 0 before it ran. */
+  startedAt: number;
+  memoryTarget: number;
+  vcpus: number;
+  readonly vbds: Map<string, { spec: VbdSpec; path: string | null; changed?: boolean }>;
+  readonly vifs: Map<string, { spec: VifSpec; port: string }>;
+}
+/** A guest in a suspend image. */
+export interface SimImage {
+  readonly vm: string;
+  readonly memoryTarget: number;
+  readonly vcpus: number;
+  readonly vbds: readonly string[];
+  readonly vifs: readonly string[];
+}
+
+/** Domains by VM and suspend images by path. Handed to a second simulator, it is the same host after a restart of the toolstack. */
+export class SimWorld {
+  readonly domains = new Map<string, SimDomain>();
+  readonly images = new Map<string, SimImage>();
+  /** How often a VM's guest was running twice, or a second domain was made: always 0. */
+  violations: string[] = [];
+
+  /** Something of this domain has changed. */
+  changed(_vm: string): void {
+    // Kept in memory only.
+  }
+  /** An image was written. */
+  saved(_path: string): void {
+    // Kept in memory only.
+  }
+  /** The host loses power: domains are gone, images stay. */
+  reboot(): void {
+    for (const vm of [...this.domains.keys()]) {
+      this.domains.delete(vm);
+      this.changed(vm);
+    }
+  }
+}
+
+type Line = { vm: string; domain: unknown } | { path: string; image: SimImage };
+
+/** A world in a file, so that it outlives its process: a journal of changes, rewritten when it has grown. */
+export class FileWorld extends SimWorld {
+  readonly #file: string;
+  #lines = 0;
+
+  constructor(file: string) {
+    super();
+    this.#file = file;
+    if (existsSync(file)) {
+      // A kill may have cut the last line short.
+      for (const text of readFileSync(file, 'utf8').split('\n').slice(0, -1)) this.#read(JSON.parse(text) as Line);
+    }
+    this.#rewrite();
+  }
+  override changed(vm: string): void {
+    this.#write({ vm, domain: encodeDomain(this.domains.get(vm)) });
+  }
+  override saved(path: string): void {
+    const image = this.images.get(path);
+    if (image) this.#write({ path, image });
+  }
+
+  #read(line: Line): void {
+    if ('path' in line) this.images.set(line.path, line.image);
+    else if (line.domain === null) this.domains.delete(line.vm);
+    else this.domains.set(line.vm, decodeDomain(line.domain));
+  }
+  #write(line: Line): void {
+    if (this.#lines > 10_000 + 4 * this.domains.size) this.#rewrite();
+    appendFileSync(this.#file, `${JSON.stringify(line)}\n`, { mode: 0o600 });
+    this.#lines++;
+  }
+  #rewrite(): void {
+    const lines: Line[] = [...this.domains].map(([vm, domain]) => ({ vm, domain: encodeDomain(domain) }));
+    for (const [path, image] of this.images) lines.push({ path, image });
+    writeFileSync(`${this.#file}.new`, lines.map((line) => `${JSON.stringify(line)}\n`).join(''), { mode: 0o600 });
+    renameSync(`${this.#file}.new`, this.#file);
+    this.#lines = lines.length;
+  }
+}
+
+function encodeDomain(domain: SimDomain | undefined): unknown {
+  return domain ? { ...domain, vbds: [...domain.vbds], vifs: [...domain.vifs] } : null;
+}
+function decodeDomain(text: unknown): SimDomain {
+  // Written by `encodeDomain` of the same version: the file is the simulator's own.
+  const d = text as Omit<SimDomain, 'vbds' | 'vifs'> & { vbds: []; vifs: [] };
+  return { ...d, vbds: new Map(d.vbds), vifs: new Map(d.vifs) };
+}

@@ -1,0 +1,139 @@
+/**
+ * Guests that end by themselves.
+ *
+ *     ended ──▶ somebody waits for it (clean shutdown, reboot) ──▶ that operation goes on
+ *       └─────▶ queued ──▶ destroy ──▶ Halted
+ *                     ├──▶ restart ──(delay; a call on the VM cuts it short)──▶ Running
+ *                     └──▶ preserve ──▶ Paused
+ */
+import type { Call } from '../contracts/contract.ts';
+import { xenopsErrors } from '../contracts/xenops.ts';
+import type { BackendEvent, DomainEnd } from './backend.ts';
+import { type Core, nowS } from './core.ts';
+import { type EndAction, endAction } from './end-action.ts';
+import { ended, rebootNow, runOf, startNow } from './lifecycle.ts';
+import { type Operation, observe, operate } from './operation.ts';
+import { shutdownPlan } from './plans/shutdown.ts';
+
+export class Ends {
+  readonly #core: Core;
+  readonly #waiting = new Map<string, (end: DomainEnd) => void>();
+  /** How guests ended that somebody waited for. */
+  readonly #seen = new Map<string, DomainEnd>();
+  readonly #delayed = new Map<string, AbortController>();
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+  /** From the backend. */
+  heard(event: BackendEvent & { event: 'ended' }): void {
+    const waiting = this.#waiting.get(event.vm);
+    if (waiting) waiting(event.end);
+    else this.enqueue(event.vm, event.end);
+  }
+  /** Deals with a guest that has ended, in its VM's turn. */
+  enqueue(vm: string, end?: DomainEnd): void {
+    if (!this.#core.records.has(vm)) return;
+    operate(this.#core, vm, 'end of guest', undefined, (op) => this.#handle(op, end)).catch((error: unknown) => {
+      this.#core.log.warn('the end of a guest could not be dealt with', { vm, error: String(error) });
+    });
+  }
+  /** Waits until the guest has ended. Failed_to_shutdown after the timeout. */
+  async awaitEnd(vm: string, timeoutS: number, call: Call): Promise<void> {
+    const { clock, backend } = this.#core;
+    const end = await new Promise<DomainEnd>((resolve, reject) => {
+      const cleanUp = () => {
+        cancel();
+        call.signal?.removeEventListener('abort', stop);
+        this.#waiting.delete(vm);
+      };
+      const stop = () => {
+        cleanUp();
+        reject(call.signal?.reason);
+      };
+      const finish = (end: DomainEnd) => {
+        cleanUp();
+        resolve(end);
+      };
+      const cancel = clock.after(timeoutS * 1000, () => {
+        cleanUp();
+        reject(xenopsErrors.make('Failed_to_shutdown', { vm, timeoutS }));
+      });
+      if (call.signal?.aborted) return stop();
+      call.signal?.addEventListener('abort', stop, { once: true });
+      this.#waiting.set(vm, finish);
+      // It may have ended before anybody listened.
+      backend.vm.observe(vm).then(
+        (seen) => {
+          if (this.#waiting.get(vm) !== finish) return;
+          if (!seen) finish({ reason: 'killed', detail: 'the domain is gone' });
+          else if (seen.power === 'ended') finish(seen.end ?? { reason: 'poweroff', detail: '' });
+        },
+        (error: unknown) => this.#core.log.debug('waiting for the end of a guest', { vm, error: String(error) }),
+      );
+    });
+    this.#seen.set(vm, end);
+  }
+  /** How the guest ended that was waited for; forgotten afterwards. */
+  take(vm: string): DomainEnd | undefined {
+    const end = this.#seen.get(vm);
+    this.#seen.delete(vm);
+    return end;
+  }
+  /** Cuts the delay before a restart short: `go` restarts at once, `stop` leaves the VM Halted. */
+  interrupt(vm: string, how: 'go' | 'stop'): void {
+    this.#delayed.get(vm)?.abort(how);
+  }
+
+  async #handle(op: Operation, heard: DomainEnd | undefined): Promise<void> {
+    const { record } = op;
+    if (!record.run || record.run.preserved) return;
+    const seen = await observe(this.#core, record.id);
+    if (seen && seen.power !== 'ended') return;
+    const end = seen?.end ?? heard ?? { reason: 'killed', detail: 'the domain is gone' };
+    const ranS = nowS(this.#core) - record.run.startedAt;
+    const todo = endAction(record.spec, end, ranS, this.#core.limits);
+    const because = todo.action === 'destroy' && todo.because ? `; ${todo.because}` : '';
+    record.lastEnd = { reason: end.reason, detail: `${end.detail}${because}`, at: nowS(this.#core) };
+    this.#core.log.info('a guest ended', { vm: record.id, ...end, ranS, todo: todo.action });
+    await this.#act(op, todo);
+  }
+  async #act(op: Operation, todo: EndAction): Promise<void> {
+    const { record } = op;
+    op.changed = true;
+    if (todo.action === 'preserve') {
+      record.run = { ...runOf(record), preserved: true };
+    } else if (todo.action === 'destroy') {
+      await op.run(shutdownPlan(runOf(record).spec, { timeoutS: null }));
+      ended(op, null);
+    } else if (todo.delayS === 0) {
+      await rebootNow(this.#core, op, null);
+    } else {
+      await this.#restartLater(op, todo.delayS);
+    }
+  }
+  /** The domain goes at once; the mark makes sure that the restart is not forgotten when the toolstack restarts meanwhile. */
+  async #restartLater(op: Operation, delayS: number): Promise<void> {
+    const { record, turn } = op;
+    await op.mark('reboot');
+    await op.run(shutdownPlan(runOf(record).spec, { timeoutS: null }));
+    const delay = new AbortController();
+    this.#delayed.set(record.id, delay);
+    const close = () => delay.abort('close');
+    turn.signal.addEventListener('abort', close, { once: true });
+    try {
+      await turn.idle(() => this.#core.clock.sleep(delayS * 1000, delay.signal));
+    } catch (error) {
+      if (error !== 'go' && error !== 'stop') {
+        // The toolstack closes: the mark stays, and the next one restarts the guest.
+        op.touched = false;
+        throw turn.signal.reason;
+      }
+    } finally {
+      turn.signal.removeEventListener('abort', close);
+      this.#delayed.delete(record.id);
+    }
+    if (delay.signal.reason === 'stop') return ended(op, null);
+    await startNow(this.#core, op, false);
+  }
+}

@@ -1,0 +1,46 @@
+/** Which operation is possible in which power state: one table, asked before anything is done. */
+import { type PowerState, xenopsErrors } from '../contracts/xenops.ts';
+import type { Backend, Capability } from './backend.ts';
+import type { VmRecord } from './record.ts';
+
+const live = ['Running', 'Paused'] as const;
+const needs = {
+  start: ['Halted'],
+  pause: ['Running'],
+  unpause: ['Paused'],
+  shutdown: live,
+  // A paused guest cannot react.
+  cleanShutdown: ['Running'],
+  reboot: live,
+  cleanReboot: ['Running'],
+  suspend: ['Running'],
+  resume: ['Suspended'],
+  remove: ['Halted', 'Suspended'],
+  setVcpus: live,
+  setMemoryTarget: live,
+  sendKeys: ['Running'],
+  plug: live,
+  unplug: live,
+  insert: live,
+  eject: live,
+} as const satisfies Record<string, readonly PowerState[]>;
+export type Guarded = keyof typeof needs;
+/** Possible on a domain whose guest has ended and that was preserved. */
+const fineWhenPreserved: ReadonlySet<Guarded> = new Set(['shutdown', 'reboot']);
+
+/** Bad_power_state. */
+export function guard(what: Guarded, r: Pick<VmRecord, 'id' | 'power' | 'run'>): void {
+  const allowed: readonly PowerState[] = needs[what];
+  const expected = allowed.join(' or ');
+  if (!allowed.includes(r.power)) throw xenopsErrors.make('Bad_power_state', { vm: r.id, found: r.power, expected });
+  if (r.run?.preserved && !fineWhenPreserved.has(what)) {
+    const reason = 'its guest has ended and the domain was preserved';
+    throw xenopsErrors.make('Bad_power_state', { vm: r.id, found: r.power, expected: 'Running', reason });
+  }
+}
+/** Unimplemented. */
+export function needsCapability(backend: Backend, capability: Capability, what: string): void {
+  if (!backend.can.has(capability)) {
+    throw xenopsErrors.make('Unimplemented', { function: what, backend: backend.name });
+  }
+}

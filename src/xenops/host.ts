@@ -1,0 +1,98 @@
+/** The host as a whole: what is free, every domain, and starting and ending all VMs in order. */
+import type { Call } from '../contracts/contract.ts';
+import type { VmSpec } from '../contracts/xenops.ts';
+import type { Core } from './core.ts';
+import { shutdownVm, startVm } from './lifecycle.ts';
+import type { VmRecord } from './record.ts';
+
+export async function statHost(core: Core) {
+  const { version, accelerator, cpus, cpuModel, memoryTotal, memoryFree } = await core.backend.host();
+  const { committed: memoryCommitted, total } = core.reservations;
+  return {
+    backend: core.backend.name,
+    version,
+    accelerator,
+    capabilities: [...core.backend.can],
+    cpus,
+    cpuModel,
+    memoryTotal,
+    // What is promised is not free, whether the guest has touched it yet or not.
+    memoryFree: Math.max(0, Math.min(memoryFree, total - memoryCommitted)),
+    memoryCommitted,
+  };
+}
+export async function listDomains(core: Core) {
+  const [ours, foreign] = await Promise.all([core.backend.observeAll(), core.backend.foreign()]);
+  return [
+    ...foreign.map((d) => ({ ...d, vm: null })),
+    ...ours.map((d) => ({
+      domid: d.domid,
+      vm: d.vm,
+      name: core.records.find(d.vm)?.spec.name ?? '',
+      power: d.power === 'running' ? ('Running' as const) : ('Paused' as const),
+      memory: d.memoryActual,
+      vcpus: d.vcpus,
+    })),
+  ].sort((a, b) => a.domid - b.domid);
+}
+
+/** Starts what is to be started with the host: those of one order at once, then their longest delay. */
+export async function startAll(core: Core, call?: Call): Promise<void> {
+  const due = [...core.records.all()].filter((r) => r.spec.autostart && r.power === 'Halted');
+  const groups = inOrder(due);
+  for (const [i, group] of groups.entries()) {
+    await each(core, 'start', group, (r) => startVm(core, r.id, false, call));
+    if (i < groups.length - 1) await pause(core, group, (spec) => spec.startDelayS, call);
+    call?.progress?.((i + 1) / groups.length);
+  }
+}
+/** Shuts down every VM that runs, in the opposite order: asked first, by force when it does not. */
+export async function shutdownAll(core: Core, timeoutS: number, call?: Call): Promise<void> {
+  const due = [...core.records.all()].filter((r) => r.run !== null || core.queue.busy(r.id));
+  const groups = inOrder(due).toReversed();
+  for (const [i, group] of groups.entries()) {
+    await each(core, 'shut down', group, (r) => endVm(core, r, timeoutS, call));
+    if (i < groups.length - 1) await pause(core, group, (spec) => spec.shutdownDelayS, call);
+    call?.progress?.((i + 1) / groups.length);
+  }
+}
+
+async function endVm(core: Core, record: VmRecord, timeoutS: number, call?: Call): Promise<void> {
+  // Calls under way end first, so that the power state below is the last word.
+  await core.queue.barrier(record.id);
+  if (!record.run) return;
+  try {
+    if (record.power === 'Running') return await shutdownVm(core, record.id, timeoutS, unmetered(call));
+  } catch (error) {
+    if (call?.signal?.aborted) throw error;
+    core.log.warn('a guest did not shut down; ended by force', { vm: record.id, error: String(error) });
+  }
+  if (record.run) await shutdownVm(core, record.id, null, unmetered(call));
+}
+/** Groups of equal order, growing. */
+export function inOrder(records: readonly VmRecord[]): readonly (readonly VmRecord[])[] {
+  const groups = Map.groupBy(records, (r) => r.spec.order);
+  return [...groups].sort(([a], [b]) => a - b).map(([, group]) => group);
+}
+/** One that fails does not keep the others; a cancelled call does. */
+async function each(core: Core, what: string, group: readonly VmRecord[], f: (r: VmRecord) => Promise<void>) {
+  const one = async (r: VmRecord) => {
+    try {
+      await f(r);
+    } catch (error) {
+      core.log.error(`could not ${what} a VM`, { vm: r.id, name: r.spec.name, error: String(error) });
+    }
+  };
+  await Promise.all(group.map(one));
+}
+async function pause(core: Core, group: readonly VmRecord[], delayS: (spec: VmSpec) => number, call?: Call) {
+  const seconds = Math.max(...group.map((r) => delayS(r.spec)));
+  if (seconds > 0) await core.clock.sleep(seconds * 1000, call?.signal);
+}
+/** The call without its progress, which is that of all VMs. */
+function unmetered(call: Call | undefined): Call {
+  return {
+    ...(call?.signal ? { signal: call.signal } : {}),
+    ...(call?.label === undefined ? {} : { label: call.label }),
+  };
+}

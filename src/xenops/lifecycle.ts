@@ -1,0 +1,167 @@
+/**
+ * The operations that change a VM's power state.
+ *
+ *     Halted ──start──▶ Running ◀──unpause/pause──▶ Paused
+ *       ▲  ▲              │  ▲
+ *       │  └──shutdown────┤  └──resume── Suspended
+ *       │                 └──suspend────────▲
+ *       └──resetPower── (whatever was found)
+ */
+import type { Call } from '../contracts/contract.ts';
+import type { Media, VmSpec } from '../contracts/xenops.ts';
+import type { DomainEnd } from './backend.ts';
+import { type Core, nowS } from './core.ts';
+import { guard, needsCapability } from './guard.ts';
+import { type Operation, operate } from './operation.ts';
+import { pausePlan, unpausePlan } from './plans/adjust.ts';
+import { rebootPlan } from './plans/reboot.ts';
+import { resumePlan } from './plans/resume.ts';
+import { shutdownPlan } from './plans/shutdown.ts';
+import { startPlan } from './plans/start.ts';
+import { suspendPlan } from './plans/suspend.ts';
+import type { LastEnd, Run, VmRecord } from './record.ts';
+import { checkSpec } from './spec.ts';
+
+export function startVm(core: Core, id: string, paused: boolean, call?: Call): Promise<void> {
+  return operate(core, id, 'start', call, async (op) => {
+    if (op.record.power === 'Running' && !paused) {
+      core.log.info('start: it runs already', { vm: id });
+      return;
+    }
+    guard('start', op.record);
+    await startNow(core, op, paused);
+  });
+}
+/** Starts from the description. The caller has checked the power state. */
+export async function startNow(core: Core, op: Operation, paused: boolean): Promise<void> {
+  const { spec } = op.record;
+  const made = newRun(core, spec);
+  core.reservations.reserve(spec);
+  core.ends.take(spec.id);
+  await op.mark('start', made);
+  await op.run(startPlan(spec, { domid: made.domid, paused }));
+  ended(op, started(core, op, made));
+}
+
+export function pauseVm(core: Core, id: string, call?: Call): Promise<void> {
+  return operate(core, id, 'pause', call, async (op) => {
+    guard('pause', op.record);
+    await op.run(pausePlan(id));
+  });
+}
+export function unpauseVm(core: Core, id: string, call?: Call): Promise<void> {
+  return operate(core, id, 'unpause', call, async (op) => {
+    guard('unpause', op.record);
+    await op.run(unpausePlan(id));
+  });
+}
+
+export function shutdownVm(core: Core, id: string, timeoutS: number | null, call?: Call): Promise<void> {
+  core.ends.interrupt(id, 'stop');
+  return operate(core, id, 'shutdown', call, async (op) => {
+    const { record } = op;
+    if (record.power === 'Halted') return;
+    guard(timeoutS === null ? 'shutdown' : 'cleanShutdown', record);
+    const { spec } = runOf(record);
+    if (timeoutS !== null) await op.mark('shutdown');
+    await op.run(shutdownPlan(spec, { timeoutS }));
+    const end = core.ends.take(id);
+    record.lastEnd = lastEnd(
+      core,
+      end,
+      'poweroff',
+      timeoutS === null ? 'powered off by force' : 'shut down on request',
+    );
+    ended(op, null);
+  });
+}
+
+export function rebootVm(core: Core, id: string, timeoutS: number | null, call?: Call): Promise<void> {
+  return operate(core, id, 'reboot', call, async (op) => {
+    const { record } = op;
+    guard(timeoutS === null ? 'reboot' : 'cleanReboot', record);
+    await rebootNow(core, op, timeoutS);
+    record.lastEnd = lastEnd(core, core.ends.take(id), 'reboot', 'rebooted on request');
+  });
+}
+/** A new domain in the place of the one that runs, or has just ended. */
+export async function rebootNow(core: Core, op: Operation, timeoutS: number | null): Promise<void> {
+  const { record } = op;
+  const { spec } = record;
+  const running = runOf(record).spec;
+  const made = newRun(core, spec);
+  // Refused before the guest is touched when the new one would not fit.
+  core.reservations.reserveBoth(running, spec);
+  await op.mark('reboot');
+  await op.run(rebootPlan(running, spec, { domid: made.domid, timeoutS }));
+  core.reservations.reserve(spec);
+  ended(op, started(core, op, made));
+}
+
+export function suspendVm(core: Core, id: string, image: Media, call?: Call): Promise<void> {
+  return operate(core, id, 'suspend', call, async (op) => {
+    const { record } = op;
+    guard('suspend', record);
+    needsCapability(core.backend, 'suspend', 'VM.suspend');
+    const { spec } = runOf(record);
+    await op.mark('suspend');
+    await op.run(suspendPlan(spec, { image }));
+    record.lastEnd = { reason: 'suspend', detail: 'suspended on request', at: nowS(core) };
+    ended(op, null);
+  });
+}
+export function resumeVm(core: Core, id: string, paused: boolean, call?: Call): Promise<void> {
+  return operate(core, id, 'resume', call, async (op) => {
+    const { record } = op;
+    guard('resume', record);
+    const { suspended } = record;
+    if (!suspended) throw new Error(`${id} is Suspended without an image`);
+    const made = newRun(core, suspended.spec);
+    core.reservations.reserve(suspended.spec);
+    await op.mark('resume', made);
+    await op.run(resumePlan(suspended.spec, { domid: made.domid, image: suspended.image, paused }));
+    ended(op, started(core, op, made));
+  });
+}
+
+/** → Halted, from anywhere. A domain that cannot be destroyed is an error: its guest may still run. */
+export function resetPower(core: Core, id: string, call?: Call): Promise<void> {
+  core.ends.interrupt(id, 'stop');
+  return operate(core, id, 'resetPower', call, async (op) => {
+    const { record } = op;
+    if (record.run || record.power !== 'Halted') {
+      record.lastEnd = { reason: 'poweroff', detail: 'its power state was reset', at: nowS(core) };
+    }
+    await op.run(shutdownPlan(record.run?.spec ?? record.spec, { timeoutS: null }));
+    record.suspended = null;
+    ended(op, null);
+  });
+}
+
+/** What runs; there is one when the power state is Running or Paused. */
+export function runOf(record: VmRecord): Run {
+  if (!record.run) throw new Error(`${record.id} is ${record.power} without a domain`);
+  return record.run;
+}
+/** Why a run ended, as the guest's own end says if it says more than was asked for. */
+export function lastEnd(core: Core, end: DomainEnd | undefined, asked: LastEnd['reason'], detail: string): LastEnd {
+  const byItself = end && end.reason !== 'poweroff' && end.reason !== 'reboot';
+  return byItself ? { ...end, at: nowS(core) } : { reason: asked, detail, at: nowS(core) };
+}
+/** The operation is done: this is what runs now. */
+export function ended(op: Operation, run: Run | null): void {
+  op.record.run = run;
+  op.record.operation = null;
+  op.changed = true;
+}
+/** Bad_spec, Unimplemented: nothing was touched. */
+function newRun(core: Core, spec: VmSpec): Run {
+  checkSpec(spec);
+  core.backend.vm.check(spec);
+  return { domid: core.nextDomid(), startedAt: nowS(core), spec, boot: core.boot };
+}
+function started(core: Core, op: Operation, made: Run): Run {
+  const startedAt = nowS(core);
+  op.record.startedAt = startedAt;
+  return { ...made, startedAt };
+}

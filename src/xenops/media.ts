@@ -1,0 +1,60 @@
+/** Disks and ports of guests, through the neighbours' contracts, with their errors put into this room's words. */
+import { type Call, ContractError } from '../contracts/contract.ts';
+import type { Network, Port } from '../contracts/network.ts';
+import type { OpenDisk, Storage } from '../contracts/storage.ts';
+import { type Media, type VifSpec, xenopsErrors } from '../contracts/xenops.ts';
+import type { Backend } from './backend.ts';
+
+export interface Neighbours {
+  readonly backend: Backend;
+  readonly storage: Storage;
+  readonly network: Network;
+}
+
+/** Opens a disk for a VM; a `path` is used as it is. Storage_error. */
+export async function openMedia(
+  g: Neighbours,
+  vm: string,
+  media: Media,
+  mode: 'RO' | 'RW',
+  call?: Call,
+): Promise<OpenDisk> {
+  if (media.kind === 'path') return { path: media.path, format: media.format, readOnly: mode === 'RO' };
+  const { sr, vdi } = media;
+  return inWords('Storage_error', () => g.storage.vdi.open({ sr, vdi, user: vm, mode, ...g.backend.owner(vm) }, call));
+}
+/** The VM is done with the disk. Storage_error. */
+export async function closeMedia(g: Neighbours, vm: string, media: Media | null): Promise<void> {
+  if (media === null || media.kind === 'path') return;
+  const { sr, vdi } = media;
+  await inWords('Storage_error', () => g.storage.vdi.close({ sr, vdi, user: vm }));
+}
+/** Makes the port of an interface. Network_error. */
+export function openPort(g: Neighbours, vm: string, vif: VifSpec): Promise<Port> {
+  const { id: device, bridge, mac, mtu } = vif;
+  const port = { vm, device, bridge, mac, ...(mtu === undefined ? {} : { mtu }), ...g.backend.owner(vm) };
+  return inWords('Network_error', () => g.network.port.attach(port));
+}
+/** Takes the port of an interface away. Network_error. */
+export function closePort(g: Neighbours, vm: string, device: string): Promise<void> {
+  return inWords('Network_error', () => g.network.port.detach({ vm, device }));
+}
+
+/** A neighbour's error becomes ours; its own kind and arguments travel along as `code` and `params`. */
+async function inWords<T>(kind: 'Storage_error' | 'Network_error', f: () => Promise<T>): Promise<T> {
+  try {
+    return await f();
+  } catch (cause) {
+    if (cause instanceof ContractError && cause.kind === 'Cancelled') throw cause;
+    const own = cause instanceof ContractError ? { code: cause.kind, params: cause.args } : {};
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw xenopsErrors.make(kind, { reason, ...own }, { cause });
+  }
+}
+
+/** Whether two drives hold the same disk. */
+export function sameMedia(a: Media | null, b: Media | null): boolean {
+  if (a === null || b === null) return a === b;
+  if (a.kind === 'vdi') return b.kind === 'vdi' && a.sr === b.sr && a.vdi === b.vdi;
+  return b.kind === 'path' && a.path === b.path;
+}

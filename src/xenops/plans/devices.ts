@@ -1,0 +1,34 @@
+/** The parts that several plans share: all devices of a VM attached, all closed. */
+import type { VbdSpec, VifSpec, VmSpec } from '../../contracts/xenops.ts';
+import { sameMedia } from '../media.ts';
+import { bestEffort, op, type Plan, par } from '../plan.ts';
+
+const byPosition = (a: { position: number }, b: { position: number }): number => a.position - b.position;
+export const drivesOf = (spec: VmSpec): readonly VbdSpec[] => spec.vbds.toSorted(byPosition);
+export const interfacesOf = (spec: VmSpec): readonly VifSpec[] => spec.vifs.toSorted(byPosition);
+
+/** Every drive and interface of the description, at once. */
+export function attachAll(spec: VmSpec): Plan {
+  const vm = spec.id;
+  return par(
+    ...drivesOf(spec).map((vbd) => op('VBD.attach', { vm, vbd })),
+    ...interfacesOf(spec).map((vif) => op('VIF.attach', { vm, vif })),
+  );
+}
+/** What a domain that is gone had open: its disks and ports. */
+export function closeAll(spec: VmSpec): Plan {
+  const vm = spec.id;
+  const disks = drivesOf(spec).filter((vbd, i, all) => {
+    return vbd.media?.kind === 'vdi' && all.findIndex((other) => sameMedia(other.media, vbd.media)) === i;
+  });
+  return bestEffort(
+    par(
+      ...disks.map((vbd) => op('VBD.close', { vm, vbd })),
+      ...interfacesOf(spec).map((vif) => op('VIF.close', { vm, vif })),
+    ),
+  );
+}
+/** Whether the disk of a drive is in another drive of the VM too, so that it must stay open. */
+export function sharesDisk(spec: VmSpec, vbd: VbdSpec): boolean {
+  return vbd.media !== null && spec.vbds.some((other) => other.id !== vbd.id && sameMedia(other.media, vbd.media));
+}

@@ -1,0 +1,88 @@
+/** What is remembered of one VM: a row in the store, and what is seen of it now. */
+import {
+  type Media,
+  type PowerState,
+  type VmEntry,
+  type VmSpec,
+  type VmState,
+  vmSpecSchema,
+} from '../contracts/xenops.ts';
+import type { Observed } from './backend.ts';
+import type { How } from './verdict.ts';
+
+/** A domain that is there, or is being made or destroyed. */
+export interface Run {
+  readonly domid: number;
+  /** Seconds since the epoch. */
+  readonly startedAt: number;
+  /** As it runs: the devices that are plugged, with what is in the drives. */
+  readonly spec: VmSpec;
+  /** The host's boot that it runs in; '' when unknown. */
+  readonly boot: string;
+  /** Its guest has ended and the domain is kept to be looked at. */
+  readonly preserved?: boolean;
+}
+export type LastEnd = NonNullable<VmState['lastEnd']>;
+/** Operations that leave a mark while they run, for whoever finds it after a restart. */
+export type Marked = 'start' | 'resume' | 'suspend' | 'reboot' | 'shutdown';
+
+/** The row in the store. */
+export interface Durable {
+  spec: VmSpec;
+  run: Run | null;
+  suspended: { readonly image: Media; readonly spec: VmSpec } | null;
+  startedAt: number;
+  lastEnd: LastEnd | null;
+  operation: Marked | null;
+}
+export interface VmRecord extends Durable {
+  readonly id: string;
+  power: PowerState;
+  /** What was last seen of its domain. */
+  live: Observed | undefined;
+  revision: number;
+  /** The revision that watchers were told of. */
+  told: number;
+  entry: VmEntry | undefined;
+  /** The world may hold more or less than the record says, since this: reconcile before the next operation. */
+  dirty: How | null;
+  /** A look at its domain is queued. */
+  looking: boolean;
+}
+
+const format = 1;
+/** The row as text. */
+export function encode(r: VmRecord): string {
+  const { spec, run, suspended, startedAt, lastEnd, operation } = r;
+  // What runs is mostly what is described: not written twice.
+  const running = run && run.spec === spec ? { ...run, spec: null } : run;
+  return JSON.stringify({ format, spec, run: running, suspended, startedAt, lastEnd, operation });
+}
+/** A record from its row; an Error that says what is wrong with it. */
+export function decode(id: string, text: string): VmRecord {
+  const row = JSON.parse(text) as Durable & { format: number };
+  if (row.format !== format)
+    throw new Error(`VM ${id}: its row has format ${row.format}; this version reads ${format}`);
+  vmSpecSchema.check(row.spec, `VM ${id}: spec`);
+  const { spec, suspended, startedAt, lastEnd, operation } = row;
+  const run = row.run && { ...row.run, spec: row.run.spec ?? spec };
+  return { ...newRecord(spec), run, suspended, startedAt, lastEnd, operation };
+}
+export function newRecord(spec: VmSpec): VmRecord {
+  return {
+    id: spec.id,
+    spec,
+    run: null,
+    suspended: null,
+    startedAt: 0,
+    lastEnd: null,
+    operation: null,
+    power: 'Halted',
+    live: undefined,
+    revision: 0,
+    told: 0,
+    entry: undefined,
+    dirty: null,
+    looking: false,
+  };
+}

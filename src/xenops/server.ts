@@ -1,0 +1,196 @@
+/** The domain manager in one process: `contracts/xenops.ts` over a backend, with its neighbours. */
+import type { Clock } from '../base/clock.ts';
+import type { Ids } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import { type Call, ContractError } from '../contracts/contract.ts';
+import type { Network } from '../contracts/network.ts';
+import type { Storage } from '../contracts/storage.ts';
+import { type VmSpec, type Xenops, type XenopsEvent, xenopsErrors } from '../contracts/xenops.ts';
+import type { Store } from '../store/store.ts';
+import { sendKeys, setMemoryTarget, setVcpus } from './adjust.ts';
+import type { Backend } from './backend.ts';
+import type { Core, RestartLimits } from './core.ts';
+import * as devices from './devices.ts';
+import { Domids } from './domids.ts';
+import { Ends } from './ends.ts';
+import { Listeners } from './events.ts';
+import { guard } from './guard.ts';
+import { listDomains, shutdownAll, startAll, statHost } from './host.ts';
+import * as life from './lifecycle.ts';
+import { VmQueue } from './queue.ts';
+import { Reconciler } from './reconcile.ts';
+import { Records } from './records.ts';
+import { Reservations } from './reservations.ts';
+import { checkSpec } from './spec.ts';
+import { takeOver, watchGround } from './take-over.ts';
+
+export interface XenopsOptions {
+  readonly backend: Backend;
+  readonly storage: Storage;
+  readonly network: Network;
+  /** Its own: revisions in it are the domain manager's. Stays open when the domain manager closes. */
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  /** How many operations run at once, 16; those that wait for a guest do not count. */
+  readonly workers?: number;
+  readonly limits?: Partial<RestartLimits>;
+  /** Names the host's present boot, so that it can be told whether a lost guest was killed or went down with the host. */
+  readonly boot?: string;
+  /** For tests: handed to every run of a plan. */
+  readonly probe?: Core['probe'];
+}
+export type XenopsServer = Xenops & {
+  /** Stops operations (Interrupted) and looking after VMs; guests run on. */
+  close(): Promise<void>;
+};
+
+/** Takes over what runs, puts right what was interrupted, then serves. */
+export async function openXenops(o: XenopsOptions): Promise<XenopsServer> {
+  const events = new Listeners<XenopsEvent>(o.log);
+  const core = await makeCore(o, events);
+  const unwatch = watchGround(core);
+  await takeOver(core);
+  return serve(core, events, async () => {
+    unwatch();
+    core.reconciler.close();
+    await core.queue.close();
+    core.reconciler.close();
+    await core.backend.close();
+  });
+}
+
+async function makeCore(o: XenopsOptions, events: Listeners<XenopsEvent>): Promise<Core> {
+  const { backend, storage, network, clock, ids, log } = o;
+  await backend.open();
+  const records = await Records.open(o.store, events, log);
+  const domids = await Domids.open(backend, records);
+  const { memoryTotal } = await backend.host();
+  const core: Omit<Core, 'ends' | 'reconciler'> & { ends?: Ends; reconciler?: Reconciler } = {
+    backend,
+    records,
+    clock,
+    ids,
+    log,
+    queue: new VmQueue(o.workers ?? 16),
+    reservations: new Reservations(memoryTotal, (spec) => backend.overhead(spec)),
+    limits: { crashWindowS: 120, rebootWindowS: backend.restartWindowS ?? 120, rebootDelayS: 15, ...o.limits },
+    boot: o.boot ?? '',
+    nextDomid: () => domids.next(),
+    probe: o.probe,
+    ground: {
+      backend,
+      storage,
+      network,
+      clock,
+      awaitEnd: (vm, timeoutS, call) => made.ends.awaitEnd(vm, timeoutS, call),
+      setSuspended: async (vm, image) => {
+        const record = records.get(vm);
+        const before = record.suspended;
+        record.suspended = image && { image, spec: life.runOf(record).spec };
+        await records.note(record).catch((error: unknown) => {
+          record.suspended = before;
+          throw error;
+        });
+      },
+    },
+  };
+  // These two and the core know each other.
+  const made = core as Core & { ends: Ends; reconciler: Reconciler };
+  core.ends = new Ends(made);
+  core.reconciler = new Reconciler(made);
+  return made;
+}
+
+function serve(core: Core, events: Listeners<XenopsEvent>, close: () => Promise<void>): XenopsServer {
+  const { records, queue } = core;
+  const server: Xenops = {
+    vm: {
+      add: (spec) => addVm(core, spec),
+      remove: (a, call) => removeVm(core, a.id, call),
+      list: async () => [...records.all()].map((r) => records.entry(r)),
+      stat: async (a) => records.entry(records.get(a.id)),
+      start: (a, call) => life.startVm(core, a.id, a.paused, call),
+      pause: (a, call) => life.pauseVm(core, a.id, call),
+      unpause: (a, call) => life.unpauseVm(core, a.id, call),
+      shutdown: (a, call) => life.shutdownVm(core, a.id, a.timeoutS, call),
+      reboot: (a, call) => life.rebootVm(core, a.id, a.timeoutS, call),
+      suspend: (a, call) => life.suspendVm(core, a.id, a.image, call),
+      resume: (a, call) => life.resumeVm(core, a.id, a.paused, call),
+      resetPower: (a, call) => life.resetPower(core, a.id, call),
+      setVcpus: (a, call) => setVcpus(core, a.id, a.count, call),
+      setMemoryTarget: (a, call) => setMemoryTarget(core, a.id, a.bytes, call),
+      sendKeys: (a, call) => sendKeys(core, a.id, a, call),
+    },
+    vbd: {
+      add: (a) => devices.addVbd(core, a.vm, a.vbd),
+      remove: (a) => devices.removeDevice(core, 'vbds', a.vm, a.id),
+      plug: (a, call) => devices.plugVbd(core, a.vm, a.id, call),
+      unplug: (a, call) => devices.unplugVbd(core, a.vm, a.id, a.force, call),
+      insert: (a, call) => devices.insertDisc(core, a.vm, a.id, a.media, call),
+      eject: (a, call) => devices.ejectDisc(core, a.vm, a.id, call),
+    },
+    vif: {
+      add: (a) => devices.addVif(core, a.vm, a.vif),
+      remove: (a) => devices.removeDevice(core, 'vifs', a.vm, a.id),
+      plug: (a, call) => devices.plugVif(core, a.vm, a.id, call),
+      unplug: (a, call) => devices.unplugVif(core, a.vm, a.id, a.force, call),
+    },
+    host: {
+      stat: () => statHost(core),
+      domains: () => listDomains(core),
+      startAll: (_, call) => startAll(core, call),
+      shutdownAll: (a, call) => shutdownAll(core, a.timeoutS, call),
+    },
+    barrier: { wait: (a) => queue.barrier(a.vm) },
+    watch: (listener) => events.add(listener),
+  };
+  return { ...inWords(server), watch: server.watch, close };
+}
+
+async function addVm(core: Core, spec: VmSpec): Promise<string> {
+  checkSpec(spec);
+  const known = core.records.find(spec.id);
+  if (known && JSON.stringify(known.spec) === JSON.stringify(spec)) return spec.id;
+  await core.records.save(core.records.describe(spec));
+  return spec.id;
+}
+function removeVm(core: Core, id: string, call?: Call): Promise<void> {
+  return core.queue.push(id, 'remove', call, async () => {
+    const record = core.records.get(id);
+    if (record.dirty) await core.reconciler.reconcile(id, 'failed');
+    guard('remove', record);
+    if (record.dirty) {
+      throw xenopsErrors.make('Internal_error', {
+        reason: `what ${id} left behind could not be removed yet; try again`,
+      });
+    }
+    await core.records.remove(record);
+  });
+}
+
+/** Every error that leaves is one of the contract's. */
+function inWords(server: Xenops): Xenops {
+  const translate = (f: (...a: unknown[]) => Promise<unknown>) => {
+    return async (...args: unknown[]) => {
+      try {
+        return await f(...args);
+      } catch (error) {
+        throw known(error);
+      }
+    };
+  };
+  type Group = Record<string, (...a: unknown[]) => Promise<unknown>>;
+  const groups = Object.entries(server).filter(([, group]) => typeof group === 'object');
+  const wrapped = groups.map(([name, group]) => {
+    return [name, Object.fromEntries(Object.entries(group as Group).map(([m, f]) => [m, translate(f)]))];
+  });
+  // The same names with the same functions, wrapped: the compiler does not follow `Object.entries`.
+  return Object.fromEntries(wrapped) as Xenops;
+}
+function known(cause: unknown): ContractError {
+  if (cause instanceof ContractError && cause.kind in xenopsErrors.sentences) return cause;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return xenopsErrors.make('Internal_error', { reason }, { cause });
+}

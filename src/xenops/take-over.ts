@@ -1,0 +1,64 @@
+/** What happens when the domain manager starts: what runs is adopted, what was interrupted is put right. */
+import type { Core } from './core.ts';
+import { noteEjected } from './devices.ts';
+import { look, operate } from './operation.ts';
+import { holdingsOf } from './reconcile.ts';
+import { powerOf } from './state.ts';
+
+/** Reconciles every VM that has, or should have, something in the world. Resolves when all are done. */
+export async function takeOver(core: Core): Promise<void> {
+  const seen = await core.backend.observeAll();
+  const holdings = await holdingsOf(core);
+  const lively = new Set([...seen.map((d) => d.vm), ...holdings.vms]);
+  const work: Promise<unknown>[] = [];
+  for (const record of core.records.all()) {
+    record.power = powerOf(record);
+    if (record.run || record.operation) lively.add(record.id);
+  }
+  for (const vm of lively) {
+    const domain = seen.find((d) => d.vm === vm);
+    if (!core.records.has(vm) && domain?.power === 'running') {
+      core.log.warn('a guest runs that nobody registered; left alone', { vm, domid: domain.domid });
+      continue;
+    }
+    if (!core.records.has(vm) && !domain) continue;
+    work.push(core.queue.push(vm, 'take over', undefined, () => core.reconciler.reconcile(vm, 'found', holdings)));
+  }
+  await Promise.all(work);
+}
+
+/** Listens to the backend and to the network. */
+export function watchGround(core: Core): () => void {
+  const offBackend = core.backend.watch((event) => {
+    if (event.event === 'ended') core.ends.heard(event);
+    else lookLater(core, event.vm);
+  });
+  const offNetwork = core.ground.network.watch((event) => lease(core, event.mac, event.address));
+  return () => {
+    offBackend();
+    offNetwork();
+  };
+}
+
+/** Looks at a domain in its VM's turn; several requests make one look. */
+function lookLater(core: Core, vm: string): void {
+  const record = core.records.find(vm);
+  if (!record || record.looking) return;
+  record.looking = true;
+  const before = () => JSON.stringify(record.live);
+  operate(core, vm, 'look', undefined, async (op) => {
+    record.looking = false;
+    const was = before();
+    await look(core, record);
+    op.quiet = !(await noteEjected(op)) && before() === was;
+  }).catch((error: unknown) => {
+    record.looking = false;
+    core.log.debug('a domain was not looked at', { vm, error: String(error) });
+  });
+}
+function lease(core: Core, mac: string, address: string): void {
+  core.records.lease(mac, [address]);
+  for (const record of core.records.all()) {
+    if (record.run?.spec.vifs.some((vif) => vif.mac === mac)) core.records.seen(record);
+  }
+}

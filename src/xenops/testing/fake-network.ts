@@ -1,0 +1,48 @@
+import type { Network } from '../../contracts/network.ts';
+import type { Trouble } from './fake-storage.ts';
+
+type PortRow = { readonly vm: string; readonly device: string; readonly bridge: string; readonly ifname: string };
+export interface FakeNetwork extends Network {
+  /** The ports; may be handed to a second fake, which is then the same network after a restart. */
+  readonly ports: Map<string, PortRow>;
+  /** Tells the watchers that a guest was given an address. */
+  give(mac: string, address: string): void;
+}
+const unused = async (): Promise<never> => {
+  throw new Error('the fake network only has ports');
+};
+
+/** Networks in memory: every bridge that is asked for exists, and ports are names. */
+export function fakeNetwork(o: { ports?: Map<string, PortRow>; trouble?: Trouble } = {}): FakeNetwork {
+  const ports = o.ports ?? new Map<string, PortRow>();
+  const listeners = new Set<(event: { event: 'lease'; bridge: string; mac: string; address: string }) => void>();
+  let serial = ports.size;
+  return {
+    ports,
+    give(mac, address) {
+      for (const listener of listeners) listener({ event: 'lease', bridge: 'fake', mac, address });
+    },
+    watch(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    network: { ensure: unused, remove: unused, list: async () => [], capabilities: async () => [] },
+    lease: { list: async () => [] },
+    forward: { set: unused, list: async () => [] },
+    interface: { list: async () => [] },
+    port: {
+      async attach({ vm, device, bridge }) {
+        await o.trouble?.('port.attach');
+        const key = `${vm}/${device}`;
+        const port = ports.get(key) ?? { vm, device, bridge, ifname: `fake${serial++}` };
+        ports.set(key, port);
+        return { kind: 'tap', ifname: port.ifname };
+      },
+      async detach({ vm, device }) {
+        await o.trouble?.('port.detach');
+        ports.delete(`${vm}/${device}`);
+      },
+      list: async () => [...ports.values()],
+    },
+  };
+}

@@ -1,0 +1,143 @@
+/** A domain manager over the simulator and in-memory neighbours, for tests. */
+import { ManualClock, settle } from '../../base/clock.ts';
+import { seededIds } from '../../base/ids.ts';
+import { type Log, silentLog } from '../../base/log.ts';
+import type { VbdSpec, VifSpec, VmSpec } from '../../contracts/xenops.ts';
+import { type Disk, emptyDisk, openMemoryStore } from '../../store/memory.ts';
+import { FaultList, type Simulator, SimWorld, simulatorBackend } from '../backends/simulator/index.ts';
+import { openXenops, type XenopsOptions, type XenopsServer } from '../server.ts';
+import { type FakeNetwork, fakeNetwork } from './fake-network.ts';
+import { type FakeStorage, fakeStorage } from './fake-storage.ts';
+
+export interface TestHouse {
+  readonly clock: ManualClock;
+  readonly world: SimWorld;
+  readonly faults: FaultList;
+  readonly disk: Disk;
+  readonly storage: FakeStorage;
+  readonly network: FakeNetwork;
+  xenops: XenopsServer;
+  backend: Simulator;
+  /** Ends the domain manager without a word, as kill -9 does, and opens the next one over what is left. */
+  restart(how?: 'kill' | 'close'): Promise<void>;
+  /** What is held in the world: domains, open disks, ports. Empty when nothing runs. */
+  held(): readonly string[];
+  /** Moves the clock until the promise has settled; fails after a simulated day. */
+  during<T>(promise: Promise<T>): Promise<T>;
+}
+export interface HouseOptions extends Partial<Pick<XenopsOptions, 'limits' | 'workers' | 'probe' | 'boot'>> {
+  readonly memoryBytes?: number;
+  readonly log?: Log;
+}
+
+export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
+  const clock = new ManualClock(1_700_000_000_000);
+  const ids = seededIds(1);
+  const world = new SimWorld();
+  const faults = new FaultList();
+  const disk = emptyDisk();
+  const trouble = (method: string) => {
+    const fault = faults.faults(method, '');
+    if (fault?.fault === 'fail') throw fault.error ?? new Error(`injected: ${method}`);
+  };
+  const storage = fakeStorage({ trouble });
+  const network = fakeNetwork({ trouble });
+  let crashed = false;
+  const open = async () => {
+    crashed = false;
+    const dead = () => crashed;
+    house.backend = simulatorBackend({
+      clock,
+      ids,
+      world,
+      faults: faults.faults,
+      memoryBytes: o.memoryBytes ?? 2 ** 36,
+    });
+    const store = openMemoryStore({ disk, fault: () => (dead() ? 'crash' : undefined) });
+    const { memoryBytes: _, ...options } = o;
+    house.xenops = await openXenops({
+      backend: house.backend,
+      store,
+      storage,
+      network,
+      clock,
+      ids,
+      log: silentLog,
+      ...options,
+    });
+  };
+  const house: TestHouse = {
+    clock,
+    world,
+    faults,
+    disk,
+    storage,
+    network,
+    // Both are there once `open` has run.
+    xenops: undefined as unknown as XenopsServer,
+    backend: undefined as unknown as Simulator,
+    async restart(how = 'kill') {
+      if (how === 'kill') {
+        crashed = true;
+        house.backend.kill();
+      } else await house.during(house.xenops.close());
+      await house.during(open());
+    },
+    held: () =>
+      [
+        ...[...world.domains.values()].map((d) => `domain ${d.vm} ${d.power}`),
+        ...[...storage.open.values()].map((u) => `disk ${u.vdi} ${u.user} ${u.mode}`),
+        ...[...network.ports.keys()].map((port) => `port ${port}`),
+      ].sort(),
+    async during(promise) {
+      let over = false;
+      const done = () => {
+        over = true;
+      };
+      promise.then(done, done);
+      for (let i = 0; i < 24 * 60 && !over; i++) {
+        await settle(50);
+        if (!over) await clock.advance(i < 60 ? 1000 : 60_000);
+      }
+      if (!over) throw new Error('still pending after a simulated day');
+      return promise;
+    },
+  };
+  await house.during(open());
+  return house;
+}
+
+/** The id of the nth test VM. */
+export const vmId = (n: number): string => `00000000-0000-4000-8000-${n.toString(16).padStart(12, '0')}`;
+const MiB = 2 ** 20;
+
+/** A VM with a disk, a CD drive (empty) and an interface. */
+export function testSpec(n: number, change: Partial<VmSpec> = {}): VmSpec {
+  return {
+    id: vmId(n),
+    name: `vm ${n}`,
+    domainType: 'hvm',
+    boot: { kind: 'bios', order: 'cd' },
+    memory: { staticMax: 256 * MiB, dynamicMax: 256 * MiB, dynamicMin: 128 * MiB },
+    vcpus: { max: 4, current: 2 },
+    onPoweroff: 'destroy',
+    onReboot: 'restart',
+    onCrash: 'restart',
+    vbds: [testDisk(n, 0), { id: 'cd', position: 3, type: 'CD', mode: 'RO', media: null }],
+    vifs: [testVif(n, 0)],
+    platform: {},
+    autostart: false,
+    order: 0,
+    startDelayS: 0,
+    shutdownDelayS: 0,
+    ...change,
+  };
+}
+export function testDisk(n: number, position: number): VbdSpec {
+  const media = { kind: 'vdi' as const, sr: 'sr', vdi: `vdi-${n}-${position}` };
+  return { id: `disk${position}`, position, type: 'Disk', mode: 'RW', media };
+}
+export function testVif(n: number, position: number): VifSpec {
+  const mac = `02:00:00:00:${n.toString(16).padStart(2, '0')}:${position.toString(16).padStart(2, '0')}`;
+  return { id: `vif${position}`, position, mac, bridge: 'br0' };
+}
