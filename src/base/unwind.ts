@@ -11,6 +11,13 @@ export class Unwind implements AsyncDisposable {
   keep(): void {
     this.#undos = [];
   }
+  /** Hands what was added to a new one, for an owner who lives longer than this block. */
+  move(): Unwind {
+    const taken = new Unwind();
+    taken.#undos = this.#undos;
+    this.#undos = [];
+    return taken;
+  }
   /** Runs what was added, newest first; all of it, even when one fails. */
   async run(): Promise<void> {
     const failed: unknown[] = [];

@@ -1,0 +1,57 @@
+/** Which ground guests run on: asked for by `--hypervisor`, or the best that this machine has. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import type { Ids } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import type { Processes } from '../contracts/processes.ts';
+import type { Backend } from '../xenops/backend.ts';
+import { backends } from '../xenops/backends/index.ts';
+
+export type Hypervisor = 'auto' | 'xen' | 'qemu' | 'simulator';
+export interface GroundParts {
+  readonly processes: Processes;
+  readonly data: string;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+}
+
+/** A wish that cannot be met: the sentence says why and what to do. */
+export class GroundError extends Error {
+  override readonly name = 'GroundError';
+}
+
+const qemuPaths = ['/usr/bin/qemu-system-x86_64', '/usr/local/bin/qemu-system-x86_64'];
+
+export async function openGround(wish: Hypervisor, parts: GroundParts): Promise<Backend> {
+  if (wish === 'xen') {
+    throw new GroundError(
+      '--hypervisor xen: this version has no backend for Xen yet; use --hypervisor qemu or --hypervisor simulator',
+    );
+  }
+  if (wish === 'simulator') return simulator(parts);
+  const qemu = qemuPaths.find((path) => existsSync(path));
+  if (!qemu) {
+    throw new GroundError(
+      'qemu-system-x86_64 was not found; install the package qemu-system-x86, or choose --hypervisor simulator',
+    );
+  }
+  return (await backends.qemu()).qemuBackend({
+    ...parts,
+    qemu,
+    dir: join(parts.data, 'domains'),
+    logDir: join(parts.data, 'log', 'guests'),
+  });
+}
+
+async function simulator({ clock, ids, log, data }: GroundParts): Promise<Backend> {
+  const { simulatorBackend } = await backends.simulator();
+  return simulatorBackend({
+    clock,
+    ids,
+    log,
+    persistFile: join(data, 'simulator.json'),
+    consoleDir: join(data, 'run'),
+  });
+}

@@ -1,0 +1,180 @@
+/**
+ * Joins the rooms of one host: storage, network, the domain manager on its ground, the database, the API and its doors. The
+ * only file that knows them all.
+ *
+ *     processes ─┐
+ *     network ───┼─▶ xenops ─▶ registrar, sync ─▶ database ─▶ api ─▶ http
+ *     storage ───┘
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Registrar } from '../api/registrar.ts';
+import type { Caller, Route } from '../api/routes.ts';
+import { seedDatabase } from '../api/seed.ts';
+import { type ApiParts, type RunningApi, startApi } from '../api/server.ts';
+import { type SyncParts, startSync, syncAll } from '../api/sync.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
+import { type Ids, randomIds } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import { KeyedQueue } from '../base/queue.ts';
+import { Unwind } from '../base/unwind.ts';
+import type { Network } from '../contracts/network.ts';
+import type { Processes } from '../contracts/processes.ts';
+import type { Storage } from '../contracts/storage.ts';
+import { classes } from '../datamodel/index.ts';
+import type { Db } from '../db/db.ts';
+import { openDb } from '../db/memory-db.ts';
+import { openNetwork } from '../network/server.ts';
+import { openStorage } from '../storage/server.ts';
+import { splitStore } from '../store/parts.ts';
+import type { Store } from '../store/store.ts';
+import { encodeRecordJson } from '../wire/jsonrpc.ts';
+import { encodeRecordXml } from '../wire/xmlrpc.ts';
+import type { Backend } from '../xenops/backend.ts';
+import { openXenops, type XenopsServer } from '../xenops/server.ts';
+
+export interface GuestImage {
+  readonly kernel: string;
+  readonly ramdisk: string;
+  readonly cmdline: string;
+}
+export interface HouseOptions {
+  /** The folder of the host's state. */
+  readonly data: string;
+  readonly store: Store;
+  readonly backend: Backend;
+  readonly processes: Processes;
+  readonly log: Log;
+  readonly version: string;
+  readonly listen: ApiParts['listen'];
+  readonly authenticate: ApiParts['authenticate'];
+  readonly changePassword: ApiParts['changePassword'];
+  /** `https://address` that console locations start with. */
+  readonly url: string;
+  /** The kernel and ramdisk of "Tiny Linux"; without it that template is not made. */
+  readonly guest?: GuestImage | undefined;
+  readonly clock?: Clock;
+  readonly ids?: Ids;
+  /** Names the host's present boot. */
+  readonly boot?: string;
+  readonly loginDelayMs?: number;
+  /** Handlers of doors, made once the API can be called. */
+  doors?(api: { call: RunningApi['call']; rootSession: RunningApi['rootSession'] }): readonly Route[];
+  /** Stand-ins for tests. */
+  readonly storage?: Storage & { close(): Promise<void> };
+  readonly network?: Network & { close(): Promise<void> };
+}
+export interface RunningHouse {
+  readonly api: RunningApi;
+  readonly db: Db;
+  readonly xenops: XenopsServer;
+  readonly storage: Storage;
+  readonly network: Network;
+  /** Calls the API as root, in this process: `call('VM.start', [ref, false, false])`. */
+  root(method: string, ...params: unknown[]): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** Opens everything in order; what fails closes what was opened. Guests run on after `close`. */
+export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
+  const { clock = systemClock, ids = randomIds, log, processes, backend } = o;
+  await using unwind = new Unwind();
+  const folder = (name: string) => {
+    const path = join(o.data, name);
+    mkdirSync(path, { recursive: true, mode: 0o711 });
+    return path;
+  };
+  const part = await splitStore(o.store);
+  const opened = <T extends { close(): Promise<void> | void }>(thing: T): T => {
+    unwind.add(() => thing.close());
+    return thing;
+  };
+  const storeOf = (name: string) => opened(part(name));
+  const base = { clock, ids, log };
+  const network = opened(
+    o.network ?? (await openNetwork({ ...base, processes, dir: folder('network'), store: storeOf('network') })),
+  );
+  const storage = opened(
+    o.storage ?? (await openStorage({ ...base, dir: folder('storage'), store: storeOf('storage') })),
+  );
+  const xenops = opened(
+    await openXenops({
+      ...base,
+      backend,
+      storage,
+      network,
+      store: storeOf('xenops'),
+      ...(o.boot ? { boot: o.boot } : {}),
+    }),
+  );
+  const encode = { xml: encodeRecordXml, json: encodeRecordJson };
+  const db = opened(await openDb({ ...base, store: storeOf('xenapi'), classes, encode }));
+  const kernelDirs = [
+    folder('kernels'),
+    ...(o.guest ? [o.guest.kernel.slice(0, o.guest.kernel.lastIndexOf('/'))] : []),
+  ];
+  const registrar = new Registrar({ db, xenops, log, kernelDirs, queue: new KeyedQueue(16) });
+  const { host, pool } = await seedDatabase({
+    ...base,
+    db,
+    storage,
+    network,
+    xenops,
+    dataDir: o.data,
+    version: o.version,
+    guest: o.guest, // prettier keeps this short
+  });
+  const sync: SyncParts = { db, xenops, registrar, host, log, now: () => clock.now(), url: o.url };
+  await syncAll(sync);
+  unwind.add(startSync(sync));
+  for (const ref of [...db.refs('VM')])
+    await registrar
+      .push(ref)
+      .catch((error: unknown) => log.warn('a VM could not be registered', { vm: ref, error: String(error) }));
+  unwind.add(registrar.start());
+  const house = {
+    ...base,
+    db,
+    xenops,
+    storage,
+    network,
+    registrar,
+    kernelDirs,
+    host,
+    pool,
+    dataDir: o.data,
+    version: o.version,
+  };
+  const api: RunningApi = opened(
+    await startApi({
+      house,
+      authenticate: o.authenticate,
+      changePassword: o.changePassword,
+      listen: o.listen,
+      routes:
+        o.doors?.({
+          call: (caller, method, params) => api.call(caller, method, params),
+          rootSession: (origin) => api.rootSession(origin),
+        }) ?? [],
+      ...(o.loginDelayMs === undefined ? {} : { loginDelayMs: o.loginDelayMs }),
+    }),
+  );
+  const session = api.rootSession('house');
+  const owned = unwind.move();
+  return {
+    api,
+    db,
+    xenops,
+    storage,
+    network,
+    root: (method, ...params) => api.call(here, method, [session, ...params]),
+    close: () => owned.run(),
+  };
+}
+
+const here: Caller = {
+  local: true,
+  address: 'local',
+  userAgent: 'guesthouse',
+  gone: () => new AbortController().signal,
+};
