@@ -1,0 +1,166 @@
+/**
+ * DHCP and DNS for the guests of `nat` networks: one dnsmasq for each bridge, kept running by the supervisor. Every
+ * attached interface has an address kept for it, so that forwards are known before the guest asks, and stay.
+ */
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Log } from '../base/log.ts';
+import { networkErrors } from '../contracts/network.ts';
+import type { Processes } from '../contracts/processes.ts';
+import { type Lease, LeaseWatch, leaseFile } from './lease.ts';
+import { type AddressRecord, addressKey, type Records } from './records.ts';
+import { first, freeAddress, last, maskText, type Subnet, toAddress, toNumber } from './subnet.ts';
+import { findTool, missingTool } from './tool.ts';
+
+/** The domain of guests' names: `web.guesthouse.internal`. */
+const domain = 'guesthouse.internal';
+const stopTimeoutMs = 2000;
+const processId = (bridge: string): string => `dnsmasq-${bridge}`;
+
+/** The whole command line; no configuration file is read. */
+export function dnsmasqCommand(
+  path: string,
+  net: { bridge: string; subnet: Subnet; mtu: number | null },
+  folder: string,
+  group: string | undefined,
+): readonly string[] {
+  const { bridge, subnet, mtu } = net;
+  const range = `${toAddress(first(subnet) + 1)},${toAddress(last(subnet) - 1)},${maskText(subnet)},12h`;
+  return [
+    path,
+    '--keep-in-foreground',
+    '--conf-file=/dev/null',
+    '--pid-file=',
+    '--log-facility=-',
+    '--bind-dynamic',
+    `--interface=${bridge}`,
+    '--except-interface=lo',
+    '--user=nobody',
+    ...(group ? [`--group=${group}`] : []),
+    '--no-hosts',
+    '--domain-needed',
+    '--bogus-priv',
+    `--domain=${domain}`,
+    `--local=/${domain}/`,
+    '--dhcp-authoritative',
+    `--dhcp-range=${range}`,
+    `--dhcp-leasefile=${join(folder, leaseFile)}`,
+    `--dhcp-hostsdir=${join(folder, 'hosts')}`,
+    ...(mtu === null ? [] : [`--dhcp-option=option:mtu,${mtu}`]),
+  ];
+}
+
+export class DhcpServers {
+  readonly #dir: string;
+  readonly #processes: Processes;
+  readonly #records: Records;
+  readonly #log: Log;
+  readonly leases: LeaseWatch;
+
+  constructor(dir: string, processes: Processes, records: Records, log: Log, changed: (lease: Lease) => void) {
+    this.#dir = dir;
+    this.#processes = processes;
+    this.#records = records;
+    this.#log = log;
+    this.leases = new LeaseWatch(log, changed);
+  }
+  #folder(bridge: string): string {
+    return join(this.#dir, bridge);
+  }
+  /** A running server for the bridge; `fresh`: the bridge is a new one, a server of the old one is of no use. */
+  async ensure(net: { bridge: string; subnet: Subnet; mtu: number | null }, fresh: boolean): Promise<void> {
+    const { bridge } = net;
+    const folder = this.#folder(bridge);
+    await mkdir(join(folder, 'hosts'), { recursive: true, mode: 0o755 });
+    await this.#warnOfClosedFolders(join(folder, 'hosts'));
+    for (const row of this.#rowsOf(bridge)) await this.#writeHost(row);
+    await this.leases.start(bridge, folder);
+    const path = findTool('dnsmasq');
+    if (!path) throw networkErrors.make('Not_possible', { kind: 'nat', reason: missingTool('dnsmasq') });
+    await this.#run(bridge, dnsmasqCommand(path, net, folder, await groupOfNobody()), fresh);
+  }
+  async remove(bridge: string): Promise<void> {
+    this.leases.stop(bridge);
+    await this.#stop(bridge);
+    for (const row of this.#rowsOf(bridge)) await this.#records.addresses.remove(addressKey(row));
+    await rm(this.#folder(bridge), { recursive: true, force: true });
+  }
+  /** Keeps an address for an interface: the same one as before when there was one. */
+  async reserve(net: { bridge: string; subnet: Subnet; mtu: number | null }, mac: string): Promise<void> {
+    const { bridge, subnet } = net;
+    if (this.#records.addresses.get(addressKey({ bridge, mac }))) return;
+    const rows = this.#rowsOf(bridge);
+    const known = [...rows, ...this.leases.list(bridge).filter((lease) => lease.mac !== mac)];
+    const lease = this.leases.find(bridge, mac);
+    const taken = new Set(known.map((row) => toNumber(row.address)));
+    const wish = lease && !taken.has(toNumber(lease.address)) ? toNumber(lease.address) : freeAddress(subnet, taken);
+    const address = wish === undefined ? await this.#recycle(net, rows) : toAddress(wish);
+    const serial = 1 + Math.max(0, ...this.#records.addresses.list().map((row) => row.serial));
+    const row = { bridge, mac, address, serial };
+    await this.#records.addresses.put(addressKey(row), row);
+    await this.#writeHost(row);
+    if (wish === undefined) await this.ensure(net, true);
+  }
+  /** Where an interface is reached: what it was given, or what is kept for it. */
+  addressOf(bridge: string, mac: string): string | undefined {
+    return this.leases.find(bridge, mac)?.address ?? this.#records.addresses.get(addressKey({ bridge, mac }))?.address;
+  }
+  /** Stops watching; the servers run on. */
+  close(): void {
+    this.leases.close();
+  }
+  #rowsOf(bridge: string): readonly AddressRecord[] {
+    return this.#records.addresses.list().filter((row) => row.bridge === bridge);
+  }
+  /** Every address is kept for somebody: takes the oldest from one that is not attached. */
+  async #recycle({ bridge }: { bridge: string }, rows: readonly AddressRecord[]): Promise<string> {
+    const attached = new Set(this.#records.ports.list().map((port) => addressKey(port)));
+    const idle = rows.filter((row) => !attached.has(addressKey(row))).sort((a, b) => a.serial - b.serial);
+    const [oldest] = idle;
+    if (!oldest)
+      throw networkErrors.make('Not_possible', { kind: 'nat', reason: `all addresses of ${bridge} are taken` });
+    await this.#records.addresses.remove(addressKey(oldest));
+    await rm(this.#hostFile(oldest), { force: true });
+    return oldest.address;
+  }
+  #hostFile({ bridge, mac }: AddressRecord): string {
+    return join(this.#folder(bridge), 'hosts', mac.replaceAll(':', '-'));
+  }
+  async #writeHost(row: AddressRecord): Promise<void> {
+    const text = `${row.mac},${row.address}\n`;
+    const path = this.#hostFile(row);
+    const there = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return '';
+      throw error;
+    });
+    if (there !== text) await writeFile(path, text, { mode: 0o644 });
+  }
+  async #run(bridge: string, command: readonly string[], fresh: boolean): Promise<void> {
+    const id = processId(bridge);
+    const { process } = this.#processes;
+    const now = (await process.list({})).find((child) => child.id === id);
+    if (now?.running && !fresh && now.command.join('\0') === command.join('\0')) return;
+    await this.#stop(bridge);
+    const log = join(this.#dir, `${bridge}.log`);
+    await process.start({ id, command, log, restart: true, tags: { bridge, kind: 'dnsmasq' } });
+  }
+  async #stop(bridge: string): Promise<void> {
+    const id = processId(bridge);
+    const { process } = this.#processes;
+    await process.stop({ id, timeoutMs: stopTimeoutMs });
+    if ((await process.list({})).some((child) => child.id === id)) await process.forget({ id });
+  }
+  /** dnsmasq reads the folder as the user nobody. */
+  async #warnOfClosedFolders(folder: string): Promise<void> {
+    const closed: string[] = [];
+    for (let at = folder; at !== dirname(at); at = dirname(at))
+      if (((await stat(at)).mode & 0o001) === 0) closed.push(at);
+    if (closed.length === 0) return;
+    const advice = 'guests may get other addresses than those kept for them: chmod o+x these folders';
+    this.#log.warn(advice, { folders: closed });
+  }
+}
+async function groupOfNobody(): Promise<string | undefined> {
+  const groups = await readFile('/etc/group', 'utf8');
+  return ['nogroup', 'nobody'].find((name) => groups.split('\n').some((line) => line.startsWith(`${name}:`)));
+}

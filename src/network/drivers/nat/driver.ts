@@ -1,0 +1,73 @@
+/** `nat`: a bridge of ours with addresses, DHCP, DNS and masquerading. */
+import { networkErrors } from '../../../contracts/network.ts';
+import { ensureBridge, ourBridge, removeBridge } from '../../bridge.ts';
+import type { Driver, Ground } from '../../driver.ts';
+import { setKernel } from '../../firewall.ts';
+import { findLink, ip, routedSubnets } from '../../link.ts';
+import type { NetworkRecord } from '../../records.ts';
+import { freeSubnet, hostText, overlaps, parseSubnet, type Subnet, subnetTrouble } from '../../subnet.ts';
+import { tapPorts } from '../../tap-ports.ts';
+
+const impossible = (reason: string) => networkErrors.make('Not_possible', { kind: 'nat', reason });
+
+function subnetOf(network: NetworkRecord): Subnet {
+  const subnet = network.subnet === null ? undefined : parseSubnet(network.subnet);
+  if (!subnet) throw impossible(`${network.bridge} has no subnet`);
+  return subnet;
+}
+/** The subnet that was asked for, checked; the one that it has; or one that meets no network of the host. */
+async function chosenSubnet({ records }: Ground, wanted: NetworkRecord): Promise<Subnet> {
+  const { bridge } = wanted;
+  const others = records.networks.list().filter((network) => network.bridge !== bridge && network.kind === 'nat');
+  const ours = others.map(subnetOf);
+  if (wanted.subnet !== null) {
+    const subnet = parseSubnet(wanted.subnet);
+    const trouble = subnetTrouble(subnet);
+    if (!subnet || trouble) throw impossible(`the subnet ${JSON.stringify(wanted.subnet)}: ${trouble}`);
+    if (ours.some((other) => overlaps(subnet, other)))
+      throw impossible(`${wanted.subnet} meets another network of ours`);
+    return subnet;
+  }
+  const before = records.networks.get(bridge);
+  if (before?.kind === 'nat') return subnetOf(before);
+  const free = freeSubnet([...ours, ...(await routedSubnets(new Set([bridge])))]);
+  if (!free) throw impossible('no private subnet is free; give one, for example 10.87.0.1/24');
+  return free;
+}
+
+export const natDriver: Driver = {
+  ...tapPorts,
+  kind: 'nat',
+  tools: ['ip', 'nft', 'dnsmasq'],
+  needsRoot: true,
+  async plan(ground, wanted) {
+    await ourBridge(wanted.bridge, ground.marks);
+    return { ...wanted, subnet: hostText(await chosenSubnet(ground, wanted)) };
+  },
+  async ensure(ground, network) {
+    const { bridge, mtu } = network;
+    const subnet = subnetOf(network);
+    const fresh = await ensureBridge(network, ground.marks, ground.records);
+    const wanted = hostText(subnet);
+    const link = await findLink(bridge);
+    const stale = (link?.addresses ?? []).filter((address) => address.includes('.') && address !== wanted);
+    await ip(...stale.map((address) => ['addr', 'del', address, 'dev', bridge]), [
+      'addr',
+      'replace',
+      wanted,
+      'dev',
+      bridge,
+    ]);
+    // Left on when the network goes: others may have come to rely on it.
+    await setKernel('ip_forward', '1');
+    await ground.dhcp.ensure({ bridge, subnet, mtu }, fresh || stale.length > 0);
+  },
+  async remove({ marks, dhcp }, { bridge }) {
+    await dhcp.remove(bridge);
+    await removeBridge(bridge, marks);
+  },
+  async attach(ground, network, port) {
+    await ground.dhcp.reserve({ bridge: network.bridge, subnet: subnetOf(network), mtu: network.mtu }, port.mac);
+    return tapPorts.attach(ground, network, port);
+  },
+};

@@ -1,0 +1,22 @@
+/** What the verbs share, and what this host can do. */
+import { networkErrors } from '../contracts/network.ts';
+import type { Driver, Ground } from './driver.ts';
+import { findTool, missingTool } from './tool.ts';
+
+export interface House extends Ground {
+  /** Runs `work` after all earlier work: one change of the host's network at a time. */
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Makes the rules say what the records say, where any network needs rules. */
+  readonly rules: () => Promise<void>;
+}
+
+/** Why a kind is not possible on this host; '' when it is. */
+export function obstacle({ kind, needsRoot, tools }: Driver): string {
+  if (needsRoot && process.getuid?.() !== 0) return `${kind} networks need root`;
+  const missing = tools.find((tool) => !findTool(tool));
+  return missing === undefined ? '' : missingTool(missing);
+}
+export function requirePossible(driver: Driver): void {
+  const reason = obstacle(driver);
+  if (reason) throw networkErrors.make('Not_possible', { kind: driver.kind, reason });
+}

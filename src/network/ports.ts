@@ -1,0 +1,51 @@
+/** The verbs on ports. */
+import { type Network, networkErrors } from '../contracts/network.ts';
+import { drivers } from './drivers/index.ts';
+import { type House, requirePossible } from './house.ts';
+import { checkMac } from './names.ts';
+import { checkMtu } from './networks.ts';
+import { type PortRecord, portKey } from './records.ts';
+
+export function portVerbs(house: House): Network['port'] {
+  const { records, inTurn } = house;
+  const detach = async (port: PortRecord) => {
+    const network = records.networks.get(port.bridge);
+    // A port with an interface is a tap, whatever became of its network.
+    const driver = drivers[network?.kind ?? (port.ifname === null ? 'user' : 'bridge')];
+    await driver.detach(house, port);
+    await records.ports.remove(portKey(port));
+    if ((records.forwards.get(portKey(port)) ?? []).length > 0) await house.rules();
+  };
+  return {
+    attach: ({ vm, device, bridge, mac, mtu, uid }) =>
+      inTurn(async () => {
+        const network = records.networks.get(bridge);
+        if (!network) throw networkErrors.make('Does_not_exist', { what: 'network', id: bridge });
+        const driver = drivers[network.kind];
+        requirePossible(driver);
+        checkMtu(mtu);
+        const key = portKey({ vm, device });
+        const before = records.ports.get(key);
+        if (before && before.bridge !== bridge) await detach(before);
+        const ifname = driver.ifname(house, { vm, device });
+        const owner = uid ?? process.getuid?.() ?? 0;
+        const port = { vm, device, bridge, mac: checkMac(mac), mtu: mtu ?? null, uid: owner, ifname };
+        const forwards = records.forwards.get(key) ?? [];
+        await records.ports.put(key, port);
+        try {
+          const made = await driver.attach(house, network, port, forwards);
+          if (forwards.length > 0) await house.rules();
+          return made;
+        } catch (error) {
+          if (!before) await detach(port);
+          throw error;
+        }
+      }),
+    detach: ({ vm, device }) =>
+      inTurn(async () => {
+        const port = records.ports.get(portKey({ vm, device }));
+        if (port) await detach(port);
+      }),
+    list: async () => records.ports.list().map(({ vm, device, bridge, ifname }) => ({ vm, device, bridge, ifname })),
+  };
+}

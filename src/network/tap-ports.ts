@@ -1,0 +1,16 @@
+/** Ports that are taps on a bridge: what the drivers with bridges share. */
+import { ensureTap, removeTap } from './bridge.ts';
+import type { Driver } from './driver.ts';
+
+export const tapPorts = {
+  isUp: ({ bridge }, links) => links.get(bridge)?.up ?? false,
+  ifname: ({ marks }, { vm, device }) => marks.tap(vm, device),
+  async attach({ marks }, network, port) {
+    const ifname = port.ifname ?? marks.tap(port.vm, port.device);
+    await ensureTap({ ...port, ifname }, port.mtu ?? network.mtu, marks);
+    return { kind: 'tap', ifname };
+  },
+  async detach({ marks }, { ifname }) {
+    if (ifname !== null) await removeTap(ifname, marks);
+  },
+} satisfies Partial<Driver>;

@@ -1,0 +1,269 @@
+/**
+ * Networking on a real kernel, as root, in a network namespace of its own: this file starts itself again inside one, so that
+ * the host's bridges, routes and rules are not even seen. A veth end in a second namespace plays the guest.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { systemClock } from '../../src/base/clock.ts';
+import { randomIds } from '../../src/base/ids.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { isKind } from '../../src/contracts/contract.ts';
+import { openNetwork } from '../../src/network/server.ts';
+import { findTool } from '../../src/network/tool.ts';
+import { MemoryStore } from '../conformance/memory-store.ts';
+import { plainProcesses } from '../conformance/plain-processes.ts';
+
+const inside = process.env['GUESTHOUSE_TEST_NETNS'] === '1';
+const kindIs = (kind: string) => (error: unknown) => isKind(error, kind);
+const mac = '52:54:00:12:34:56';
+
+function why(): string | false {
+  if (process.getuid?.() !== 0) return 'needs root';
+  const missing = ['ip', 'nft', 'dnsmasq', 'unshare', 'busybox', 'mount'].find((tool) => !findTool(tool));
+  if (missing) return `needs ${missing}`;
+  return spawnSync('unshare', ['--net', '--mount', 'true']).status === 0 ? false : 'network namespaces cannot be made';
+}
+
+if (inside) scenario();
+else
+  test('networking in a namespace', { skip: why() }, async () => {
+    const env = { ...process.env, GUESTHOUSE_TEST_NETNS: '1', NODE_TEST_CONTEXT: undefined };
+    const child = spawn(
+      'unshare',
+      ['--net', '--mount', '--', process.execPath, '--test-reporter=spec', import.meta.filename],
+      {
+        env,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
+    let text = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (text += part));
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    assert.equal(code, 0, text);
+  });
+
+function sh(command: string): string {
+  return execFileSync('sh', ['-c', command], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+const links = (): Record<string, unknown>[] => JSON.parse(sh('ip -j -d addr show'));
+const link = (name: string) => links().find((l) => l['ifname'] === name);
+
+function scenario(): void {
+  let dir = '';
+  const store = new MemoryStore();
+  const processes = plainProcesses();
+  const open = () => openNetwork({ dir, store, processes, clock: systemClock, ids: randomIds, log: silentLog });
+  let net: Awaited<ReturnType<typeof open>>;
+  const foreign = () => [sh('ip -j -d link show dev lan0'), sh('nft list table inet others')];
+  let foreignBefore: string[] = [];
+
+  before(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'gh-net-'));
+    chmodSync(dir, 0o755);
+    sh('mount --make-rprivate / && mkdir -p /run/netns && mount -t tmpfs none /run/netns && ip link set lo up');
+    // The world: another network behind a veth, and things of the host's that are none of our business.
+    sh(
+      'ip netns add world && ip link add up0 type veth peer name eth0 netns world && ip addr add 10.87.0.9/24 dev up0',
+    );
+    sh('ip link set up0 up && ip -n world addr add 10.87.0.10/24 dev eth0 && ip -n world link set eth0 up');
+    sh('ip -n world link set lo up');
+    sh('ip link add lan0 type bridge && ip addr add 192.168.77.1/24 dev lan0 && ip link set lan0 up');
+    sh('ip link add lanport type veth peer name lanpeer address 02:00:00:00:00:01');
+    sh('ip link set lanpeer up && ip link set lanport master lan0 && ip link set lanport up');
+    sh('nft add table inet others && nft add chain inet others c && nft add rule inet others c counter');
+    sh(`ip netns add guest && ip link add vguest type veth peer name eth0 netns guest address ${mac}`);
+    sh('ip link set vguest up && ip -n guest link set lo up && ip -n guest link set eth0 up');
+    foreignBefore = foreign();
+    net = await open();
+  });
+  after(async () => {
+    await net.close();
+    await processes.end();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  test('every kind is possible', async () => {
+    for (const row of await net.network.capabilities({})) assert.deepEqual([row.possible, row.reason], [true, '']);
+  });
+  test('a NAT network has a bridge, a subnet that is free, and is the same when repeated', async () => {
+    const info = await net.network.ensure({ bridge: 'ghnat0', kind: 'nat' });
+    assert.deepEqual(info, { bridge: 'ghnat0', kind: 'nat', subnet: '10.87.1.1/24', up: true, ports: [] });
+    const pid = (await processes.process.list({})).map((p) => p.pid);
+    const seen = link('ghnat0');
+    assert.deepEqual(await net.network.ensure({ bridge: 'ghnat0', kind: 'nat' }), info);
+    assert.deepEqual(
+      (await processes.process.list({})).map((p) => p.pid),
+      pid,
+    );
+    assert.deepEqual(link('ghnat0')?.['ifindex'], seen?.['ifindex']);
+    assert.equal(readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8').trim(), '1');
+  });
+  test('a port is a tap of the user on the bridge', async () => {
+    const port = { vm: 'vm-1', device: 'vif-0', bridge: 'ghnat0', mac, uid: 1234, mtu: 1400 };
+    const made = await net.port.attach(port);
+    assert.ok(made.kind === 'tap');
+    assert.deepEqual(await net.port.attach(port), made);
+    const tap = link(made.ifname) as { mtu: number; master: string; linkinfo: { info_data: { user: number } } };
+    assert.deepEqual([tap.mtu, tap.master, Number(tap.linkinfo.info_data.user)], [1400, 'ghnat0', 1234]);
+    assert.ok(made.ifname.length <= 15);
+    assert.deepEqual(await net.port.list({}), [{ vm: 'vm-1', device: 'vif-0', bridge: 'ghnat0', ifname: made.ifname }]);
+    await assert.rejects(net.network.remove({ bridge: 'ghnat0' }), kindIs('In_use'));
+    await assert.rejects(net.port.attach({ ...port, bridge: 'none' }), kindIs('Does_not_exist'));
+  });
+  test('a guest gets the address that is kept for it, and reaches the world through NAT', async () => {
+    sh('ip link set vguest master ghnat0');
+    const given = Promise.withResolvers<{ mac: string; address: string }>();
+    const stop = net.watch((event) => given.resolve(event));
+    const script = join(dir, 'udhcpc.sh');
+    writeFileSync(
+      script,
+      `#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip addr replace $ip/$mask dev $interface && ip route replace default via $router
+`,
+      { mode: 0o755 },
+    );
+    sh(`ip netns exec guest busybox udhcpc -i eth0 -n -q -f -t 10 -T 1 -x hostname:web -s ${script}`);
+    const event = await given.promise;
+    stop();
+    assert.deepEqual({ mac: event.mac, address: event.address }, { mac, address: '10.87.1.2' });
+    const [lease] = await net.lease.list({ bridge: 'ghnat0' });
+    assert.deepEqual([lease?.address, lease?.hostname], ['10.87.1.2', 'web']);
+    sh('ip netns exec guest busybox ping -c 1 -W 5 10.87.1.1');
+    // The world has no route back to the guest: an answer means that it saw the host's address.
+    sh('ip netns exec guest busybox ping -c 1 -W 5 10.87.0.10');
+    assert.match(sh('ip netns exec guest busybox nslookup web.guesthouse.internal 10.87.1.1 || true'), /10\.87\.1\.2/);
+  });
+  test('nobody outside reaches a guest but through a forward', async () => {
+    sh('ip -n world route add 10.87.1.0/24 via 10.87.0.9');
+    assert.throws(() => sh('ip netns exec world busybox ping -c 1 -W 1 10.87.1.2'));
+    const server = spawn('ip', ['netns', 'exec', 'guest', 'busybox', 'nc', '-ll', '-p', '80', '-e', 'echo', 'hello']);
+    try {
+      const forward = {
+        protocol: 'tcp',
+        hostAddress: '0.0.0.0',
+        hostPort: 8088,
+        guestPort: 80,
+        vm: 'vm-1',
+        device: 'vif-0',
+      } as const;
+      await net.forward.set({ vm: 'vm-1', device: 'vif-0', forwards: [forward] });
+      await assert.rejects(net.forward.set({ vm: 'vm-2', device: 'vif-0', forwards: [forward] }), kindIs('Port_taken'));
+      const ask = (from: string, to: string) => sh(`${from} busybox nc -w 5 ${to} 8088 </dev/null`).trim();
+      while (spawnSync('ip', ['netns', 'exec', 'guest', 'busybox', 'nc', '-w', '1', '127.0.0.1', '80']).status !== 0);
+      assert.equal(ask('ip netns exec world', '10.87.0.9'), 'hello');
+      assert.equal(ask('', '127.0.0.1'), 'hello');
+      assert.equal(ask('', '10.87.0.9'), 'hello');
+      await net.forward.set({ vm: 'vm-1', device: 'vif-0', forwards: [] });
+      assert.throws(() => ask('', '127.0.0.1'));
+    } finally {
+      server.kill('SIGKILL');
+      sh('ip netns pids guest | xargs -r kill -9');
+    }
+  });
+  test('a port that something listens on is not taken away', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(8089, '127.0.0.1', resolve));
+    const forward = {
+      protocol: 'tcp',
+      hostAddress: '0.0.0.0',
+      hostPort: 8089,
+      guestPort: 80,
+      vm: 'vm-1',
+      device: 'vif-0',
+    } as const;
+    await assert.rejects(net.forward.set({ vm: 'vm-1', device: 'vif-0', forwards: [forward] }), kindIs('Port_taken'));
+    server.close();
+  });
+  test('what is lost is made again; a restart finds what is there', async () => {
+    const [port] = await net.port.list({});
+    const tap = port?.ifname ?? '';
+    sh('ip link del ghnat0 && nft flush ruleset');
+    sh('nft add table inet others && nft add chain inet others c && nft add rule inet others c counter');
+    await net.close();
+    net = await open();
+    assert.equal((link(tap) as { master: string }).master, 'ghnat0');
+    sh('ip link set vguest master ghnat0');
+    sh(`ip netns exec guest busybox udhcpc -i eth0 -n -q -f -t 10 -T 1 -s ${join(dir, 'udhcpc.sh')}`);
+    sh('ip netns exec guest busybox ping -c 1 -W 5 10.87.0.10');
+    assert.deepEqual((await net.network.list({}))[0]?.ports, [tap]);
+  });
+  test('an internal network has no way out; a second one and the first are apart', async () => {
+    await net.network.ensure({ bridge: 'ghint0', kind: 'internal', mtu: 1300 });
+    assert.deepEqual(link('ghint0')?.['addr_info'], []);
+    assert.equal(link('ghint0')?.['mtu'], 1300);
+    sh('ip link set vguest master ghint0');
+    // Even a guest that knows the bridge's hardware address gets nothing through it.
+    const own = String(link('ghint0')?.['address']);
+    sh(`ip -n guest neigh replace 10.87.1.1 lladdr ${own} dev eth0`);
+    for (const to of ['10.87.0.10', '10.87.0.9', '10.87.1.1'])
+      assert.throws(() => sh(`ip netns exec guest busybox ping -c 1 -W 1 ${to}`), /./, to);
+    sh('ip link set vguest nomaster');
+  });
+  test('a bridge of the host is used and left as it is', async () => {
+    const info = await net.network.ensure({ bridge: 'lan0', kind: 'bridge' });
+    assert.deepEqual([info.up, info.subnet], [true, null]);
+    const made = await net.port.attach({ vm: 'vm-3', device: 'vif-0', bridge: 'lan0', mac, uid: 0 });
+    assert.ok(made.kind === 'tap');
+    assert.equal((link(made.ifname) as { master: string }).master, 'lan0');
+    await net.port.detach({ vm: 'vm-3', device: 'vif-0' });
+    await net.port.detach({ vm: 'vm-3', device: 'vif-0' });
+    assert.equal(link(made.ifname), undefined);
+    await net.network.remove({ bridge: 'lan0' });
+    await assert.rejects(net.network.ensure({ bridge: 'lan0', kind: 'nat' }), kindIs('Foreign'));
+    await assert.rejects(net.network.ensure({ bridge: 'nope0', kind: 'bridge' }), kindIs('Does_not_exist'));
+    await assert.rejects(net.network.ensure({ bridge: 'a b;c', kind: 'nat' }), kindIs('Bad_name'));
+  });
+  test('a second installation lives beside the first', async () => {
+    const dir2 = join(dir, 'second');
+    const other = await openNetwork({
+      dir: dir2,
+      store: new MemoryStore(),
+      processes,
+      clock: systemClock,
+      ids: randomIds,
+      log: silentLog,
+    });
+    await assert.rejects(other.network.ensure({ bridge: 'ghnat0', kind: 'nat' }), kindIs('Foreign'));
+    const info = await other.network.ensure({ bridge: 'ghnat1', kind: 'nat' });
+    assert.equal(info.subnet, '10.87.2.1/24');
+    assert.equal(sh('nft list tables').match(/guesthouse_/g)?.length, 2);
+    await other.network.remove({ bridge: 'ghnat1' });
+    await other.close();
+    assert.equal(sh('nft list tables').match(/guesthouse_/g)?.length, 1);
+  });
+  test('a user network gives forwards to QEMU', async () => {
+    await net.network.ensure({ bridge: 'anything', kind: 'user' });
+    const forward = { protocol: 'tcp', hostAddress: '127.0.0.1', hostPort: 8090, guestPort: 22 } as const;
+    await net.forward.set({ vm: 'vm-4', device: 'vif-0', forwards: [{ ...forward, vm: 'vm-4', device: 'vif-0' }] });
+    const made = await net.port.attach({ vm: 'vm-4', device: 'vif-0', bridge: 'anything', mac });
+    assert.deepEqual(made, { kind: 'user', forwards: [forward] });
+    await net.port.detach({ vm: 'vm-4', device: 'vif-0' });
+    await net.network.remove({ bridge: 'anything' });
+  });
+  test('interfaces of the host are listed', async () => {
+    const found = await net.interface.list({});
+    const lan = found.find((i) => i.name === 'lan0');
+    assert.deepEqual([lan?.physical, lan?.addresses.includes('192.168.77.1/24'), lan?.bridge], [false, true, null]);
+  });
+  test('removal leaves nothing of ours and all of the others', async () => {
+    await net.port.detach({ vm: 'vm-1', device: 'vif-0' });
+    await net.network.remove({ bridge: 'ghnat0' });
+    await net.network.remove({ bridge: 'ghint0' });
+    assert.deepEqual(
+      links()
+        .map((l) => l['ifname'])
+        .sort(),
+      ['lan0', 'lanpeer', 'lanport', 'lo', 'up0', 'vguest'],
+    );
+    assert.equal(sh('nft list tables').trim(), 'table inet others');
+    assert.deepEqual(await processes.process.list({}), []);
+    const alike = (texts: string[]) => texts.map((text) => text.replace(/"[a-z_]*timer":[\d.]+/g, ''));
+    assert.deepEqual(alike(foreign()), alike(foreignBefore));
+  });
+}
