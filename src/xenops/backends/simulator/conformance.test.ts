@@ -1,0 +1,46 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type BackendBench, backendSuite } from '../../../../tests/conformance/backend.ts';
+import { systemClock } from '../../../base/clock.ts';
+import { randomIds } from '../../../base/ids.ts';
+import { testDisk, testSpec, testVif } from '../../testing/house.ts';
+import { simulatorBackend } from './index.ts';
+
+async function make(): Promise<BackendBench> {
+  const dir = mkdtempSync(join(tmpdir(), 'sim-'));
+  const one = () => {
+    const persistFile = join(dir, 'world');
+    return simulatorBackend({ clock: systemClock, ids: randomIds, consoleDir: dir, persistFile });
+  };
+  const backend = one();
+  let now = backend;
+  const disc = async () => ({ path: '/fake/disc', format: 'raw' as const, readOnly: true });
+  return {
+    backend,
+    spec: (n) => testSpec(n, { vbds: [], vifs: [] }),
+    disk: async (n, position) => ({
+      spec: testDisk(n, position),
+      disk: { path: `/fake/${n}-${position}`, format: 'raw', readOnly: false },
+    }),
+    cd: async (_, position) => {
+      const media = { kind: 'path' as const, path: '/fake/disc', format: 'raw' as const };
+      return { spec: { id: 'cd', position, type: 'CD', mode: 'RO', media }, disk: await disc() };
+    },
+    disc,
+    vif: async (n, position) => ({ spec: testVif(n, position), port: { kind: 'tap', ifname: `fake${position}` } }),
+    image: async () => ({ path: '/fake/image', format: 'raw', readOnly: false }),
+    ready: async () => undefined,
+    end: async (vm, reason) => now.endGuest(vm, { reason, detail: 'by the test' }),
+    async again() {
+      await now.close();
+      now = one();
+      return now;
+    },
+    async dispose() {
+      await now.close();
+      rmSync(dir, { recursive: true });
+    },
+  };
+}
+backendSuite('simulator', { make });
