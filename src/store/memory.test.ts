@@ -1,13 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describeStore } from '../../tests/conformance/store.ts';
 import { emptyDisk, openMemoryStore } from './memory.ts';
-
-describeStore('memory', {
-  place: async () => emptyDisk(),
-  open: async (disk) => openMemoryStore({ disk }),
-  remove: async () => undefined,
-});
 
 test('a commit that fails takes those that wait behind it along; the next one works', async () => {
   const disk = emptyDisk();

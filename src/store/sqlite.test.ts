@@ -15,7 +15,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
-import { describeStore } from '../../tests/conformance/store.ts';
 import { silentLog } from '../base/log.ts';
 import { openSqliteStore } from './sqlite.ts';
 import type { Store } from './store.ts';
@@ -24,12 +23,6 @@ import { StoreError } from './store.ts';
 const schema = { major: 5, minor: 909 };
 const open = (path: string, s = schema): Promise<Store> => openSqliteStore({ path, log: silentLog, schema: s });
 const folder = () => mkdtempSync(join(tmpdir(), 'guesthouse-store-'));
-
-describeStore('sqlite', {
-  place: async () => join(folder(), 'made', 'state.db'),
-  open,
-  remove: async (path) => rmSync(join(path, '..', '..'), { recursive: true }),
-});
 
 /** A closed store with a few hundred rows. */
 async function filled(dir: string): Promise<string> {
