@@ -21,24 +21,24 @@ type Getters<C extends Class> = {
   readonly [K in keyof C['fields'] as `get_${Name<K>}`]: (args: Self<C>) => Promise<FieldType<C, K>>;
 };
 type Setters<C extends Class> = {
-  readonly [K in keyof C['fields'] as C['fields'][K]['access'] extends 'RW' ? `set_${Name<K>}` : never]: (
+  readonly [K in keyof C['fields'] as 'RW' extends C['fields'][K]['access'] ? `set_${Name<K>}` : never]: (
     args: Self<C> & { readonly value: FieldType<C, K> },
   ) => Promise<void>;
 };
 type SetMembers<C extends Class> = {
-  readonly [K in keyof C['fields'] as C['fields'][K]['access'] extends 'RW'
+  readonly [K in keyof C['fields'] as 'RW' extends C['fields'][K]['access']
     ? FieldType<C, K> extends readonly unknown[]
       ? `add_${Name<K>}` | `remove_${Name<K>}`
       : never
     : never]: (args: Self<C> & { readonly value: Element<FieldType<C, K>> }) => Promise<void>;
 };
 type MapAdders<C extends Class> = {
-  readonly [K in keyof C['fields'] as C['fields'][K]['access'] extends 'RW' ? `add_to_${Name<K>}` : never]: (
+  readonly [K in keyof C['fields'] as 'RW' extends C['fields'][K]['access'] ? `add_to_${Name<K>}` : never]: (
     args: Self<C> & { readonly key: string; readonly value: MapValue<FieldType<C, K>> },
   ) => Promise<void>;
 };
 type MapRemovers<C extends Class> = {
-  readonly [K in keyof C['fields'] as C['fields'][K]['access'] extends 'RW' ? `remove_from_${Name<K>}` : never]: (
+  readonly [K in keyof C['fields'] as 'RW' extends C['fields'][K]['access'] ? `remove_from_${Name<K>}` : never]: (
     args: Self<C> & { readonly key: string },
   ) => Promise<void>;
 };

@@ -1,0 +1,76 @@
+/** The person's end: lines typed, and the terminal as a serial console. */
+import type { Socket } from 'node:net';
+
+/** Ctrl-] leaves the console. */
+const leave = 0x1d;
+/** With input from a pipe, the console is left when nothing has come for this long after the input's end. */
+const quietMs = 1000;
+
+/** One line from stdin, without its end. */
+export function readLine(input: NodeJS.ReadStream): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    const done = () => {
+      input.off('data', take);
+      input.off('end', done);
+      input.pause();
+      resolve(text.split('\n')[0] ?? '');
+    };
+    const take = (chunk: Buffer) => {
+      text += chunk.toString('utf8');
+      if (text.includes('\n')) done();
+    };
+    input.on('data', take);
+    input.once('end', done);
+    input.resume();
+  });
+}
+
+interface Streams {
+  readonly input: NodeJS.ReadStream;
+  readonly output: NodeJS.WritableStream;
+  readonly errors: NodeJS.WritableStream;
+}
+
+/** Joins terminal and connection until Ctrl-] is typed, or the console or a piped input ends. */
+export async function runConsole(socket: Socket, head: Buffer, { input, output, errors }: Streams): Promise<void> {
+  const raw = input.isTTY === true;
+  if (raw) {
+    errors.write('Connected; leave with Ctrl-]\r\n');
+    input.setRawMode(true);
+  }
+  try {
+    await new Promise<void>((resolve, reject) => {
+      let ending: NodeJS.Timeout | undefined;
+      const show = (bytes: Buffer) => {
+        ending?.refresh();
+        if (output.write(bytes)) return;
+        socket.pause();
+        output.once('drain', () => socket.resume());
+      };
+      if (head.length > 0) show(head);
+      socket.on('data', show);
+      socket.once('end', resolve);
+      socket.once('close', () => resolve());
+      socket.once('error', reject);
+      input.on('data', (bytes: Buffer) => {
+        const at = raw ? bytes.indexOf(leave) : -1;
+        const typed = at < 0 ? bytes : bytes.subarray(0, at);
+        if (typed.length > 0 && !socket.write(typed)) {
+          input.pause();
+          socket.once('drain', () => input.resume());
+        }
+        if (at >= 0) resolve();
+      });
+      input.once('end', () => {
+        ending = setTimeout(resolve, quietMs);
+      });
+      input.resume();
+    });
+  } finally {
+    if (raw) input.setRawMode(false);
+    input.pause();
+    socket.destroy();
+    if (raw) errors.write('\r\n');
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * The host's side of `xe`: takes the posted arguments, logs in, runs the command and prints through the thin CLI protocol.
+ *
+ * ```
+ * posted ─▶ greeted ─▶ logged in ─▶ running ⇄ asking the client ─▶ exit sent ─▶ closed
+ *    └────────┴───────────┴────────────┴── failure shown ─▶ exit 1 sent ─┘
+ * ```
+ * Whatever happens, an Exit is the last message; a client that has gone ends the command's waiting, not its tasks.
+ */
+import type { Duplex } from 'node:stream';
+import { bestEffort } from '../../base/best-effort.ts';
+import type { Log } from '../../base/log.ts';
+import { type Client, createClient } from '../../client/client.ts';
+import type { Transport } from '../../client/transport.ts';
+import { ThinCliError } from '../../wire/thin-cli.ts';
+import { nearest, parseRequest, type Request, XeError } from './arguments.ts';
+import { ownNames, runCall } from './call.ts';
+import { type Command, commands } from './commands.ts';
+import { completion } from './completion.ts';
+import { printFailure } from './failure.ts';
+import { familyCommand, runFamily } from './family.ts';
+import { runHelp, unknownCommand } from './help.ts';
+import { Screen } from './screen.ts';
+import { runTransfer } from './transfer.ts';
+import { verbs } from './verbs.ts';
+import { Work } from './work.ts';
+
+/** Who wants to run a command. */
+export type Login =
+  | { readonly kind: 'session'; readonly session: string }
+  | { readonly kind: 'password'; readonly user: string; readonly password: string }
+  /** Connected through the local socket, without a password: root. */
+  | { readonly kind: 'local' };
+
+export interface Connected {
+  readonly client: Client;
+  /** Ends what `connect` began: logs out of a session that it opened. */
+  close(): Promise<void>;
+}
+
+export interface XeDoorParts {
+  /** Rejects with `ApiError`. */
+  connect(login: Login): Promise<Connected>;
+  readonly log: Log;
+  readonly version: string;
+}
+
+export interface Peer {
+  /** Connected through the local socket. */
+  readonly local: boolean;
+}
+
+export interface XeDoor {
+  /** Serves one `POST /cli` whose body has been read; `head` are bytes that came after it. Never rejects. */
+  handle(socket: Duplex, head: Buffer, body: Buffer, peer: Peer): Promise<void>;
+}
+
+/** Bytes that a posted command may have. */
+export const maxBody = 200 * 1024;
+
+/** `connect` over a transport; `localSession` opens a session of root for the local socket. */
+export function connectOver(transport: Transport, localSession: () => Promise<string>): XeDoorParts['connect'] {
+  return async (login) => {
+    if (login.kind === 'session')
+      return { client: createClient(transport, login.session), close: async () => undefined };
+    const session =
+      login.kind === 'local'
+        ? await localSession()
+        : String(await transport.call('session.login_with_password', [login.user, login.password, '1.0', 'xe']));
+    const client = createClient(transport, session);
+    return { client, close: async () => void (await client.session.logout({})) };
+  };
+}
+
+export function xeDoor(parts: XeDoorParts): XeDoor {
+  const { log } = parts;
+  return {
+    async handle(socket, head, body, peer) {
+      const gone = new AbortController();
+      socket.on('close', () => gone.abort());
+      socket.on('error', (error) => log.debug('a client of xe has gone', { error: error.message }));
+      const screen = new Screen(socket, head);
+      try {
+        await screen.greet();
+        await screen.exit(await serve(parts, screen, body, peer, gone.signal));
+      } catch (error) {
+        if (!(error instanceof ThinCliError) && !gone.signal.aborted)
+          log.warn('a command of xe broke off', { error: String(error) });
+      } finally {
+        socket.end();
+      }
+    },
+  };
+}
+
+/** Runs one command and shows its failure; the status to exit with. */
+async function serve(parts: XeDoorParts, screen: Screen, body: Buffer, peer: Peer, gone: AbortSignal): Promise<number> {
+  let connected: Connected | undefined;
+  let work: Work | undefined;
+  try {
+    const request = parseRequest(body.toString('utf8'));
+    const offline = runOffline(parts, screen, request);
+    if (offline) return 0;
+    connected = await parts.connect(loginOf(request, peer));
+    work = new Work({ client: connected.client, request, screen, log: parts.log, gone, version: parts.version });
+    await runCommand(work);
+    return 0;
+  } catch (error) {
+    if (error instanceof ThinCliError || gone.aborted) throw error;
+    if (!(error instanceof XeError)) parts.log.debug('a command of xe failed', { error: String(error) });
+    await printFailure(screen, error, work?.reader);
+    return 1;
+  } finally {
+    const { close } = connected ?? {};
+    if (close) await bestEffort('the session of an ended command expires by itself', parts.log, close);
+  }
+}
+
+function loginOf(request: Request, peer: Peer): Login {
+  if (request.session) return { kind: 'session', session: request.session };
+  if (peer.local && request.username === '' && request.password === '') return { kind: 'local' };
+  return { kind: 'password', user: request.username, password: request.password };
+}
+
+/** Commands that need no session. */
+function runOffline(parts: XeDoorParts, screen: Screen, request: Request): boolean {
+  const { command, words } = request;
+  if (['help', '--help', '-h', ''].includes(command)) {
+    runHelp({ request, version: parts.version, print: (text) => screen.print(text) });
+    return true;
+  }
+  if (command === 'completion') {
+    screen.print(completion(words[0] ?? ''));
+    return true;
+  }
+  if (command === '--version' || command === 'version') {
+    screen.print(`Guesthouse ${parts.version}`);
+    return true;
+  }
+  return false;
+}
+
+/** Finds the command and runs it. Rejects with `XeError` or `ApiError`. */
+export async function runCommand(work: Work): Promise<void> {
+  const name = work.request.command;
+  const command = commands.find((c) => c.name === name);
+  if (!command) {
+    const generated = familyCommand(name);
+    if (!generated) throw unknownCommand(name);
+    return runFamily(work, generated.family, generated.verb);
+  }
+  if (command.absent) throw new XeError(`${name} is not available in this version`, [['command', name]]);
+  checkParameters(command, work.request);
+  const verb = verbs[name];
+  if (verb) return verb(work, command);
+  if (command.get || command.put) return runTransfer(work, command);
+  if (command.call) return runCall(work, command);
+  throw new XeError(`${name} is not available in this version`, [['command', name]]);
+}
+
+/** Refuses what is missing, and what the command does not know unless selectors may be given. */
+function checkParameters(command: Command, { params }: Request): void {
+  for (const name of command.required) {
+    const given = name.endsWith(':') ? Object.keys(params.map(name.slice(0, -1))).length > 0 : params.has(name);
+    if (!given)
+      throw new XeError(`Missing parameter: ${name}= (${command.name} needs ${command.required.join(', ')})`, [
+        ['parameter', name],
+      ]);
+  }
+  if (command.select || command.name === 'event-wait') return;
+  const own = [...ownNames(command), ...(alsoTaken[command.name] ?? [])];
+  for (const [name] of params.plain) {
+    if (own.some((o) => name === o || (/[:-]$/.test(o) && name.startsWith(o)))) continue;
+    const near = nearest(name, own);
+    const hint = near.length > 0 ? `did you mean ${near.join(', ')}?` : `it takes ${own.join(', ') || 'none'}`;
+    throw new XeError(`${command.name} has no parameter ${JSON.stringify(name)}; ${hint}`, [['parameter', name]]);
+  }
+}
+
+/** Other spellings that people use. */
+const alsoTaken: Readonly<Record<string, readonly string[]>> = {
+  'vm-install': ['template-uuid', 'template-name', 'template-name-label', 'new-name-description'],
+};
