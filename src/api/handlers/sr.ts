@@ -118,10 +118,13 @@ async function destroy(ctx: Ctx, ref: Ref<'SR'>): Promise<void> {
   if (sr.other_config['indestructible'] === 'true') throw fail('SR_INDESTRUCTIBLE', { sr: ref });
   const pbd = sr.PBDs.find((p) => ctx.db.get('PBD', p).host === ctx.host);
   if (!pbd) throw fail('SR_HAS_NO_PBDS', { sr: ref });
-  const { device_config: config } = ctx.db.get('PBD', pbd);
+  const { device_config: config, currently_attached } = ctx.db.get('PBD', pbd);
   await ask(ctx, async (call) => {
+    await using unwind = new Unwind();
     await ctx.storage.sr.attach({ sr: sr.uuid, type: sr.type, config }, call);
+    if (!currently_attached) unwind.add(() => ctx.storage.sr.detach({ sr: sr.uuid }));
     await ctx.storage.sr.destroy({ sr: sr.uuid }, call);
+    unwind.keep();
   });
   ctx.db.write((w) => removeSr(ctx.db, w, ref));
 }

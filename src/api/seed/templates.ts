@@ -1,0 +1,123 @@
+/** The templates of a fresh host. Users may change them; kernels follow where set-up has put them. */
+import { nullRef, type Ref } from '../../datamodel/dsl.ts';
+import type { Patch } from '../../db/db.ts';
+import { refreshVm } from '../guards.ts';
+import { wireTime } from '../wire-time.ts';
+import { type Home, once } from './parts.ts';
+
+const mib = 1024 * 1024;
+const tinyLabel = 'tiny-linux';
+
+export async function seedTemplates(home: Home): Promise<void> {
+  const { tinyLinux } = home;
+  if (tinyLinux) {
+    const { kernel: PV_kernel, ramdisk: PV_ramdisk, cmdline: PV_args } = tinyLinux;
+    await once(home, tinyLabel, () => {
+      make(home, {
+        ...common(tinyLabel, 256 * mib, 128 * mib),
+        name_label: 'Tiny Linux',
+        name_description: 'A small Linux in memory, with a shell on its serial console and no disk',
+        domain_type: 'pvh',
+        PV_kernel,
+        PV_ramdisk,
+        PV_args,
+        platform: { acpi: '1', apic: 'true', pae: 'true', nx: 'true' },
+        other_config: { 'guesthouse-template': tinyLabel },
+        recommendations: recommendations(16, 16),
+      });
+    });
+    // Set-up may have moved: the template follows it.
+    for (const [ref, vm] of home.db.rows('VM'))
+      if (vm.is_default_template && vm.reference_label === tinyLabel) home.db.set('VM', ref, { PV_kernel, PV_ramdisk });
+  }
+  await once(home, 'other-install-media', () => {
+    const vm = make(home, {
+      ...common('other-install-media', 1024 * mib, 128 * mib),
+      name_label: 'Other install media',
+      name_description: 'Any operating system: put its installation CD into the drive',
+      domain_type: 'hvm',
+      HVM_boot_policy: 'BIOS order',
+      HVM_boot_params: { order: 'dc', firmware: 'bios' },
+      platform: {
+        acpi: '1',
+        apic: 'true',
+        pae: 'true',
+        nx: 'true',
+        viridian: 'false',
+        vga: 'std',
+        videoram: '8',
+      },
+      other_config: { 'install-methods': 'cdrom', disks: provision(8192 * mib) },
+      recommendations: recommendations(64, 16),
+    });
+    addCdDrive(home, vm);
+  });
+}
+
+const common = (reference_label: string, memory: number, least: number): Patch<'VM'> => ({
+  reference_label,
+  memory_static_max: memory,
+  memory_dynamic_max: memory,
+  memory_dynamic_min: memory,
+  memory_static_min: least,
+  VCPUs_max: 1,
+  VCPUs_at_startup: 1,
+  actions_after_shutdown: 'destroy',
+  actions_after_reboot: 'restart',
+  actions_after_crash: 'restart',
+  HVM_shadow_multiplier: 1,
+});
+
+const provision = (bytes: number): string =>
+  `<provision><disk device="0" size="${bytes}" sr="" bootable="true" type="system"/></provision>`;
+
+/** Limits that user interfaces offer: virtual CPUs and disks. */
+const recommendations = (vcpus: number, disks: number): string =>
+  [
+    '<restrictions>',
+    `<restriction field="memory-static-max" max="${1024 * 1024 * mib}"/>`,
+    `<restriction field="vcpus-max" max="${vcpus}"/>`,
+    `<restriction property="number-of-vbds" max="${disks}"/>`,
+    '<restriction property="number-of-vifs" max="7"/>',
+    '</restrictions>',
+  ].join('');
+
+function make({ db, clock }: Home, fields: Patch<'VM'>): Ref<'VM'> {
+  const there = [...db.rows('VM')].find(
+    ([, vm]) => vm.is_default_template && vm.reference_label === fields.reference_label,
+  );
+  if (there) return there[0];
+  return db.write((w) => {
+    const vm = w.create('VM', {
+      is_a_template: true,
+      is_default_template: true,
+      power_state: 'Halted',
+      domid: -1,
+      affinity: nullRef,
+      suspend_VDI: nullRef,
+      metrics: w.create('VM_metrics', { install_time: wireTime(clock.now()) }),
+      ...fields,
+    });
+    refreshVm(db, w, vm);
+    return vm;
+  });
+}
+
+function addCdDrive({ db }: Home, vm: Ref<'VM'>): void {
+  if (db.get('VM', vm).VBDs.length > 0) return;
+  db.write((w) => {
+    w.create('VBD', {
+      VM: vm,
+      VDI: nullRef,
+      userdevice: '3',
+      device: 'xvdd',
+      bootable: true,
+      mode: 'RO',
+      type: 'CD',
+      unpluggable: false,
+      empty: true,
+      metrics: w.create('VBD_metrics', {}),
+    });
+    refreshVm(db, w, vm);
+  });
+}
