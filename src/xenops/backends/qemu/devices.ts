@@ -1,0 +1,75 @@
+/** Drives and interfaces as QEMU's block nodes, network ends and devices: the same values at power-on and at hot-plug. */
+
+import type { Machine, MachineType } from './machine.ts';
+import type { Json } from './qmp.ts';
+import type { Drive, Nic } from './record.ts';
+
+/** Where the device of a slot is plugged in. */
+export function place(type: MachineType, slot: number): Json {
+  if (type === 'pc') return { bus: 'pci.0', addr: `0x${(6 + slot).toString(16)}` };
+  if (type === 'q35') return { bus: `port${slot}` };
+  return {};
+}
+/** The connector of an IDE (pc: two channels of two) or SATA (q35: six of one) controller. */
+function connector(type: MachineType, n: number): Json {
+  return type === 'pc' ? { bus: `ide.${n >> 1}`, unit: n & 1 } : { bus: `ide.${n}` };
+}
+export const nodeOf = (device: string): string => `${device}-node`;
+
+/** The block node of a drive with a disk, for `-blockdev` and `blockdev-add`. */
+export function blockNode(drive: Drive): Json | undefined {
+  const { disk } = drive;
+  if (!disk) return undefined;
+  const readOnly = disk.readOnly || drive.spec.mode === 'RO' || drive.spec.type === 'CD';
+  return {
+    driver: disk.format,
+    'node-name': nodeOf(drive.device),
+    'read-only': readOnly,
+    ...(readOnly ? {} : { discard: 'unmap', 'detect-zeroes': 'unmap' }),
+    file: {
+      driver: drive.block ? 'host_device' : 'file',
+      filename: disk.path,
+      locking: 'on',
+      ...(readOnly ? {} : { discard: 'unmap' }),
+    },
+  };
+}
+export function driveDevice(machine: Machine, drive: Drive, bootindex?: number): Json {
+  const common = {
+    id: drive.device,
+    ...(drive.disk ? { drive: nodeOf(drive.device) } : {}),
+    ...(bootindex === undefined ? {} : { bootindex }),
+  };
+  if (drive.connector >= 0)
+    return {
+      driver: drive.spec.type === 'CD' ? 'ide-cd' : 'ide-hd',
+      ...common,
+      ...connector(machine.type, drive.connector),
+    };
+  const driver = machine.type === 'microvm' ? 'virtio-blk-device' : 'virtio-blk-pci';
+  return { driver, ...common, ...place(machine.type, drive.slot) };
+}
+
+/** The host's end of an interface, for `netdev_add`. */
+export function netdev(nic: Nic): Json {
+  const id = `${nic.device}-net`;
+  if (nic.port.kind === 'tap') return { type: 'tap', id, ifname: nic.port.ifname, script: 'no', downscript: 'no' };
+  const hostfwd = nic.port.forwards.map((f) => ({
+    str: `${f.protocol}:${f.hostAddress}:${f.hostPort}-:${f.guestPort}`,
+  }));
+  return { type: 'user', id, ...(hostfwd.length > 0 ? { hostfwd } : {}) };
+}
+export function nicDevice(machine: Machine, nic: Nic, bootindex?: number): Json {
+  const models = { virtio: machine.type === 'microvm' ? 'virtio-net-device' : 'virtio-net-pci' } as const;
+  const driver = machine.nicModel === 'virtio' ? models.virtio : machine.nicModel;
+  return {
+    driver,
+    id: nic.device,
+    netdev: `${nic.device}-net`,
+    mac: nic.spec.mac,
+    // Without network boot its option ROM would only cost time.
+    ...(bootindex === undefined ? (machine.type === 'microvm' ? {} : { romfile: '' }) : { bootindex }),
+    ...(machine.nicModel === 'virtio' && nic.spec.mtu ? { host_mtu: nic.spec.mtu } : {}),
+    ...place(machine.type, nic.slot),
+  };
+}

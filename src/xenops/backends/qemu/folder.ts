@@ -1,0 +1,183 @@
+/**
+ * Where domains live on disk: `ROOT/<vm>/domain.json` and `console.log` in a folder that only we may change, and
+ * `ROOT/<vm>/run/`, which belongs to the guest's user and holds its sockets. QEMU is not trusted with the rest.
+ */
+import {
+  chmod,
+  chown,
+  copyFile,
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  truncate,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import { bestEffort } from '../../../base/best-effort.ts';
+import { isUuid } from '../../../base/ids.ts';
+import type { Log } from '../../../base/log.ts';
+import type { DomainPaths } from './arguments.ts';
+import type { DomainRecord } from './record.ts';
+
+/** Linux's limit for a socket's path, without the final NUL. */
+const longestSocketPath = 107;
+/** Bytes of a console log before it is turned over; one older one is kept. */
+const consoleLogBytes = 16 << 20;
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface Paths extends DomainPaths {
+  readonly folder: string;
+  /** Belongs to the guest's user. */
+  readonly run: string;
+  readonly migration: string;
+  readonly consoleCopy: string;
+  readonly qemuLog: string;
+}
+
+export class Folders {
+  readonly #root: string;
+  readonly #logDir: string;
+  readonly #log: Log;
+
+  constructor(root: string, logDir: string, log: Log) {
+    this.#root = root;
+    this.#logDir = logDir;
+    this.#log = log;
+  }
+  /** Makes the roots. Refuses a root whose sockets would have too long a name. */
+  async open(): Promise<void> {
+    const longest = Buffer.byteLength(this.paths('0'.repeat(36)).migration);
+    if (longest > longestSocketPath)
+      throw new Error(
+        `the folder ${this.#root} is too long for unix sockets (${longest} bytes, ${longestSocketPath} possible): choose a shorter one`,
+      );
+    await mkdir(this.#root, { recursive: true, mode: 0o711 });
+    await mkdir(this.#logDir, { recursive: true, mode: 0o755 });
+  }
+  paths(vm: string): Paths {
+    const folder = join(this.#root, vm);
+    const run = join(folder, 'run');
+    return {
+      folder,
+      run,
+      qmp: join(run, 'qmp'),
+      serial: join(run, 'serial'),
+      vnc: join(run, 'vnc'),
+      migration: join(run, 'migration'),
+      consoleLog: join(folder, 'console.log'),
+      consoleCopy: join(this.#logDir, `${vm}.console.log`),
+      qemuLog: join(this.#logDir, `${vm}.qemu.log`),
+    };
+  }
+  /** Makes the folder of a domain; what an earlier one left there is removed. */
+  async create(record: DomainRecord, owner: Owner | undefined): Promise<void> {
+    const vm = record.spec.id;
+    const { folder, run, consoleLog } = this.paths(vm);
+    await this.remove(vm);
+    try {
+      await mkdir(folder, { mode: 0o711 });
+      await mkdir(run, { mode: 0o700 });
+      await (await open(consoleLog, 'wx', 0o600)).close();
+      if (owner) {
+        await chown(run, owner.uid, owner.gid);
+        await chown(consoleLog, owner.uid, owner.gid);
+      }
+      await this.#startLogs(vm);
+      await this.write(record);
+    } catch (error) {
+      await bestEffort('the folder of a domain that could not be made', this.#log, () => this.remove(vm));
+      throw error;
+    }
+  }
+  /** Logs of the last run are kept beside this run's; the console's outlives the domain through a second name. */
+  async #startLogs(vm: string): Promise<void> {
+    const { consoleLog, consoleCopy, qemuLog } = this.paths(vm);
+    for (const path of [consoleCopy, qemuLog])
+      await rename(path, `${path}.1`).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+      });
+    await bestEffort('the log folder may be on another file system', this.#log, () => link(consoleLog, consoleCopy));
+  }
+  async write(record: DomainRecord): Promise<void> {
+    const file = join(this.paths(record.spec.id).folder, 'domain.json');
+    const next = await open(`${file}.next`, 'w', 0o600);
+    try {
+      await next.writeFile(JSON.stringify(record));
+    } finally {
+      await next.close();
+    }
+    await rename(`${file}.next`, file);
+  }
+  /** The domains that have a folder; `undefined` for one whose record is absent or damaged. */
+  async list(): Promise<ReadonlyMap<string, DomainRecord | undefined>> {
+    const found = new Map<string, DomainRecord | undefined>();
+    for (const name of await readdir(this.#root)) if (isUuid(name)) found.set(name, await this.#read(name));
+    return found;
+  }
+  async #read(vm: string): Promise<DomainRecord | undefined> {
+    return bestEffort('a domain without a readable record is half-made', this.#log, async () => {
+      const record = JSON.parse(await readFile(join(this.paths(vm).folder, 'domain.json'), 'utf8')) as DomainRecord;
+      if (record.version !== 1 || record.spec.id !== vm) throw new Error(`not the record of ${vm}`);
+      return record;
+    });
+  }
+  /** Removes what the domain had on disk; its logs stay. */
+  async remove(vm: string): Promise<void> {
+    await rm(this.paths(vm).folder, { recursive: true, force: true });
+  }
+  /** The VM's own copy of firmware variables, which outlives its domains; made from `template` at first. */
+  async keepVariables(vm: string, template: string, owner: Owner | undefined): Promise<string> {
+    const folder = join(this.#root, 'nvram');
+    await mkdir(folder, { recursive: true, mode: 0o711 });
+    const own = join(folder, `${vm}.fd`);
+    const size = async (path: string) => (await stat(path)).size;
+    const fits = await size(own).then(
+      async (n) => n === (await size(template)),
+      () => false,
+    );
+    if (!fits) await this.#copyFor(template, own, undefined);
+    if (owner) await chown(own, owner.uid, owner.gid);
+    return own;
+  }
+  /** A copy of a file that the guest's user cannot read itself. */
+  async give(vm: string, from: string, name: string, owner: Owner): Promise<string> {
+    return this.#copyFor(from, join(this.paths(vm).folder, name), owner);
+  }
+  async #copyFor(from: string, to: string, owner: Owner | undefined): Promise<string> {
+    await copyFile(from, `${to}.next`);
+    await chmod(`${to}.next`, 0o600);
+    if (owner) await chown(`${to}.next`, owner.uid, owner.gid);
+    await rename(`${to}.next`, to);
+    return to;
+  }
+  /** Keeps a talkative guest from filling the disk. */
+  async turnOver(vm: string): Promise<void> {
+    const { consoleLog, consoleCopy } = this.paths(vm);
+    if ((await stat(consoleLog)).size <= consoleLogBytes) return;
+    await copyFile(consoleLog, `${consoleCopy}.1`);
+    await truncate(consoleLog);
+  }
+  /** The end of QEMU's own log, for error messages. */
+  async lastWords(vm: string, bytes = 2000): Promise<string> {
+    const text = await bestEffort('the log of a QEMU', this.#log, async () => {
+      const file = await open(this.paths(vm).qemuLog, 'r');
+      try {
+        const { size } = await file.stat();
+        const length = Math.min(size, bytes);
+        const { buffer } = await file.read(Buffer.alloc(length), 0, length, size - length);
+        return buffer.toString('utf8');
+      } finally {
+        await file.close();
+      }
+    });
+    return (text ?? '').trim();
+  }
+}

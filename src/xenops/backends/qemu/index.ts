@@ -1,0 +1,221 @@
+/** Real guests: each a QEMU of its own, started through the supervisor and driven over QMP. */
+import { bestEffort } from '../../../base/best-effort.ts';
+import type { Clock } from '../../../base/clock.ts';
+import type { Log } from '../../../base/log.ts';
+import type { Processes, ProcessInfo } from '../../../contracts/processes.ts';
+import { type VmSpec, xenopsErrors } from '../../../contracts/xenops.ts';
+import type { Backend, BackendEvent, Capability, Observed } from '../../backend.ts';
+import { translationCacheMib } from './arguments.ts';
+import { buildDomain } from './build.ts';
+import { Domain, type DomainNeeds, type Patience } from './domain.ts';
+import { Folders, type Owner } from './folder.ts';
+import { type AccelerationChoice, createGround, type Ground } from './ground.ts';
+import { checkSpec, machineFor } from './machine.ts';
+import { attachDrive, attachNic, changeDisc, detachDrive, detachNic } from './plug.ts';
+import { requestShutdown, sendKeys, setMemoryTarget, setVcpus } from './requests.ts';
+import { restoreDomain, saveDomain } from './suspend.ts';
+
+export type { Patience } from './domain.ts';
+export type { AccelerationChoice } from './ground.ts';
+
+export interface QemuOptions {
+  readonly processes: Processes;
+  /** Absolute folder of the domains; with `runAs`, others must be able to enter it. */
+  readonly dir: string;
+  /** Absolute folder of `<vm>.qemu.log` and `<vm>.console.log`. */
+  readonly logDir: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** `auto` runs a piece of kernel code to find out. */
+  readonly acceleration?: AccelerationChoice;
+  /** The program; found in PATH when absent. */
+  readonly qemu?: string;
+  /** As root: the guest with domid D runs as the user `baseUid + D`. */
+  readonly runAs?: { readonly baseUid: number; readonly gid: number } | undefined;
+  readonly patience?: Partial<Patience>;
+}
+
+const patience: Patience = {
+  startMs: 30_000,
+  commandMs: 20_000,
+  heartbeatMs: 5_000,
+  silenceMs: 20_000,
+  quitMs: 3_000,
+  unplugMs: 10_000,
+};
+const capabilities: readonly Capability[] = [
+  ...(['hvm', 'pvh', 'uefi', 'suspend', 'balloon', 'vcpu-hotplug', 'vbd-hotplug', 'vif-hotplug'] as const),
+  ...(['cd-change', 'vnc', 'serial', 'sysrq', 'trigger'] as const),
+];
+const mib = 1 << 20;
+
+export function qemuBackend(options: QemuOptions): Backend {
+  const { processes, clock, log, runAs } = options;
+  const domains = new Map<string, Domain>();
+  const listeners = new Set<(event: BackendEvent) => void>();
+  const folders = new Folders(options.dir, options.logDir, log);
+  const ownerOf = (domid: number): Owner | undefined =>
+    runAs && { uid: runAs.baseUid + domid, gid: ground?.gid ?? runAs.gid };
+  const needs: DomainNeeds = {
+    folders,
+    processes,
+    clock,
+    log,
+    patience: { ...patience, ...options.patience },
+    owner: ownerOf,
+    emit: (event) => {
+      for (const listener of [...listeners]) listener(event);
+    },
+  };
+  let ground: Ground | undefined;
+  let unwatch: (() => void) | undefined;
+  const here = (): Ground => {
+    if (!ground) throw xenopsErrors.make('Internal_error', { reason: 'the QEMU backend is not open' });
+    return ground;
+  };
+  const domain = (vm: string): Domain => {
+    const found = domains.get(vm);
+    if (!found) throw xenopsErrors.make('Does_not_exist', { what: 'domain', id: vm });
+    return found;
+  };
+
+  async function open(): Promise<void> {
+    ground = await createGround(options);
+    await folders.open();
+    unwatch = processes.watch(({ event, process }) => {
+      const found = process.tags['kind'] === 'guest' ? domains.get(process.tags['vm'] ?? '') : undefined;
+      if (event === 'exited' && found?.processId === process.id) void found.processEnded(process);
+    });
+    const running = new Map((await processes.process.list({})).map((info) => [info.id, info]));
+    const found = await folders.list();
+    await Promise.all([...found].map(([vm, record]) => adopt(vm, record, running)));
+    await endStrays(running);
+  }
+  async function adopt(vm: string, record: Domain['record'] | undefined, running: ReadonlyMap<string, ProcessInfo>) {
+    if (!record) return folders.remove(vm); // its process, if any, is ended as a stray
+    const it = new Domain(needs, record);
+    domains.set(vm, it);
+    await it.adopt(running.get(it.processId));
+    log.info('found a domain', { vm, domid: record.domid, power: it.power, ...(it.end ?? {}) });
+  }
+  /** Guests' processes that belong to no domain: of an older life, or half-made beyond recognition. */
+  async function endStrays(running: ReadonlyMap<string, ProcessInfo>): Promise<void> {
+    const ours = new Set([...domains.values()].map((d) => d.processId));
+    for (const { id, tags, pid } of running.values()) {
+      if (tags['kind'] !== 'guest' || ours.has(id)) continue;
+      log.warn('ending a QEMU that belongs to no domain', { id, pid });
+      await bestEffort('a stray QEMU', log, async () => {
+        await processes.process.kill({ id });
+        await processes.process.forget({ id });
+      });
+    }
+  }
+  async function create(spec: VmSpec, domid: number): Promise<void> {
+    checkSpec(spec);
+    if (domains.has(spec.id)) return;
+    const { version, accelerator } = here();
+    const it = new Domain(needs, {
+      version: 1,
+      spec,
+      domid,
+      phase: 'created',
+      startedAt: Math.floor(clock.now() / 1000),
+      machine: machineFor(spec, version, accelerator),
+      drives: [],
+      nics: [],
+      vcpus: spec.vcpus.current,
+      memoryTarget: spec.memory.staticMax,
+      discs: {},
+    });
+    domains.set(spec.id, it);
+    try {
+      await folders.create(it.record, ownerOf(domid));
+    } catch (error) {
+      domains.delete(spec.id);
+      throw error;
+    }
+  }
+  async function destroy(vm: string): Promise<void> {
+    const found = domains.get(vm);
+    if (!found) return;
+    await found.destroy();
+    domains.delete(vm);
+  }
+  return {
+    name: 'qemu',
+    can: new Set(capabilities),
+    open,
+    async close() {
+      unwatch?.();
+      for (const it of domains.values()) it.release();
+      domains.clear();
+    },
+    watch(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    host: () => here().host(),
+    observeAll: async () => [...domains.values()].map((d) => observed(d)),
+    foreign: async () => [],
+    owner: (vm) => (domains.has(vm) ? ownerOf(domain(vm).record.domid) : undefined),
+    overhead: (spec) => overheadOf(spec, ground?.accelerator),
+    vm: {
+      check: checkSpec,
+      create,
+      build: (spec) => buildDomain(domain(spec.id), here()),
+      restore: (spec, image, call) => restoreDomain(domain(spec.id), here(), image, call),
+      destroy,
+      pause: async (vm) => void (await domain(vm).execute('stop')),
+      unpause: async (vm) => void (await domain(vm).execute('cont')),
+      requestShutdown: (vm, what) => requestShutdown(domain(vm), what),
+      save: (vm, image, call) => saveDomain(domain(vm), image, call),
+      setVcpus: (vm, count) => setVcpus(domain(vm), count),
+      setMemoryTarget: (vm, bytes) => setMemoryTarget(domain(vm), bytes),
+      sendKeys: (vm, kind, value) => sendKeys(domain(vm), kind, value),
+      observe: async (vm) => {
+        const found = domains.get(vm);
+        return found && observed(found);
+      },
+    },
+    vbd: {
+      attach: (vm, a) => attachDrive(domain(vm), a),
+      detach: (vm, id, force) => detachDrive(domain(vm), id, force),
+      change: (vm, id, disk) => changeDisc(domain(vm), id, disk),
+    },
+    vif: {
+      attach: (vm, a) => attachNic(domain(vm), a),
+      detach: (vm, id, force) => detachNic(domain(vm), id, force),
+    },
+  };
+}
+
+function observed(domain: Domain): Observed {
+  const { record, power, end } = domain;
+  const paths = domain.needs.folders.paths(domain.vm);
+  const live = domain.built && power !== 'ended';
+  return {
+    vm: domain.vm,
+    domid: record.domid,
+    power,
+    ...(end ? { end } : {}),
+    startedAt: record.startedAt,
+    memoryTarget: record.memoryTarget,
+    memoryActual: live ? domain.actual : 0,
+    vcpus: record.vcpus,
+    accelerator: record.machine.accelerator,
+    consoles: live
+      ? [
+          { protocol: 'vt100', socket: paths.serial },
+          { protocol: 'rfb', socket: paths.vnc },
+        ]
+      : [],
+    vbds: record.drives.map((d) => d.spec.id),
+    vifs: record.nics.map((n) => n.spec.id),
+    discs: record.discs,
+  };
+}
+/** QEMU itself, its video memory, its page tables for the guest, and translated code where it emulates. */
+function overheadOf(spec: VmSpec, accelerator: string | undefined): number {
+  const translation = accelerator === 'kvm' ? 0 : translationCacheMib * mib;
+  return 48 * mib + translation + spec.vcpus.max * mib + Math.ceil(spec.memory.staticMax / 512);
+}

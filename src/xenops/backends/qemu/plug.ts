@@ -1,0 +1,181 @@
+/** Drives and interfaces: noted before the guest is built, plugged into QEMU after. */
+import { stat } from 'node:fs/promises';
+import { bestEffort } from '../../../base/best-effort.ts';
+import { Unwind } from '../../../base/unwind.ts';
+import type { OpenDisk } from '../../../contracts/storage.ts';
+import { xenopsErrors } from '../../../contracts/xenops.ts';
+import type { VbdAttachment, VifAttachment } from '../../backend.ts';
+import { blockNode, driveDevice, netdev, nicDevice, nodeOf } from './devices.ts';
+import type { Domain } from './domain.ts';
+import { placeDrive, placeNic } from './placement.ts';
+import { type Json, QmpError } from './qmp.ts';
+import type { Drive, Nic } from './record.ts';
+import { unplug } from './requests.ts';
+
+async function isBlockDevice(disk: OpenDisk | null): Promise<boolean> {
+  if (!disk) return false;
+  const found = await stat(disk.path).catch((error: unknown) => {
+    throw xenopsErrors.make('Storage_error', { reason: `${disk.path} cannot be opened: ${String(error)}` });
+  });
+  return found.isBlockDevice();
+}
+const refuseHotPlug = (domain: Domain, what: string) =>
+  xenopsErrors.make('Unimplemented', {
+    function: `plugging ${what} into a running ${domain.record.machine.type} machine`,
+    backend: 'qemu',
+  });
+const missing = (error: unknown): boolean =>
+  error instanceof QmpError &&
+  (error.class === 'DeviceNotFound' || /not found|Cannot find|Failed to find/i.test(error.message));
+
+/** Removes something of QEMU's that may be gone already. */
+async function remove(domain: Domain, command: string, args: Json): Promise<void> {
+  try {
+    await domain.execute(command, args);
+  } catch (error) {
+    if (!missing(error)) throw error;
+  }
+}
+
+export async function attachDrive(domain: Domain, { spec, disk }: VbdAttachment): Promise<void> {
+  if (domain.record.drives.some((d) => d.spec.id === spec.id)) return;
+  const drive = placeDrive(domain.record, spec, disk, await isBlockDevice(disk));
+  if (domain.built) await plugDrive(domain, drive);
+  await domain.update({ drives: [...domain.record.drives, drive] });
+  domain.changed();
+}
+async function plugDrive(domain: Domain, drive: Drive): Promise<void> {
+  if (drive.connector >= 0) throw refuseHotPlug(domain, `the ${drive.spec.type} drive ${drive.spec.id}`);
+  if (domain.record.machine.type === 'microvm') throw refuseHotPlug(domain, `the drive ${drive.spec.id}`);
+  const node = blockNode(drive);
+  await using undo = new Unwind();
+  if (node) {
+    await asStorage(() => domain.execute('blockdev-add', node));
+    undo.add(() => remove(domain, 'blockdev-del', { 'node-name': nodeOf(drive.device) }));
+  }
+  await domain.execute('device_add', driveDevice(domain.record.machine, drive));
+  undo.keep();
+}
+async function asStorage<T>(f: () => Promise<T>): Promise<T> {
+  try {
+    return await f();
+  } catch (error) {
+    if (!(error instanceof QmpError)) throw error;
+    throw xenopsErrors.make('Storage_error', { reason: error.message }, { cause: error });
+  }
+}
+
+export async function detachDrive(domain: Domain, id: string, force: boolean): Promise<void> {
+  const drive = domain.record.drives.find((d) => d.spec.id === id);
+  if (!drive) return;
+  if (domain.built && domain.power !== 'ended') await unplugDrive(domain, drive, force);
+  await domain.update({ drives: domain.record.drives.filter((d) => d.spec.id !== id) });
+  domain.changed();
+}
+async function unplugDrive(domain: Domain, drive: Drive, force: boolean): Promise<void> {
+  const { id } = drive.spec;
+  if (drive.connector >= 0 || domain.record.machine.type === 'microvm')
+    throw xenopsErrors.make('Device_detach_rejected', {
+      id,
+      reason: `a ${drive.spec.type} drive of this machine (${domain.record.machine.type}) cannot be unplugged while it runs`,
+    });
+  const isIt = (data: Json) => data['device'] === drive.device;
+  try {
+    await unplug(domain, drive.device, isIt, id);
+  } catch (error) {
+    if (!force) throw error;
+    domain.needs.log.warn('a drive was taken away from a guest that held on to it', { vm: domain.vm, id });
+    await cutOff(domain, drive);
+    return;
+  }
+  await remove(domain, 'blockdev-del', { 'node-name': nodeOf(drive.device) });
+}
+/** Leaves the guest its device, but nothing behind it: every access fails and the file is closed. */
+async function cutOff(domain: Domain, drive: Drive): Promise<void> {
+  const empty = { driver: 'null-co', 'read-zeroes': true, size: 512, 'node-name': nodeOf(drive.device) };
+  await domain.execute('blockdev-reopen', { options: [{ ...empty }] }).catch(() => {
+    throw xenopsErrors.make('Device_detach_rejected', { id: drive.spec.id, reason: 'the guest holds on to it' });
+  });
+}
+
+/** Puts a disc in, or takes it out. Putting the same disc in again changes nothing. */
+export async function changeDisc(domain: Domain, id: string, disk: OpenDisk | null): Promise<void> {
+  const drive = domain.record.drives.find((d) => d.spec.id === id);
+  if (!drive) throw xenopsErrors.make('Device_not_connected', { id });
+  if (drive.spec.type !== 'CD') throw xenopsErrors.make('Media_not_ejectable', { id });
+  if (drive.disk?.path === disk?.path) return;
+  const next: Drive = { ...drive, disk, block: await isBlockDevice(disk) };
+  if (domain.built) await changeMedium(domain, drive, next);
+  await domain.update({
+    drives: domain.record.drives.map((d) => (d.spec.id === id ? next : d)),
+    discs: { ...domain.record.discs, [id]: disk !== null },
+  });
+  domain.changed();
+}
+async function changeMedium(domain: Domain, before: Drive, after: Drive): Promise<void> {
+  const id = before.device;
+  const nodeName = { 'node-name': nodeOf(id) };
+  await domain.execute('blockdev-open-tray', { id, force: true });
+  await domain.execute('blockdev-remove-medium', { id });
+  await remove(domain, 'blockdev-del', nodeName);
+  const node = blockNode(after);
+  try {
+    if (node) {
+      await asStorage(() => domain.execute('blockdev-add', node));
+      await domain.execute('blockdev-insert-medium', { id, ...nodeName });
+    }
+  } catch (error) {
+    const old = blockNode(before);
+    await bestEffort('the disc that was in the drive before', domain.needs.log, async () => {
+      await remove(domain, 'blockdev-del', nodeName);
+      if (!old) return;
+      await domain.execute('blockdev-add', old);
+      await domain.execute('blockdev-insert-medium', { id, ...nodeName });
+    });
+    throw error;
+  } finally {
+    await bestEffort('the tray', domain.needs.log, () => domain.execute('blockdev-close-tray', { id }));
+  }
+}
+
+export async function attachNic(domain: Domain, { spec, port }: VifAttachment): Promise<void> {
+  if (domain.record.nics.some((n) => n.spec.id === spec.id)) return;
+  const nic = placeNic(domain.record, spec, port);
+  if (domain.built) await plugNic(domain, nic);
+  await domain.update({ nics: [...domain.record.nics, nic] });
+  domain.changed();
+}
+async function plugNic(domain: Domain, nic: Nic): Promise<void> {
+  if (domain.record.machine.type === 'microvm') throw refuseHotPlug(domain, `the interface ${nic.spec.id}`);
+  await using undo = new Unwind();
+  const end = netdev(nic);
+  await domain.execute('netdev_add', end).catch((error: unknown) => {
+    if (!(error instanceof QmpError)) throw error;
+    throw xenopsErrors.make('Network_error', { reason: error.message }, { cause: error });
+  });
+  undo.add(() => remove(domain, 'netdev_del', { id: end['id'] }));
+  await domain.execute('device_add', nicDevice(domain.record.machine, nic));
+  if (nic.spec.carrier === false) await domain.execute('set_link', { name: nic.device, up: false });
+  undo.keep();
+}
+export async function detachNic(domain: Domain, id: string, force: boolean): Promise<void> {
+  const nic = domain.record.nics.find((n) => n.spec.id === id);
+  if (!nic) return;
+  if (domain.built && domain.power !== 'ended') await unplugNic(domain, nic, force);
+  await domain.update({ nics: domain.record.nics.filter((n) => n.spec.id !== id) });
+  domain.changed();
+}
+async function unplugNic(domain: Domain, nic: Nic, force: boolean): Promise<void> {
+  if (domain.record.machine.type === 'microvm')
+    throw xenopsErrors.make('Device_detach_rejected', { id: nic.spec.id, reason: 'a microvm cannot unplug' });
+  try {
+    await unplug(domain, nic.device, (data) => data['device'] === nic.device, nic.spec.id);
+  } catch (error) {
+    if (!force) throw error;
+    domain.needs.log.warn('an interface was cut off from a guest that held on to it', {
+      vm: domain.vm,
+      id: nic.spec.id,
+    });
+  }
+  await remove(domain, 'netdev_del', { id: `${nic.device}-net` });
+}

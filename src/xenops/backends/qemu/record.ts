@@ -1,0 +1,44 @@
+/** What is known of a domain and kept in its folder, so that it can be adopted and, from a suspend image, made again. */
+import type { Port } from '../../../contracts/network.ts';
+import type { OpenDisk } from '../../../contracts/storage.ts';
+import type { VbdSpec, VifSpec, VmSpec } from '../../../contracts/xenops.ts';
+import type { DomainEnd } from '../../backend.ts';
+import type { Machine } from './machine.ts';
+
+/** A drive and where it sits. `device` is its id in QEMU; `slot` counts the places for hot-plug, -1 for none (IDE). */
+export interface Drive {
+  readonly spec: VbdSpec;
+  readonly disk: OpenDisk | null;
+  readonly device: string;
+  readonly slot: number;
+  /** Number of the IDE or SATA connector, -1 for virtio. */
+  readonly connector: number;
+  /** The disk is a block device of the host. */
+  readonly block: boolean;
+}
+export interface Nic {
+  readonly spec: VifSpec;
+  readonly port: Port;
+  readonly device: string;
+  readonly slot: number;
+}
+export interface DomainRecord {
+  readonly version: 1;
+  readonly spec: VmSpec;
+  readonly domid: number;
+  /** `created`: no QEMU yet. `building`: a QEMU may be there. `built`: one was set up. */
+  readonly phase: 'created' | 'building' | 'built';
+  /** Seconds since the epoch. */
+  readonly startedAt: number;
+  readonly machine: Machine;
+  readonly drives: readonly Drive[];
+  readonly nics: readonly Nic[];
+  /** CPUs that are plugged. */
+  readonly vcpus: number;
+  /** Bytes. */
+  readonly memoryTarget: number;
+  readonly process?: { readonly id: string; readonly pid: number; readonly startTime: string };
+  readonly end?: DomainEnd;
+  /** Drives whose disc was changed since `create`. */
+  readonly discs: Readonly<Record<string, boolean>>;
+}

@@ -1,0 +1,122 @@
+/** What a running guest, or its machine, is asked to do. */
+import { xenopsErrors } from '../../../contracts/xenops.ts';
+import type { Domain } from './domain.ts';
+import { QmpError } from './qmp.ts';
+
+/** ACPI's power button; a guest that reboots is one that powers off and is started again by the caller. */
+export async function requestShutdown(domain: Domain, what: 'poweroff' | 'reboot'): Promise<void> {
+  if (domain.power !== 'running')
+    throw xenopsErrors.make('Failed_to_acknowledge_shutdown_request', { vm: domain.vm, what });
+  await domain.execute('system_powerdown');
+}
+
+/** The balloon: QEMU remembers the target until the guest's driver is there. */
+export async function applyBalloon(domain: Domain, bytes: number): Promise<void> {
+  await domain.execute('balloon', { value: bytes });
+  await domain.update({ memoryTarget: bytes });
+}
+export async function setMemoryTarget(domain: Domain, bytes: number): Promise<void> {
+  const { staticMax } = domain.record.spec.memory;
+  if (bytes > staticMax || bytes < 1 << 20)
+    throw xenopsErrors.make('Bad_spec', {
+      key: 'memory target',
+      reason: `${bytes} bytes are not between ${1 << 20} and the static maximum of ${staticMax}`,
+    });
+  if (domain.record.memoryTarget === bytes) return;
+  await applyBalloon(domain, bytes);
+  domain.changed();
+}
+
+interface CpuPlace {
+  readonly type: string;
+  readonly props: Readonly<Record<string, number>>;
+  readonly 'qom-path'?: string;
+}
+/** Where CPUs are and could be, in the order in which they are plugged. */
+async function cpuPlaces(domain: Domain): Promise<CpuPlace[]> {
+  const places = (await domain.execute('query-hotpluggable-cpus')) as CpuPlace[];
+  const rank = ({ props }: CpuPlace) =>
+    ['socket-id', 'die-id', 'core-id', 'thread-id'].reduce((n, key) => n * 1024 + (props[key] ?? 0), 0);
+  return places.sort((a, b) => rank(a) - rank(b));
+}
+export async function setVcpus(domain: Domain, count: number): Promise<void> {
+  const { max } = domain.record.spec.vcpus;
+  if (count < 1 || count > max) throw xenopsErrors.make('Invalid_vcpus', { count, max });
+  if (count === domain.record.vcpus) return;
+  if (!domain.built) return domain.update({ vcpus: count });
+  if (domain.record.machine.type === 'microvm')
+    throw xenopsErrors.make('Unimplemented', { function: 'changing the CPUs of a microvm', backend: 'qemu' });
+  const places = await cpuPlaces(domain);
+  const present = places.filter((p) => p['qom-path'] !== undefined);
+  for (const place of places.filter((p) => p['qom-path'] === undefined).slice(0, Math.max(0, count - present.length)))
+    await domain.execute('device_add', { driver: place.type, ...place.props });
+  for (const place of present.slice(count).reverse()) await unplugCpu(domain, place);
+  await domain.update({ vcpus: count });
+  domain.changed();
+}
+async function unplugCpu(domain: Domain, place: CpuPlace): Promise<void> {
+  const path = place['qom-path'] ?? '';
+  await unplug(domain, path, (data) => data['path'] === path, `CPU ${JSON.stringify(place.props)}`);
+}
+
+/**
+ * `device_del`, then the guest's consent. Throws Device_detach_rejected when it does not come, or is refused.
+ * `isIt` recognises the device in QEMU's events.
+ */
+export async function unplug(
+  domain: Domain,
+  id: string,
+  isIt: (data: Readonly<Record<string, unknown>>) => boolean,
+  name: string,
+): Promise<void> {
+  const { clock, patience } = domain.needs;
+  const rejected = (reason: string) => xenopsErrors.make('Device_detach_rejected', { id: name, reason });
+  const done = Promise.withResolvers<void>();
+  done.promise.catch(() => undefined); // it may fail before anybody waits
+  const deaf = domain.listen(({ event, data }) => {
+    if (event === 'DEVICE_DELETED' && isIt(data)) done.resolve();
+    if ((event === 'DEVICE_UNPLUG_GUEST_ERROR' || event === 'ACPI_DEVICE_OST') && isIt(data) && refusal(event, data))
+      done.reject(rejected('the guest refused'));
+  });
+  const late = () => done.reject(rejected(`it did not let go within ${patience.unplugMs / 1000} s`));
+  const cancel = clock.after(patience.unplugMs, late);
+  try {
+    await domain.execute('device_del', { id }).catch((error: unknown) => {
+      if (error instanceof QmpError && error.class === 'DeviceNotFound') done.resolve();
+      // Asked before and still thinking: this waits for the same answer.
+      else if (!(error instanceof QmpError && /already in the process of unplug/.test(error.message))) throw error;
+    });
+    await done.promise;
+  } finally {
+    cancel();
+    deaf();
+  }
+}
+function refusal(event: string, data: Readonly<Record<string, unknown>>): boolean {
+  if (event === 'DEVICE_UNPLUG_GUEST_ERROR') return true;
+  const info = data['info'] as { source?: number; status?: number } | undefined;
+  // ACPI: an ejection request (3) that was answered with anything but success or "going on".
+  return info?.source === 3 && info.status !== 0 && info.status !== 0x84;
+}
+
+/** Alt-SysRq and a letter on the keyboard, or a non-maskable interrupt. */
+export async function sendKeys(domain: Domain, kind: 'sysrq' | 'trigger', value: string): Promise<void> {
+  if (kind === 'trigger') {
+    if (value !== 'nmi')
+      throw xenopsErrors.make('Unimplemented', {
+        function: `the trigger "${value}" (there is "nmi")`,
+        backend: 'qemu',
+      });
+    await domain.execute('inject-nmi');
+    return;
+  }
+  if (!/^[a-z0-9]$/.test(value))
+    throw xenopsErrors.make('Bad_spec', { key: 'sysrq', reason: `"${value}" is not one letter or digit` });
+  if (domain.record.machine.type === 'microvm')
+    throw xenopsErrors.make('Unimplemented', {
+      function: 'SysRq on a microvm, which has no keyboard',
+      backend: 'qemu',
+    });
+  const key = (data: string) => ({ type: 'qcode', data });
+  await domain.execute('send-key', { keys: [key('alt'), key('sysrq'), key(value)] });
+}
