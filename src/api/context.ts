@@ -8,7 +8,12 @@ import type { Xenops } from '../contracts/xenops.ts';
 import type { Class, Handlers, Ref, Role } from '../datamodel/dsl.ts';
 import type { Rec } from '../datamodel/index.ts';
 import type { Db } from '../db/db.ts';
+import type { Events } from './events.ts';
+import type { Logins } from './login.ts';
 import type { Registrar } from './registrar.ts';
+import type { Caller } from './routes.ts';
+import type { LiveSession, Sessions } from './sessions.ts';
+import type { Tasks } from './tasks.ts';
 import type { Unimplemented } from './unimplemented.ts';
 
 /** What lives as long as the server. */
@@ -51,8 +56,20 @@ export interface TaskHandle {
   /** From now on `task.cancel` works. */
   cancellable(): void;
 }
+/** The server's own parts, for the handlers of sessions, tasks and events. */
+export interface Services {
+  readonly sessions: Sessions;
+  readonly tasks: Tasks;
+  readonly events: Events;
+  readonly logins: Logins;
+  /** Sets root's password. */
+  changePassword(password: string): Promise<void>;
+}
 export interface Ctx extends House {
-  readonly session: Session;
+  readonly session: LiveSession;
+  /** The connection that the call came through. */
+  readonly caller: Caller;
+  readonly server: Services;
   readonly task: TaskHandle;
   /** The method as called, `VM.start`. */
   readonly method: string;
@@ -66,12 +83,13 @@ type Implemented<C extends Class, H> = {
   readonly [M in keyof H as M extends string ? (`${C['name']}.${M}` extends Unimplemented ? never : M) : never]: H[M];
 };
 type Self<C extends Class> = { readonly self: Ref<C['name']> };
-/** Server logic behind implicit messages: `create`, `destroy`, and `set_<field>` of fields whose setter does more than write. */
-export type Overrides<C extends Class> = {
+interface Life<C extends Class> {
   readonly create?: (ctx: Ctx, a: { readonly args: Readonly<Record<string, unknown>> }) => Promise<string> | string;
   readonly destroy?: (ctx: Ctx, a: Self<C>) => Promise<void> | void;
-} & {
-  readonly [K in keyof C['fields'] as K extends string ? `set_${K}` : never]?: (
+}
+/** Server logic behind implicit messages: `create`, `destroy`, and `set_<field>` of fields whose setter does more than write. */
+export type Overrides<C extends Class> = Omit<Life<C>, keyof C['messages']> & {
+  readonly [K in keyof C['fields'] as K extends string ? Exclude<`set_${K}`, keyof C['messages']> : never]?: (
     ctx: Ctx,
     a: { self: Ref<C['name']>; value: never },
   ) => Promise<void> | void;

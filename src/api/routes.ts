@@ -57,7 +57,8 @@ export interface HttpRoute extends Guarded {
   readonly auth?: false;
   /** The label of the task that shows the transfer, when the client names none. */
   readonly task?: string;
-  handle(call: HttpCall): Promise<void> | void;
+  /** Awaited. Text that it answers becomes the result of the task. */
+  handle(call: HttpCall): unknown;
 }
 /** `CONNECT path`, and `GET path` with an upgrade to WebSocket. */
 export interface SocketRoute extends Guarded {

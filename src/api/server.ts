@@ -1,38 +1,48 @@
 /** The XenAPI server as one value: start it with the house's parts, call it, close it. */
-import type { House } from './context.ts';
+import { hostname, networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import type { Wire } from '../wire/xmlrpc-decode.ts';
+import type { House, Services } from './context.ts';
+import { Dispatcher } from './dispatch.ts';
+import { Events } from './events.ts';
+import { handlers as allHandlers } from './handlers/index.ts';
+import { type Endpoint, HttpServer } from './http.ts';
+import { type Authenticate, type Identity, Logins } from './login.ts';
+import { plainResult } from './prebuilt.ts';
+import { ensureRoles } from './rbac.ts';
+import { Router } from './router.ts';
 import type { Caller, Route } from './routes.ts';
+import { RowJournal } from './row-journal.ts';
+import { Sessions } from './sessions.ts';
+import type { Registry } from './table.ts';
+import { revivedTask, Tasks } from './tasks.ts';
+import { ensureCertificate } from './tls.ts';
 
-/** Who a name and password belong to. */
-export interface Identity {
-  readonly user: string;
-  readonly superuser: boolean;
-  /** Role names of the data model; empty for superusers. */
-  readonly roles: readonly string[];
+export type { Identity };
+export interface Listen {
+  readonly tcp?: Endpoint;
+  /** The certificate is made in `<dataDir>/tls` when there is none. */
+  readonly tls?: Endpoint;
+  /** Absolute path of the local socket, whose peers are root. */
+  readonly socketPath?: string;
 }
 export interface ApiParts {
   readonly house: House;
   /** Answers undefined for a wrong name or password; takes the same time for both. See `filePassword`. */
-  authenticate(user: string, password: string): Promise<Identity | undefined>;
+  readonly authenticate: Authenticate;
   /** Sets root's password. */
   changePassword(password: string): Promise<void>;
-  readonly listen: {
-    readonly tcp?: { readonly host: string; readonly port: number };
-    /** The certificate is made in `<dataDir>/tls` when absent. */
-    readonly tls?: { readonly host: string; readonly port: number };
-    /** Absolute path of the local socket, whose peers are root. */
-    readonly socketPath?: string;
-  };
+  readonly listen: Listen;
   readonly routes?: readonly Route[];
-  /** Ends the milliseconds that a failed login waits; 5000 when absent. */
+  /** Milliseconds that a failed login waits; 5000 when absent. */
   readonly loginDelayMs?: number;
+  /** Other handlers than those of `handlers/index.ts`: for tests. */
+  readonly handlers?: Registry;
 }
 export interface RunningApi {
   /** With the ports that were chosen for port 0. */
-  readonly listening: {
-    readonly tcp?: { readonly host: string; readonly port: number };
-    readonly tls?: { readonly host: string; readonly port: number };
-    readonly socketPath?: string;
-  };
+  readonly listening: Listen;
+  readonly services: Services;
   /** A call in this process: `method` and parameters as on the wire (session first); answers plain values. */
   call(caller: Caller, method: string, params: readonly unknown[]): Promise<unknown>;
   /** A session of root, for the house's own work. */
@@ -41,6 +51,102 @@ export interface RunningApi {
   close(): Promise<void>;
 }
 
-export function startApi(_parts: ApiParts): Promise<RunningApi> {
-  throw new Error('under construction');
+/** How often sessions and tasks are looked through for what has expired. Milliseconds. */
+const sweepMs = 60_000;
+
+/** Rejects when a socket cannot be listened on (`EADDRINUSE`); nothing is left open then. */
+export async function startApi(parts: ApiParts): Promise<RunningApi> {
+  const { house } = parts;
+  const server = makeServices(parts);
+  ensureRoles(house.db);
+  const journals = startJournals(house);
+  const dispatcher = new Dispatcher(house, server, parts.handlers ?? (allHandlers as Registry));
+  const router = new Router({ routes: parts.routes ?? [], server, log: house.log });
+  const http = new HttpServer({ dispatcher, router, version: house.version });
+  const stopSweep = sweep(house, server);
+  const close = async () => {
+    stopSweep();
+    server.tasks.close();
+    server.sessions.endAll();
+    await http.close();
+    server.events.close();
+    for (const journal of journals) journal.stop();
+  };
+  try {
+    const listening = await listen(parts, http);
+    return {
+      listening,
+      services: server,
+      call: async (caller, method, params) =>
+        plainResult((await dispatcher.call(caller, method, params as readonly Wire[])).value),
+      rootSession: (originator) =>
+        server.sessions.create({ user: 'root', superuser: true, originator, pool: true }).ref,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function makeServices({ house, authenticate, changePassword, loginDelayMs = 5000 }: ApiParts): Services {
+  const { db, clock } = house;
+  const sessions = new Sessions(house);
+  return {
+    sessions,
+    tasks: new Tasks(house),
+    events: new Events({ db, clock }),
+    logins: new Logins({ sessions, clock, authenticate, delayMs: loginDelayMs }),
+    changePassword,
+  };
+}
+/** Brings back tasks and alerts from before a restart: the database keeps neither. */
+function startJournals({ db, log, clock, dataDir }: House): RowJournal[] {
+  const tasks = new RowJournal({
+    db,
+    log,
+    file: join(dataDir, 'api', 'tasks.jsonl'),
+    cls: 'task',
+    version: (t) => String(t['status']),
+    revive: (t) => revivedTask(t, clock.now()),
+  });
+  const messages = new RowJournal({
+    db,
+    log,
+    file: join(dataDir, 'api', 'messages.jsonl'),
+    cls: 'message',
+    version: () => '',
+    revive: (m) => m,
+  });
+  for (const journal of [tasks, messages]) journal.start();
+  return [tasks, messages];
+}
+function sweep({ clock, log }: House, { sessions, tasks }: Services): () => void {
+  let stop: () => void;
+  const next = () => {
+    stop = clock.after(sweepMs, () => {
+      try {
+        sessions.expire();
+        tasks.expire();
+      } catch (error) {
+        log.error('looking through sessions and tasks failed', { error: String(error) });
+      }
+      next();
+    });
+  };
+  next();
+  return () => stop();
+}
+async function listen({ house, listen }: ApiParts, http: HttpServer): Promise<Listen> {
+  const tcp = listen.tcp && (await http.listenTcp(listen.tcp));
+  const certificate = listen.tls && (await ensureCertificate(join(house.dataDir, 'tls'), names(), house.clock.now()));
+  const tls = listen.tls && certificate && (await http.listenTls(listen.tls, certificate));
+  const socketPath = listen.socketPath && (await http.listenLocal(listen.socketPath));
+  return { tcp, tls, socketPath };
+}
+/** What clients may call this host. */
+function names(): string[] {
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map((i) => i.address));
+  const own = addresses.filter((a) => !a.startsWith('fe80:'));
+  return [...new Set([hostname(), 'localhost', '127.0.0.1', '::1', ...own])];
 }

@@ -1,10 +1,20 @@
-/** The handlers of each class that has any: a class's row makes its messages callable. */
-import { pbd } from './pbd.ts';
-import { sr } from './sr.ts';
-import { vdi } from './vdi.ts';
+/** The handlers of every class that has server logic. Adding a class: its file, and its row here. */
+import type { ClassName, Model } from '../../datamodel/index.ts';
+import type { ClassHandlers } from '../context.ts';
+import { eventHandlers } from './event.ts';
+import { messageHandlers } from './message.ts';
+import { roleHandlers } from './role.ts';
+import { sessionHandlers } from './session.ts';
+import { authHandlers, subjectHandlers, userHandlers } from './subject.ts';
+import { taskHandlers } from './task.ts';
 
-export const handlers = {
-  PBD: pbd,
-  SR: sr,
-  VDI: vdi,
+export const handlers: { readonly [C in ClassName]?: ClassHandlers<Model[C]> } = {
+  session: sessionHandlers,
+  task: taskHandlers,
+  event: eventHandlers,
+  role: roleHandlers,
+  subject: subjectHandlers,
+  user: userHandlers,
+  auth: authHandlers,
+  message: messageHandlers,
 };

@@ -1,0 +1,51 @@
+/** Who is at the other end of a request. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Caller } from './routes.ts';
+
+export interface Peer {
+  readonly local: boolean;
+  readonly address: string;
+}
+/** `stream` is what closes when the caller has gone. */
+export function callerOf(peer: Peer, userAgent: string | undefined, stream: ServerResponse | Duplex): Caller {
+  let controller: AbortController | undefined;
+  return {
+    local: peer.local,
+    address: peer.address,
+    userAgent: userAgent ?? '',
+    gone() {
+      if (!controller) {
+        const made = new AbortController();
+        controller = made;
+        if (stream.destroyed || stream.closed) made.abort();
+        else stream.once('close', () => made.abort());
+      }
+      return controller.signal;
+    },
+  };
+}
+export function cookies(req: IncomingMessage): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const part of (req.headers.cookie ?? '').split(';')) {
+    const at = part.indexOf('=');
+    if (at > 0) found.set(part.slice(0, at).trim(), decodeURIComponentSafely(part.slice(at + 1).trim()));
+  }
+  return found;
+}
+function decodeURIComponentSafely(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    if (error instanceof URIError) return text;
+    throw error;
+  }
+}
+/** Name and password of `Authorization: Basic …`. */
+export function basicOf(req: IncomingMessage): { readonly user: string; readonly password: string } | undefined {
+  const m = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(req.headers.authorization ?? '');
+  if (!m) return undefined;
+  const text = Buffer.from(m[1] as string, 'base64').toString('utf8');
+  const at = text.indexOf(':');
+  return at < 0 ? undefined : { user: text.slice(0, at), password: text.slice(at + 1) };
+}

@@ -1,0 +1,199 @@
+/**
+ * Events: `event.from` with tokens, and the older `event.register` and `event.next`. Both look back into the database's own
+ * memory of changes, so nothing is queued per client. A waiter:
+ *
+ *   asked ──changes are there──▶ answered        (a caller that came back at once waits until 50 ms after its last answer)
+ *     └──none──▶ waiting ──first change──▶ answered at once
+ *                   ├──time is up──▶ answered without events
+ *                   └──session ended──▶ SESSION_INVALID        connection gone ──▶ dropped
+ */
+import type { Clock } from '../base/clock.ts';
+import { fail } from '../datamodel/errors.ts';
+import type { ClassName } from '../datamodel/index.ts';
+import type { Db, DbEvent } from '../db/db.ts';
+import { EventBatch, EventList } from './event-batch.ts';
+import { parseSubscription, type Subscription } from './subscription.ts';
+
+const batchMs = 50;
+/** Longer waits end, and the client asks again. Seconds. */
+const longest = 24 * 3600;
+
+export interface EventParts {
+  readonly db: Db;
+  readonly clock: Clock;
+}
+/** Who asks: a session, and the connection that it asks through. */
+export interface Asker {
+  readonly ref: string;
+  readonly ended: AbortSignal;
+  gone(): AbortSignal;
+}
+interface Waiter {
+  readonly sub: Subscription;
+  readonly wake: () => void;
+}
+
+const digits = (n: number): string => String(n).padStart(20, '0');
+/** The first number counts changes of the database; alerts are counted by it too. */
+export const tokenOf = (revision: number): string => `${digits(revision)},${digits(revision)}`;
+/** 0 for "", which means from the start. EVENT_FROM_TOKEN_PARSE_FAILURE [token]. */
+export function revisionOf(token: string): number {
+  if (token === '') return 0;
+  const m = /^(\d{1,20}),(\d{1,20})$/.exec(token);
+  const revision = Number(m?.[1]);
+  if (!m || !Number.isSafeInteger(revision))
+    throw fail('EVENT_FROM_TOKEN_PARSE_FAILURE', { token: token.slice(0, 80) });
+  return revision;
+}
+
+export class Events {
+  readonly #parts: EventParts;
+  readonly #waiters = new Set<Waiter>();
+  /** Batches made since the last commit, by subscription and token: those who wait for the same share one. */
+  readonly #shared = new Map<string, EventBatch | undefined>();
+  /** When each session was last answered, by subscription. */
+  #answered = new WeakMap<AbortSignal, Map<string, number>>();
+  readonly #registered = new WeakMap<AbortSignal, { items: Set<string>; sub: Subscription; since: number }>();
+  readonly #stop: () => void;
+
+  constructor(parts: EventParts) {
+    this.#parts = parts;
+    this.#stop = parts.db.watch((events) => this.#committed(events));
+  }
+  close(): void {
+    this.#stop();
+  }
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  /** `timeout` in seconds. */
+  async from(asker: Asker, items: readonly string[], token: string, timeout: number): Promise<EventBatch> {
+    const { db, clock } = this.#parts;
+    const sub = parseSubscription(items);
+    const since = revisionOf(token);
+    const end = clock.now() + Math.min(longest, Math.max(0, timeout)) * 1000;
+    let batch = this.#batch(sub, since);
+    if (batch && since > 0) {
+      const pause = Math.min(this.#tooSoon(asker, sub), end - clock.now());
+      if (pause > 0) {
+        await this.#sleep(asker, pause);
+        batch = this.#batch(sub, since);
+      }
+    }
+    // what did not match so far need not be looked at again: a long wait must not outlive the memory of changes
+    for (let from = since; !batch; batch = this.#batch(sub, from)) {
+      from = Math.max(from, db.settled);
+      if (!(await this.#change(asker, sub, end - clock.now()))) break;
+    }
+    this.#note(asker, sub);
+    return batch ?? new EventBatch(db, [], tokenOf(db.settled));
+  }
+  /** The changes since then that the subscription wants; undefined when there are none. EVENTS_LOST. */
+  #batch(sub: Subscription, since: number): EventBatch | undefined {
+    const { db } = this.#parts;
+    const key = `${since}|${sub.key}`;
+    if (since > 0 && this.#shared.has(key)) return this.#shared.get(key);
+    const events = this.#changes(sub, since);
+    const batch = events.length > 0 || since === 0 ? new EventBatch(db, events, tokenOf(db.settled)) : undefined;
+    if (since > 0) this.#shared.set(key, batch);
+    return batch;
+  }
+  #changes(sub: Subscription, since: number): readonly DbEvent[] {
+    const changes = this.#parts.db.changes(since, sub.classes as ReadonlySet<string>);
+    if (!changes) throw fail('EVENTS_LOST', {});
+    return changes.filter((e) => sub.matches(e));
+  }
+  #committed(events: readonly DbEvent[]): void {
+    this.#shared.clear();
+    if (this.#waiters.size === 0) return;
+    const touched = new Set<ClassName>(events.map((e) => e.cls));
+    for (const waiter of [...this.#waiters]) {
+      const near = [...touched].some((cls) => waiter.sub.classes.has(cls));
+      if (near && events.some((e) => waiter.sub.matches(e))) waiter.wake();
+    }
+  }
+  /** Waits for a change that the subscription wants; false when the time is up first. */
+  #change(asker: Asker, sub: Subscription, ms: number): Promise<boolean> {
+    const { clock } = this.#parts;
+    if (ms <= 0) return Promise.resolve(false);
+    const gone = asker.gone();
+    return new Promise((resolve, reject) => {
+      const settle = (f: () => void) => {
+        this.#waiters.delete(waiter);
+        cancel();
+        asker.ended.removeEventListener('abort', stop);
+        gone.removeEventListener('abort', stop);
+        f();
+      };
+      const stop = () => settle(() => reject(endOf(asker)));
+      const waiter: Waiter = { sub, wake: () => settle(() => resolve(true)) };
+      const cancel = clock.after(ms, () => settle(() => resolve(false)));
+      this.#waiters.add(waiter);
+      asker.ended.addEventListener('abort', stop, { once: true });
+      gone.addEventListener('abort', stop, { once: true });
+      if (asker.ended.aborted || gone.aborted) stop();
+    });
+  }
+  async #sleep(asker: Asker, ms: number): Promise<void> {
+    await this.#parts.clock.sleep(ms, asker.ended);
+    if (asker.gone().aborted) throw endOf(asker);
+  }
+  /** How long this session has to wait so that it is answered at most every 50 ms. Subscriptions to tasks never wait. */
+  #tooSoon(asker: Asker, sub: Subscription): number {
+    const last = this.#answered.get(asker.ended)?.get(sub.key);
+    return sub.tasksOnly || last === undefined ? 0 : last + batchMs - this.#parts.clock.now();
+  }
+  #note(asker: Asker, sub: Subscription): void {
+    let answered = this.#answered.get(asker.ended);
+    if (!answered || answered.size > 20) this.#answered.set(asker.ended, (answered = new Map()));
+    answered.set(sub.key, this.#parts.clock.now());
+  }
+
+  register(asker: Asker, items: readonly string[]): void {
+    parseSubscription(items);
+    const known = this.#registered.get(asker.ended);
+    const all = new Set([...(known?.items ?? []), ...items.map(lower)]);
+    const since = known?.since ?? this.#parts.db.settled;
+    this.#registered.set(asker.ended, { items: all, sub: parseSubscription([...all]), since });
+  }
+  unregister(asker: Asker, items: readonly string[]): void {
+    parseSubscription(items);
+    const known = this.#registered.get(asker.ended);
+    if (!known) return;
+    const all = new Set(known.items);
+    for (const item of items) all.delete(lower(item));
+    if (all.size === 0) this.#registered.delete(asker.ended);
+    else this.#registered.set(asker.ended, { ...known, items: all, sub: parseSubscription([...all]) });
+  }
+  /** Waits for events of what is registered. SESSION_NOT_REGISTERED; EVENTS_LOST, after which it goes on from now. */
+  async next(asker: Asker): Promise<EventList> {
+    const { db, clock } = this.#parts;
+    for (;;) {
+      const known = this.#registered.get(asker.ended);
+      if (!known) throw fail('SESSION_NOT_REGISTERED', { handle: asker.ref });
+      const { sub, since } = known;
+      const settled = db.settled;
+      const events = db.changes(since, sub.classes as ReadonlySet<string>);
+      known.since = settled;
+      if (!events) throw fail('EVENTS_LOST', {});
+      const wanted = events.filter((e) => sub.matches(e));
+      if (wanted.length > 0) return new EventList(db, wanted, (clock.now() / 1000).toFixed(1));
+      await this.#change(asker, sub, longest * 1000);
+    }
+  }
+  /** Reports the object as changed, and answers the token of just before. */
+  inject(cls: ClassName, ref: string): string {
+    const { db } = this.#parts;
+    const token = tokenOf(db.settled);
+    db.touch(cls, ref);
+    return token;
+  }
+}
+/** The class of an item in lower case; its reference as it is. */
+const lower = (item: string): string => item.replace(/^[^/]*/, (cls) => cls.toLowerCase());
+/** Why a wait ended early: the session's end, or a connection without anybody to answer. */
+const endOf = (asker: Asker): unknown =>
+  asker.ended.aborted
+    ? asker.ended.reason
+    : fail('INTERNAL_ERROR', { message: 'the caller has closed the connection' });
