@@ -3,10 +3,13 @@ import type { ClassName, Model } from '../../datamodel/index.ts';
 import type { ClassHandlers } from '../context.ts';
 import { eventHandlers } from './event.ts';
 import { messageHandlers } from './message.ts';
+import { pbd } from './pbd.ts';
 import { roleHandlers } from './role.ts';
 import { sessionHandlers } from './session.ts';
+import { sr } from './sr.ts';
 import { authHandlers, subjectHandlers, userHandlers } from './subject.ts';
 import { taskHandlers } from './task.ts';
+import { vdi } from './vdi.ts';
 
 export const handlers: { readonly [C in ClassName]?: ClassHandlers<Model[C]> } = {
   session: sessionHandlers,
@@ -17,4 +20,7 @@ export const handlers: { readonly [C in ClassName]?: ClassHandlers<Model[C]> } =
   user: userHandlers,
   auth: authHandlers,
   message: messageHandlers,
+  PBD: pbd,
+  SR: sr,
+  VDI: vdi,
 };
