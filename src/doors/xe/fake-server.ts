@@ -88,7 +88,8 @@ export async function runXe(door: XeDoor, args: readonly string[], answers: Answ
   const asked: Command[] = [];
   let stdout = '';
   let stderr = '';
-  const send = (text: string) => near.write(Buffer.concat([encodeChunkHeader(Buffer.byteLength(text)), Buffer.from(text), encodeEnd()]));
+  const send = (text: string) =>
+    near.write(Buffer.concat([encodeChunkHeader(Buffer.byteLength(text)), Buffer.from(text), encodeEnd()]));
   for (;;) {
     const m = await reader.message();
     if (m?.kind !== 'command') throw new Error(`the door said ${JSON.stringify(m)}`);

@@ -146,7 +146,7 @@ async function uninstallAll(work: Work, vms: readonly Item[]): Promise<void> {
     if (rec.power_state !== 'Halted') await work.run('VM.hard_shutdown', { vm: ref });
     await work.run('VM.destroy', { self: ref });
   }
-  for (const { ref } of disks) await work.run('VDI.destroy', { vdi: ref });
+  for (const { ref } of disks) await work.run('VDI.destroy', { self: ref });
   work.print('All objects destroyed');
 }
 
