@@ -7,7 +7,7 @@ import { runOf } from './lifecycle.ts';
 import { type Operation, operate } from './operation.ts';
 import { vbdEjectPlan, vbdInsertPlan, vbdPlugPlan, vbdUnplugPlan } from './plans/vbd.ts';
 import { vifPlugPlan, vifUnplugPlan } from './plans/vif.ts';
-import type { VmRecord } from './record.ts';
+import { setDisc, type VmRecord } from './record.ts';
 import { checkVbd, checkVif, withDevice } from './spec.ts';
 
 type Kind = 'vbds' | 'vifs';
@@ -81,7 +81,8 @@ export function insertDisc(core: Core, vm: string, id: string, media: Media, cal
     const vbd = drive(op.record, id);
     if (vbd.media !== null) throw xenopsErrors.make('Media_present', { id });
     await op.run(vbdInsertPlan(runOf(op.record).spec, vbd, { media }));
-    setDisc(op, id, media);
+    setDisc(op.record, id, media);
+    op.changed = true;
   });
 }
 export function ejectDisc(core: Core, vm: string, id: string, call?: Call): Promise<void> {
@@ -91,7 +92,8 @@ export function ejectDisc(core: Core, vm: string, id: string, call?: Call): Prom
     const vbd = drive(op.record, id);
     if (vbd.media === null) throw xenopsErrors.make('Media_not_present', { id });
     await op.run(vbdEjectPlan(runOf(op.record).spec, vbd));
-    setDisc(op, id, null);
+    setDisc(op.record, id, null);
+    op.changed = true;
   });
 }
 /** The guest has opened its drives by itself: their discs are closed. Answers whether there was one. */
@@ -101,7 +103,8 @@ export async function noteEjected(op: Operation): Promise<boolean> {
   const empty = (record.run?.spec.vbds ?? []).filter((vbd) => vbd.media !== null && discs[vbd.id] === false);
   for (const vbd of empty) {
     await op.run(vbdEjectPlan(runOf(record).spec, vbd));
-    setDisc(op, vbd.id, null);
+    setDisc(record, vbd.id, null);
+    op.changed = true;
   }
   return empty.length > 0;
 }
@@ -143,18 +146,5 @@ function put<K extends Kind>(op: Operation, kind: K, device: DeviceOf<K>): void 
 function drop(op: Operation, kind: Kind, id: string): void {
   const run = runOf(op.record);
   op.record.run = { ...run, spec: { ...run.spec, [kind]: run.spec[kind].filter((d) => d.id !== id) } };
-  op.changed = true;
-}
-/** What is in the drive, now and after the guest's next reboot. */
-function setDisc(op: Operation, id: string, media: Media | null): void {
-  const { record } = op;
-  const change = (spec: VmSpec): VmSpec => ({
-    ...spec,
-    vbds: spec.vbds.map((vbd) => (vbd.id === id ? { ...vbd, media } : vbd)),
-  });
-  const run = runOf(record);
-  const same = run.spec === record.spec;
-  record.spec = change(record.spec);
-  record.run = { ...run, spec: same ? record.spec : change(run.spec) };
   op.changed = true;
 }

@@ -11,7 +11,7 @@ import { within } from './deadline.ts';
 import { startVm } from './lifecycle.ts';
 import { closeMedia, closePort, openMedia, sameMedia } from './media.ts';
 import { observe, settle } from './operation.ts';
-import { encode, type Run, type VmRecord } from './record.ts';
+import { encode, type Run, setDisc, type VmRecord } from './record.ts';
 import { type How, type Verdict, verdict } from './verdict.ts';
 
 /** The disks that storage has open and the ports that network has, by VM. */
@@ -93,12 +93,23 @@ export class Reconciler {
     const vifs = mend<VifSpec>(seen.vifs, run.spec.vifs, record.spec.vifs);
     for (const d of vbds.unknown) await this.#limited('vbd', id, () => this.#core.backend.vbd.detach(id, d, true));
     for (const d of vifs.unknown) await this.#limited('vif', id, () => this.#core.backend.vif.detach(id, d, true));
+    this.#core.reservations.adopt(run.spec);
     const same = vbds.same && vifs.same && seen.domid === run.domid;
     if (!same) {
       const spec = { ...run.spec, vbds: vbds.known, vifs: vifs.known };
       record.run = { ...run, domid: seen.domid, startedAt: seen.startedAt || run.startedAt, spec };
     }
-    this.#core.reservations.adopt(run.spec);
+    await this.#mendDiscs(record, seen);
+  }
+  /** Drives that were found open are empty; a disc that nobody knows is taken out. */
+  async #mendDiscs(record: VmRecord, seen: Observed): Promise<void> {
+    for (const { id, media } of record.run?.spec.vbds ?? []) {
+      const there = seen.discs?.[id];
+      if (there === false && media !== null) setDisc(record, id, null);
+      if (there === true && media === null && seen.power !== 'ended') {
+        await this.#limited('eject', record.id, () => this.#core.backend.vbd.change(record.id, id, null));
+      }
+    }
   }
   /** Closes disks and ports that nothing of the VM's uses, and notes again those that it uses. */
   async #closeLeftovers(vm: string, record: VmRecord | undefined, holdings: Holdings): Promise<void> {

@@ -86,3 +86,13 @@ export function newRecord(spec: VmSpec): VmRecord {
     looking: false,
   };
 }
+/** What is in a drive that is plugged, now and after the guest's next reboot. */
+export function setDisc(r: VmRecord, id: string, media: Media | null): void {
+  const change = (spec: VmSpec): VmSpec => ({
+    ...spec,
+    vbds: spec.vbds.map((vbd) => (vbd.id === id ? { ...vbd, media } : vbd)),
+  });
+  const same = r.run?.spec === r.spec;
+  r.spec = change(r.spec);
+  if (r.run) r.run = { ...r.run, spec: same ? r.spec : change(r.run.spec) };
+}

@@ -14,8 +14,8 @@ export interface TestHouse {
   readonly world: SimWorld;
   readonly faults: FaultList;
   readonly disk: Disk;
-  readonly storage: FakeStorage;
-  readonly network: FakeNetwork;
+  storage: FakeStorage;
+  network: FakeNetwork;
   xenops: XenopsServer;
   backend: Simulator;
   /** Ends the domain manager without a word, as kill -9 does, and opens the next one over what is left. */
@@ -36,16 +36,20 @@ export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
   const world = new SimWorld();
   const faults = new FaultList();
   const disk = emptyDisk();
-  const trouble = (method: string) => {
-    const fault = faults.faults(method, '');
-    if (fault?.fault === 'fail') throw fault.error ?? new Error(`injected: ${method}`);
-  };
-  const storage = fakeStorage({ trouble });
-  const network = fakeNetwork({ trouble });
-  let crashed = false;
+  /** The process of one domain manager: what it asks of its neighbours after its death is never done. */
+  let process = { dead: false };
   const open = async () => {
-    crashed = false;
-    const dead = () => crashed;
+    process = { dead: false };
+    const mine = process;
+    const dead = () => mine.dead;
+    const trouble = async (method: string) => {
+      const fault = faults.faults(method, '');
+      if (fault?.fault === 'fail') throw fault.error ?? new Error(`injected: ${method}`);
+      if (fault?.fault === 'delay') await clock.sleep(fault.ms);
+      if (fault?.fault === 'hang' || dead()) await new Promise(() => undefined);
+    };
+    house.storage = fakeStorage({ trouble, open: house.storage.open });
+    house.network = fakeNetwork({ trouble, ports: house.network.ports });
     house.backend = simulatorBackend({
       clock,
       ids,
@@ -58,8 +62,8 @@ export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
     house.xenops = await openXenops({
       backend: house.backend,
       store,
-      storage,
-      network,
+      storage: house.storage,
+      network: house.network,
       clock,
       ids,
       log: silentLog,
@@ -71,14 +75,14 @@ export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
     world,
     faults,
     disk,
-    storage,
-    network,
+    storage: fakeStorage(),
+    network: fakeNetwork(),
     // Both are there once `open` has run.
     xenops: undefined as unknown as XenopsServer,
     backend: undefined as unknown as Simulator,
     async restart(how = 'kill') {
       if (how === 'kill') {
-        crashed = true;
+        process.dead = true;
         house.backend.kill();
       } else await house.during(house.xenops.close());
       await house.during(open());
@@ -86,8 +90,8 @@ export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
     held: () =>
       [
         ...[...world.domains.values()].map((d) => `domain ${d.vm} ${d.power}`),
-        ...[...storage.open.values()].map((u) => `disk ${u.vdi} ${u.user} ${u.mode}`),
-        ...[...network.ports.keys()].map((port) => `port ${port}`),
+        ...[...house.storage.open.values()].map((u) => `disk ${u.vdi} ${u.user} ${u.mode}`),
+        ...[...house.network.ports.keys()].map((port) => `port ${port}`),
       ].sort(),
     async during(promise) {
       let over = false;
