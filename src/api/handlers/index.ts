@@ -9,7 +9,10 @@ import { sessionHandlers } from './session.ts';
 import { sr } from './sr.ts';
 import { authHandlers, subjectHandlers, userHandlers } from './subject.ts';
 import { taskHandlers } from './task.ts';
+import { vbdHandlers } from './vbd.ts';
 import { vdi } from './vdi.ts';
+import { vifHandlers } from './vif.ts';
+import { vmHandlers } from './vm.ts';
 
 export const handlers: { readonly [C in ClassName]?: ClassHandlers<Model[C]> } = {
   session: sessionHandlers,
@@ -23,4 +26,7 @@ export const handlers: { readonly [C in ClassName]?: ClassHandlers<Model[C]> } =
   PBD: pbd,
   SR: sr,
   VDI: vdi,
+  VM: vmHandlers,
+  VBD: vbdHandlers,
+  VIF: vifHandlers,
 };
