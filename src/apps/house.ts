@@ -123,6 +123,7 @@ async function open(): Promise<RunningHouse> {
     authenticate: account.authenticate,
     changePassword: account.change,
     url: tls ? `https://${hostname()}:${tls.port}` : `http://${tcp.host}:${tcp.port}`,
+    address: tcp.host,
     guest: guestImage(),
     boot: bootId(),
     doors: doorRoutes(log),

@@ -10,7 +10,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Registrar } from '../api/registrar.ts';
 import type { Caller, Route } from '../api/routes.ts';
-import { seedDatabase } from '../api/seed.ts';
+import { hostFacts, seedDatabase } from '../api/seed.ts';
 import { type ApiParts, type RunningApi, startApi } from '../api/server.ts';
 import { type SyncParts, startSync, syncAll } from '../api/sync.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
@@ -51,6 +51,8 @@ export interface HouseOptions {
   readonly changePassword: ApiParts['changePassword'];
   /** `https://address` that console locations start with. */
   readonly url: string;
+  /** By which clients reach this host: `host.address`. */
+  readonly address: string;
   /** The kernel and ramdisk of "Tiny Linux"; without it that template is not made. */
   readonly guest?: GuestImage | undefined;
   readonly clock?: Clock;
@@ -109,12 +111,11 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
   );
   const encode = { xml: encodeRecordXml, json: encodeRecordJson };
   const db = opened(await openDb({ ...base, store: storeOf('xenapi'), classes, encode }));
-  const kernelDirs = [
-    folder('kernels'),
-    ...(o.guest ? [o.guest.kernel.slice(0, o.guest.kernel.lastIndexOf('/'))] : []),
-  ];
-  const registrar = new Registrar({ db, xenops, log, kernelDirs, queue: new KeyedQueue(16) });
-  const { host, pool } = await seedDatabase({
+  const {
+    host,
+    pool,
+    kernelDirs: templateDirs,
+  } = await seedDatabase({
     ...base,
     db,
     storage,
@@ -122,8 +123,12 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
     xenops,
     dataDir: o.data,
     version: o.version,
-    guest: o.guest, // prettier keeps this short
+    facts: await hostFacts(),
+    address: o.address,
+    ...(o.guest ? { tinyLinux: o.guest } : {}),
   });
+  const kernelDirs = [folder('kernels'), ...templateDirs];
+  const registrar = new Registrar({ db, xenops, log, kernelDirs, queue: new KeyedQueue(16) });
   const sync: SyncParts = { db, xenops, registrar, host, log, now: () => clock.now(), url: o.url };
   await syncAll(sync);
   unwind.add(startSync(sync));

@@ -61,6 +61,7 @@ export async function testHouse(o: TestHouseOptions = {}): Promise<TestHouse> {
         user === 'root' && given === password ? { user, superuser: true, roles: [] } : undefined,
       changePassword: async () => undefined,
       url: 'https://localhost',
+      address: '127.0.0.1',
       guest: o.guest ?? { kernel: '/nowhere/vmlinux', ramdisk: '/nowhere/initramfs', cmdline: 'console=ttyS0' },
       loginDelayMs: 10,
       doors: doorRoutes(log),
