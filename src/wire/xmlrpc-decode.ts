@@ -27,7 +27,7 @@ export function parseXmlCall(text: string): XmlCall {
   const method = s.text().trim();
   s.close('methodName');
   if (method === '') throw s.error('a method name');
-  const params = s.tryOpen('params') ? s.params() : [];
+  const params = s.params();
   s.close('methodCall');
   s.end();
   return { method, params };
@@ -43,7 +43,6 @@ export function parseXmlResponse(text: string): Wire {
     value = s.value();
     s.close('fault');
   } else {
-    s.open('params');
     value = s.params()[0] ?? '';
   }
   s.close('methodResponse');
@@ -60,7 +59,7 @@ export function parseXmlValue(text: string): Wire {
   return value;
 }
 
-const tag = /<(\/?)([A-Za-z_][\w.-]*)(?:\s+[^<>"']*(?:(?:"[^"<]*"|'[^'<]*')[^<>"']*)*)?\s*(\/?)>/y;
+const tag = /<(\/?)([A-Za-z_][\w.-]*)(?:\s+[^<>"'/]*(?:(?:"[^"<]*"|'[^'<]*')[^<>"'/]*)*)?\s*(\/?)>/y;
 const forbidden = /[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/;
 const blank = /[ \t\r\n]*/y;
 const entity = /&(?:#([0-9]{1,7})|#x([0-9a-fA-F]{1,6})|([a-z]{1,8}));|&/g;
@@ -165,8 +164,10 @@ class Scanner {
       } else if (!this.#skipRemark()) return out;
     }
   }
+  /** `<params>…</params>`, which may be empty or absent. */
   params(): Wire[] {
     const params: Wire[] = [];
+    if (this.#tryEmpty('params') || !this.tryOpen('params')) return params;
     while (this.tryOpen('param')) {
       params.push(this.value());
       this.close('param');
