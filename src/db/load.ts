@@ -28,7 +28,9 @@ export async function load(objects: Objects, store: Store, ids: Ids, log: Log): 
       objects.forget();
     }
   }
-  for (const name of there) log.warn('the store has a table of a class that is unknown: it is kept as it is', { name });
+  // A class of another version, or another room's: not ours to touch.
+  for (const name of there)
+    log.debug('the store has a table of a class that is unknown: it is kept as it is', { name });
   for (const [table, ref, rec] of twins) {
     log.error('two objects have the same uuid: the second one gets a new uuid', { class: table.shape.name, ref });
     objects.insert(table, ref, Object.freeze({ ...rec, uuid: ids.uuid() }));

@@ -20,3 +20,16 @@ test('parts keep their own revisions over one store, also after it was opened ag
   assert.deepEqual(rows, [['k', 'w']]);
   assert.throws(() => again('b'), /open already/);
 });
+
+test('a commit that failed may be tried again with the same revision', async () => {
+  const disk = emptyDisk();
+  const part = await splitStore(openMemoryStore({ disk, fault: (n) => (n === 2 ? 'fail' : undefined) }));
+  const a = part('a');
+  await a.commit(5, []);
+  const [first, second] = [a.commit(6, []), a.commit(7, [])];
+  await assert.rejects(first, /injected/);
+  await assert.rejects(second, /injected/);
+  await a.commit(6, [{ table: 'a1', key: 'k', value: 'v' }]);
+  await assert.rejects(async () => a.commit(6, []), /does not grow/);
+  assert.equal(disk.tables.get('a1')?.get('k'), 'v');
+});

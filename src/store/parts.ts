@@ -11,13 +11,21 @@ const table = 'part_revision';
 export async function splitStore(store: Store): Promise<(name: string) => Store> {
   const known = new Map<string, number>();
   for await (const [name, text] of store.load(table)) known.set(name, Number(text));
+  const durable = new Map(known);
   let counter = await store.revision();
   const open = new Set<string>();
   const commit = (name: string, revision: number, changes: readonly Change[]): Promise<void> => {
     if (revision <= (known.get(name) ?? 0)) throw new StoreError(`revision ${revision} of ${name} does not grow`);
     known.set(name, revision);
     counter++;
-    return store.commit(counter, [...changes, { table, key: name, value: String(revision) }]);
+    return store.commit(counter, [...changes, { table, key: name, value: String(revision) }]).then(
+      () => void durable.set(name, revision),
+      (e: unknown) => {
+        // What failed may be tried again with the same revision.
+        known.set(name, durable.get(name) ?? 0);
+        throw e;
+      },
+    );
   };
   return (name) => {
     if (open.has(name)) throw new StoreError(`the part ${name} of the store is open already`);

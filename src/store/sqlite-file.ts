@@ -35,6 +35,14 @@ export interface Commit {
   readonly changes: readonly Change[];
 }
 
+/** A row as it is in the file; `sound` tells whether its checksum is right. */
+export interface StoredRow {
+  readonly id: number;
+  readonly key: string;
+  readonly value: string;
+  readonly sound: boolean;
+}
+
 /** Makes a new, empty store. It appears complete or not at all. The folder is made too (mode 0700). */
 export function createFile(path: string, schema: Schema): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
@@ -59,7 +67,8 @@ export function createFile(path: string, schema: Schema): void {
   }
   syncAndRename(draft, path);
 }
-function syncAndRename(from: string, to: string): void {
+/** Moves a closed store to its place, durably. */
+export function syncAndRename(from: string, to: string): void {
   sync(from);
   renameSync(from, to);
   sync(dirname(to));
@@ -134,16 +143,30 @@ export class SqliteFile {
   }
   /** At most `limit` rows after the row number `after`: `[number, key, value]`. StoreError on one that is damaged. */
   page(table: string, after: number, limit: number): (readonly [number, string, string])[] {
-    if (!this.#has(table)) return [];
+    return this.#select(table, after, limit).map(({ id, key, value, sound }) => {
+      if (!sound) throw new StoreError(damaged(this.#path, `the checksum of ${table}/${key} is wrong`));
+      return [id, key, value] as const;
+    });
+  }
+  /** Every row of a table, damaged ones too; StoreError where SQLite cannot read on. */
+  *scan(table: string): Generator<StoredRow> {
+    for (let after = 0; ; ) {
+      const rows = this.#select(table, after, 256);
+      yield* rows;
+      const last = rows.at(-1);
+      if (!last) return;
+      after = last.id;
+    }
+  }
+  /** Runs `f` on one state of the store, whatever is committed meanwhile. */
+  snapshot<T>(f: () => T): T {
     return this.#guard(() => {
-      const rows = this.#db
-        .prepare(`SELECT id, key, value, sum FROM ${quoted(table)} WHERE id > ? ORDER BY id LIMIT ?`)
-        .all(after, limit);
-      return rows.map(({ id, key, value, sum }) => {
-        if (checksum(String(key), String(value)) !== sum)
-          throw new StoreError(damaged(this.#path, `the checksum of ${table}/${String(key)} is wrong`));
-        return [Number(id), String(key), String(value)] as const;
-      });
+      this.#db.exec('BEGIN');
+      try {
+        return f();
+      } finally {
+        this.#db.exec('ROLLBACK');
+      }
     });
   }
   /** All commits in one transaction, flushed to the disk. */
@@ -171,6 +194,18 @@ export class SqliteFile {
     this.#db.close();
   }
 
+  #select(table: string, after: number, limit: number): StoredRow[] {
+    if (!this.#has(table)) return [];
+    return this.#guard(() => {
+      const rows = this.#db
+        .prepare(`SELECT id, key, value, sum FROM ${quoted(table)} WHERE id > ? ORDER BY id LIMIT ?`)
+        .all(after, limit);
+      return rows.map((r) => {
+        const [key, value] = [String(r.key), String(r.value)];
+        return { id: Number(r.id), key, value, sound: checksum(key, value) === r.sum };
+      });
+    });
+  }
   #has(table: string): boolean {
     return this.#puts.has(table) || this.tables().includes(table);
   }
