@@ -59,7 +59,8 @@ export function parseXmlValue(text: string): Wire {
   return value;
 }
 
-const tag = /<(\/?)([A-Za-z_][\w.-]*)(?:\s+[^<>"'/]*(?:(?:"[^"<]*"|'[^'<]*')[^<>"'/]*)*)?\s*(\/?)>/y;
+/** Every alternative starts differently, so that no text makes it look twice: hostile input costs no more than other. */
+const tag = /<(\/?)([A-Za-z_][\w.-]*)(?:(?=\s)(?:[^<>"'/]|"[^"<]*"|'[^'<]*')*)?(\/?)>/y;
 const forbidden = /[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/;
 const blank = /[ \t\r\n]*/y;
 const entity = /&(?:#([0-9]{1,7})|#x([0-9a-fA-F]{1,6})|([a-z]{1,8}));|&/g;
@@ -192,7 +193,10 @@ class Scanner {
   #typed(): Wire {
     const name = this.#name;
     this.#at = this.#after;
-    if (this.#empty) return emptyValue(name) ?? this.#unknown(name);
+    if (this.#empty) {
+      const empty = emptyValue(name);
+      return empty === undefined ? this.#unknown(name) : empty;
+    }
     if (name === 'struct') return this.#nested(() => this.#struct());
     if (name === 'array') return this.#nested(() => this.#array());
     const read = Object.hasOwn(scalars, name) ? scalars[name] : undefined;
@@ -264,7 +268,7 @@ const scalars: Readonly<Record<string, (text: string) => Wire | undefined>> = {
   i4: integer,
   i8: integer,
   boolean: (text) => truths[text.trim()],
-  double: (text) => (/^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?$/.test(text.trim()) ? Number(text) : undefined),
+  double: (text) => (/^[-+]?(\d+(?:\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?$/.test(text.trim()) ? Number(text) : undefined),
   'dateTime.iso8601': (text) => text.trim(),
   base64: (text) => decodeBase64(text),
   nil: () => null,

@@ -90,7 +90,7 @@ export function xmlOf(v: unknown): string {
   if (typeof v === 'string') return `<value><string>${escapeXml(v)}</string></value>`;
   if (typeof v === 'boolean') return `<value><boolean>${v ? 1 : 0}</boolean></value>`;
   if (typeof v === 'number') {
-    if (!Number.isInteger(v)) return `<value><double>${floatText(v)}</double></value>`;
+    if (!Number.isSafeInteger(v)) return `<value><double>${floatText(v)}</double></value>`;
     const tag = Math.abs(v) < 2 ** 31 ? 'i4' : 'i8';
     return `<value><${tag}>${v}</${tag}></value>`;
   }
