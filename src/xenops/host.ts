@@ -41,7 +41,7 @@ export async function startAll(core: Core, call?: Call): Promise<void> {
   const due = [...core.records.all()].filter((r) => r.spec.autostart && r.power === 'Halted');
   const groups = inOrder(due);
   for (const [i, group] of groups.entries()) {
-    await each(core, 'start', group, (r) => startVm(core, r.id, false, call));
+    await each(core, 'start', group, call, (r) => startVm(core, r.id, false, unmetered(call)));
     if (i < groups.length - 1) await pause(core, group, (spec) => spec.startDelayS, call);
     call?.progress?.((i + 1) / groups.length);
   }
@@ -51,7 +51,7 @@ export async function shutdownAll(core: Core, timeoutS: number, call?: Call): Pr
   const due = [...core.records.all()].filter((r) => r.run !== null || core.queue.busy(r.id));
   const groups = inOrder(due).toReversed();
   for (const [i, group] of groups.entries()) {
-    await each(core, 'shut down', group, (r) => endVm(core, r, timeoutS, call));
+    await each(core, 'shut down', group, call, (r) => endVm(core, r, timeoutS, call));
     if (i < groups.length - 1) await pause(core, group, (spec) => spec.shutdownDelayS, call);
     call?.progress?.((i + 1) / groups.length);
   }
@@ -75,7 +75,13 @@ export function inOrder(records: readonly VmRecord[]): readonly (readonly VmReco
   return [...groups].sort(([a], [b]) => a - b).map(([, group]) => group);
 }
 /** One that fails does not keep the others; a cancelled call does. */
-async function each(core: Core, what: string, group: readonly VmRecord[], f: (r: VmRecord) => Promise<void>) {
+async function each(
+  core: Core,
+  what: string,
+  group: readonly VmRecord[],
+  call: Call | undefined,
+  f: (r: VmRecord) => Promise<void>,
+): Promise<void> {
   const one = async (r: VmRecord) => {
     try {
       await f(r);
@@ -84,6 +90,7 @@ async function each(core: Core, what: string, group: readonly VmRecord[], f: (r:
     }
   };
   await Promise.all(group.map(one));
+  call?.signal?.throwIfAborted();
 }
 async function pause(core: Core, group: readonly VmRecord[], delayS: (spec: VmSpec) => number, call?: Call) {
   const seconds = Math.max(...group.map((r) => delayS(r.spec)));

@@ -118,7 +118,7 @@ export function resumeVm(core: Core, id: string, paused: boolean, call?: Call): 
     if (!suspended) throw new Error(`${id} is Suspended without an image`);
     const made = newRun(core, suspended.spec);
     core.reservations.reserve(suspended.spec);
-    await op.mark('resume', made);
+    await op.mark(paused ? 'resumePaused' : 'resume', made);
     await op.run(resumePlan(suspended.spec, { domid: made.domid, image: suspended.image, paused }));
     ended(op, started(core, op, made));
   });

@@ -24,7 +24,7 @@ export interface Run {
 }
 export type LastEnd = NonNullable<VmState['lastEnd']>;
 /** Operations that leave a mark while they run, for whoever finds it after a restart. */
-export type Marked = 'start' | 'resume' | 'suspend' | 'reboot' | 'shutdown';
+export type Marked = 'start' | 'resume' | 'resumePaused' | 'suspend' | 'reboot' | 'shutdown';
 
 /** The row in the store. */
 export interface Durable {

@@ -177,7 +177,7 @@ function inWords(server: Xenops): Xenops {
       try {
         return await f(...args);
       } catch (error) {
-        throw known(error);
+        throw known(error, args[1] as Call | undefined);
       }
     };
   };
@@ -189,7 +189,10 @@ function inWords(server: Xenops): Xenops {
   // The same names with the same functions, wrapped: the compiler does not follow `Object.entries`.
   return Object.fromEntries(wrapped) as Xenops;
 }
-function known(cause: unknown): ContractError {
+function known(cause: unknown, call: Call | undefined): ContractError {
+  if (call?.signal?.aborted && cause === call.signal.reason) {
+    return xenopsErrors.make('Cancelled', { task: call.label ?? '' }, { cause });
+  }
   if (cause instanceof ContractError && cause.kind in xenopsErrors.sentences) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
   return xenopsErrors.make('Internal_error', { reason }, { cause });

@@ -110,7 +110,7 @@ for (const c of cases) {
       }
       probe.before = undefined;
       // What reconciling left for later.
-      await h.clock.advance(60_000);
+      await h.advance(60_000);
       const after = await worldOf(h);
       if (!error) assert.deepEqual(after, done, `best effort ${failed}`);
       else if (c.lostAs && after.power === c.lostAs) assert.deepEqual([after.held, after.memoryCommitted], [[], 0]);
@@ -138,14 +138,14 @@ for (const c of cases) {
         };
         const act = c.act(h).catch((e: unknown) => e);
         if (how === 'close') await h.during(act);
-        else await h.clock.advance(60_000);
+        else await h.advance(60_000);
         if (!stopped) {
           assert.ok(at > 0, 'no step was run');
           break;
         }
         probe.before = undefined;
         await h.during(stopped);
-        await h.clock.advance(60_000);
+        await h.advance(60_000);
         const after = await worldOf(h);
         const halted = after.power === 'Halted' && after.held.length === 0 && after.memoryCommitted === 0;
         const same = [before, done].some((w) => JSON.stringify(w) === JSON.stringify(after));

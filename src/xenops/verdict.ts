@@ -29,8 +29,10 @@ export function verdict(
         ? { do: 'adopt' }
         : { do: 'destroy' };
     case 'resume':
+    case 'resumePaused':
       // Once the image was given up, the domain holds the only copy of the guest.
-      return r.suspended === null && seen ? { do: 'adopt' } : { do: 'destroy' };
+      if (r.suspended !== null || !seen) return { do: 'destroy' };
+      return { do: 'adopt', unpause: how === 'found' && r.operation === 'resume' && seen.power === 'paused' };
     case 'suspend':
       if (r.suspended) return seen?.power === 'running' ? { do: 'adopt', dropImage: true } : { do: 'destroy' };
       if (!seen) return { do: 'lost' };

@@ -1,5 +1,5 @@
 /** A domain manager over the simulator and in-memory neighbours, for tests. */
-import { ManualClock, settle } from '../../base/clock.ts';
+import { type Clock, ManualClock } from '../../base/clock.ts';
 import { seededIds } from '../../base/ids.ts';
 import { type Log, silentLog } from '../../base/log.ts';
 import type { VbdSpec, VifSpec, VmSpec } from '../../contracts/xenops.ts';
@@ -22,6 +22,8 @@ export interface TestHouse {
   restart(how?: 'kill' | 'close'): Promise<void>;
   /** What is held in the world: domains, open disks, ports. Empty when nothing runs. */
   held(): readonly string[];
+  /** Moves the clock by `ms`, in steps, letting all that is ready run in between. */
+  advance(ms: number): Promise<void>;
   /** Moves the clock until the promise has settled; fails after a simulated day. */
   during<T>(promise: Promise<T>): Promise<T>;
 }
@@ -38,20 +40,25 @@ export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
   const disk = emptyDisk();
   /** The process of one domain manager: what it asks of its neighbours after its death is never done. */
   let process = { dead: false };
+  const step = async (ms: number) => {
+    await clock.advance(ms);
+    await drain();
+  };
   const open = async () => {
     process = { dead: false };
     const mine = process;
     const dead = () => mine.dead;
+    const own = clockOf(clock, dead);
     const trouble = async (method: string) => {
       const fault = faults.faults(method, '');
       if (fault?.fault === 'fail') throw fault.error ?? new Error(`injected: ${method}`);
-      if (fault?.fault === 'delay') await clock.sleep(fault.ms);
+      if (fault?.fault === 'delay') await own.sleep(fault.ms);
       if (fault?.fault === 'hang' || dead()) await new Promise(() => undefined);
     };
     house.storage = fakeStorage({ trouble, open: house.storage.open });
     house.network = fakeNetwork({ trouble, ports: house.network.ports });
     house.backend = simulatorBackend({
-      clock,
+      clock: own,
       ids,
       world,
       faults: faults.faults,
@@ -64,7 +71,7 @@ export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
       store,
       storage: house.storage,
       network: house.network,
-      clock,
+      clock: own,
       ids,
       log: silentLog,
       ...options,
@@ -93,22 +100,55 @@ export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
         ...[...house.storage.open.values()].map((u) => `disk ${u.vdi} ${u.user} ${u.mode}`),
         ...[...house.network.ports.keys()].map((port) => `port ${port}`),
       ].sort(),
+    async advance(ms) {
+      await drain();
+      for (let left = ms, n = 0; left > 0; n++) {
+        // Nothing is due: the rest passes at once.
+        const by = clock.pending === 0 ? left : Math.min(left, n < 60 ? 1000 : 10_000);
+        await step(by);
+        left -= by;
+      }
+    },
     async during(promise) {
       let over = false;
       const done = () => {
         over = true;
       };
       promise.then(done, done);
-      for (let i = 0; i < 24 * 60 && !over; i++) {
-        await settle(50);
-        if (!over) await clock.advance(i < 60 ? 1000 : 60_000);
-      }
+      await drain();
+      for (let i = 0; i < 24 * 360 && !over; i++) await step(i < 100 ? 1000 : 10_000);
       if (!over) throw new Error('still pending after a simulated day');
       return promise;
     },
   };
   await house.during(open());
   return house;
+}
+
+/** A process's view of the clock: its timers die with it. */
+function clockOf(clock: ManualClock, dead: () => boolean): Clock {
+  const after: Clock['after'] = (ms, f) => clock.after(ms, () => dead() || f());
+  return {
+    now: () => clock.now(),
+    after,
+    sleep: (ms, signal) =>
+      new Promise((resolve, reject) => {
+        if (signal?.aborted) return reject(signal.reason);
+        const stop = () => {
+          cancel();
+          reject(signal?.reason);
+        };
+        const cancel = after(ms, () => {
+          signal?.removeEventListener('abort', stop);
+          resolve();
+        });
+        signal?.addEventListener('abort', stop, { once: true });
+      }),
+  };
+}
+/** Lets everything run that waits for no time to pass. */
+function drain(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** The id of the nth test VM. */

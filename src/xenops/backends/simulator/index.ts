@@ -161,7 +161,7 @@ class SimulatedHost implements Simulator {
       this.#verb('vm.save', vm, () => {
         const d = this.#live(vm);
         const { memoryTarget, vcpus } = d;
-        const saved = { vm, memoryTarget, vcpus, vbds: [...d.vbds.keys()], vifs: [...d.vifs.keys()] };
+        const saved = { vm, memoryTarget, vcpus, vbds: [...d.vbds.keys()], vifs: [...d.vifs.keys()], spent: false };
         this.world.images.set(image.path, saved);
         this.world.saved(image.path);
         d.power = 'paused';
@@ -262,6 +262,8 @@ class SimulatedHost implements Simulator {
     if (image.vm !== spec.id || !same) {
       throw xenopsErrors.make('Io_error', { reason: `${path} was made by a guest with other devices` });
     }
+    if (image.spent) this.world.violations.push(`${spec.id} was resumed twice from ${path}`);
+    d.image = path;
     d.memoryTarget = image.memoryTarget;
     d.vcpus = image.vcpus;
     d.built = true;
@@ -272,6 +274,8 @@ class SimulatedHost implements Simulator {
     const d = this.#live(vm);
     if (d.power === power) return;
     d.power = power;
+    const image = d.image === undefined ? undefined : this.world.images.get(d.image);
+    if (power === 'running' && image) image.spent = true;
     if (power === 'running' && d.startedAt === 0) d.startedAt = this.#o.clock.now() / 1000;
     this.#changed(vm);
   }

@@ -14,6 +14,8 @@ export interface SimDomain {
   startedAt: number;
   memoryTarget: number;
   vcpus: number;
+  /** The path of the image that it was restored from. */
+  image?: string;
   readonly vbds: Map<string, { spec: VbdSpec; path: string | null; changed?: boolean }>;
   readonly vifs: Map<string, { spec: VifSpec; port: string }>;
 }
@@ -24,14 +26,16 @@ export interface SimImage {
   readonly vcpus: number;
   readonly vbds: readonly string[];
   readonly vifs: readonly string[];
+  /** Its guest has gone on from here: resuming it again would run the guest a second time. */
+  spent: boolean;
 }
 
 /** Domains by VM and suspend images by path. Handed to a second simulator, it is the same host after a restart of the toolstack. */
 export class SimWorld {
   readonly domains = new Map<string, SimDomain>();
   readonly images = new Map<string, SimImage>();
-  /** How often a VM's guest was running twice, or a second domain was made: always 0. */
-  violations: string[] = [];
+  /** What no toolstack may ever do, and did: an image resumed after its guest had gone on. */
+  readonly violations: string[] = [];
 
   /** Something of this domain has changed. */
   changed(_vm: string): void {
