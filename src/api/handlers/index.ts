@@ -2,8 +2,12 @@
 import type { ClassName, Model } from '../../datamodel/index.ts';
 import type { ClassHandlers } from '../context.ts';
 import { eventHandlers } from './event.ts';
+import { host } from './host.ts';
 import { messageHandlers } from './message.ts';
+import { network } from './network.ts';
 import { pbd } from './pbd.ts';
+import { pif } from './pif.ts';
+import { pool } from './pool.ts';
 import { roleHandlers } from './role.ts';
 import { sessionHandlers } from './session.ts';
 import { sr } from './sr.ts';
@@ -26,6 +30,10 @@ export const handlers: { readonly [C in ClassName]?: ClassHandlers<Model[C]> } =
   PBD: pbd,
   SR: sr,
   VDI: vdi,
+  network,
+  PIF: pif,
+  host,
+  pool,
   VM: vmHandlers,
   VBD: vbdHandlers,
   VIF: vifHandlers,

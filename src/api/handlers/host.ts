@@ -1,0 +1,81 @@
+/** host: this machine as a place for VMs. */
+import type { host as hostClass } from '../../datamodel/classes/host.ts';
+import type { Ref } from '../../datamodel/dsl.ts';
+import { fail } from '../../datamodel/errors.ts';
+import type { ClassHandlers, Ctx } from '../context.ts';
+import { refreshAllowed } from '../guards.ts';
+import { disabledKey } from '../seed/host-rows.ts';
+import { assertThisHost } from './host-here.ts';
+import { hostInfo } from './host-info.ts';
+
+/** `lasting`: disabled over restarts of the toolstack too. */
+function setEnabled(ctx: Ctx, host: Ref<'host'>, enabled: boolean, lasting: boolean): void {
+  assertThisHost(ctx, host);
+  const { [disabledKey]: _, ...rest } = ctx.db.get('host', host).other_config;
+  const other_config = !enabled && lasting ? { ...rest, [disabledKey]: 'true' } : rest;
+  ctx.db.write((w) => {
+    w.set('host', host, { enabled, other_config });
+    refreshAllowed(ctx.db, w, 'host', host);
+  });
+}
+
+/** VMs that would have to leave; there is no other host that they could go to. */
+function stuckVms(ctx: Ctx, host: Ref<'host'>): Ref<'VM'>[] {
+  return ctx.db.get('host', host).resident_VMs.filter((r) => !ctx.db.get('VM', r).is_control_domain);
+}
+const why = ['NO_HOSTS_AVAILABLE'] as const;
+
+/** A label of letters, digits and hyphens, or several with dots between them. */
+const hostnamePattern =
+  /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/i;
+
+export const host: ClassHandlers<typeof hostClass> = {
+  ...hostInfo,
+  disable: (ctx, a) => setEnabled(ctx, a.host, false, !a.auto_enable),
+  enable: (ctx, a) => setEnabled(ctx, a.host, true, false),
+  get_vms_which_prevent_evacuation: (ctx, a) => Object.fromEntries(stuckVms(ctx, a.self).map((vm) => [vm, why])),
+  assert_can_evacuate(ctx, a) {
+    const stuck = stuckVms(ctx, a.host);
+    if (stuck.length > 0)
+      throw fail('CANNOT_EVACUATE_HOST', { errors: stuck.map((vm) => `${why[0]},${vm}`).join('|') });
+  },
+  evacuate(ctx, a) {
+    assertThisHost(ctx, a.host);
+    if (stuckVms(ctx, a.host).length > 0) throw fail('NO_HOSTS_AVAILABLE', {});
+  },
+  syslog_reconfigure(ctx, a) {
+    assertThisHost(ctx, a.host);
+    const to = ctx.db.get('host', a.host).logging['syslog_destination'] ?? '';
+    if (to === '') return;
+    const reason = `Logs cannot be sent to ${to} from here: have the system's own log service forward them`;
+    throw fail('OPERATION_NOT_ALLOWED', { reason });
+  },
+  /** The name in the record; the machine's own belongs to its administrator. */
+  set_hostname_live(ctx, a) {
+    assertThisHost(ctx, a.host);
+    if (!hostnamePattern.test(a.hostname)) {
+      const reason = `"${a.hostname}": use letters, digits and hyphens, and dots between the parts`;
+      throw fail('HOST_NAME_INVALID', { reason });
+    }
+    ctx.db.set('host', a.host, { hostname: a.hostname });
+  },
+  set_power_on_mode: (ctx, a) =>
+    ctx.db.set('host', a.self, { power_on_mode: a.power_on_mode, power_on_config: a.power_on_config }),
+  destroy(ctx, a) {
+    if (a.self === ctx.host) throw fail('HOST_CANNOT_DESTROY_SELF', { host: a.self });
+    ctx.db.get('host', a.self);
+    throw fail('HOST_IS_LIVE', { host: a.self });
+  },
+  declare_dead(ctx, a) {
+    ctx.db.get('host', a.host);
+    throw fail('HOST_IS_LIVE', { host: a.host });
+  },
+  emergency_ha_disable() {
+    throw fail('HA_NOT_ENABLED', {});
+  },
+  apply_edition(ctx, a) {
+    if (!ctx.db.get('host', a.host).editions.includes(a.edition)) throw fail('INVALID_EDITION', { edition: a.edition });
+    ctx.db.set('host', a.host, { edition: a.edition });
+  },
+  sync_data: (ctx) => ctx.db.durable(),
+};
