@@ -19,4 +19,214 @@
  * - TERM: it stops answering, leaves the guests running and exits with 0.
  * - `guesthouse down` calls `house.shutdownGuests`, then stops the house and the supervisor with all other children.
  */
-export {};
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { systemClock } from '../base/clock.ts';
+import { isKind } from '../contracts/contract.ts';
+import type { HouseReady } from '../contracts/house.ts';
+import type { Processes } from '../contracts/processes.ts';
+import { lockFile, statOf } from '../processes/index.ts';
+import { followLog } from './follow-log.ts';
+import { preparePassword } from './password.ts';
+import { type Places, places } from './places.ts';
+import { Refusal } from './refusal.ts';
+import { tellSystemd } from './systemd.ts';
+import {
+  connectHouse,
+  connectSupervisor,
+  ensureSupervisor,
+  houseId,
+  houseProcess,
+  houseRunsAs,
+  houseSpec,
+  houseStopMs,
+  makePlaces,
+  sizeOf,
+} from './toolstack.ts';
+import { checkFree, checkUpOptions, type UpOptions } from './up-options.ts';
+import { version } from './version.ts';
+
+/** How often the house may crash before it is ready. */
+const crashesAllowed = 5;
+
+export interface Terminal {
+  /** One line for programs: stdout. */
+  readonly out: (line: string) => void;
+  /** Lines for people: stderr. */
+  readonly say: (line: string) => void;
+}
+
+/** Runs until SIGTERM, SIGINT or `guesthouse down`; the answer is the exit status. */
+export async function up(options: UpOptions, { out, say }: Terminal): Promise<number> {
+  checkUpOptions(options);
+  const at = places(options.data);
+  makePlaces(at);
+  const unlock = lockFile(at.upLock);
+  if (!unlock)
+    throw new Refusal(
+      `--data ${at.data}: another 'guesthouse up' runs for it; use it, or another folder with --data DIR`,
+    );
+  rmSync(at.downMark, { force: true });
+  const end = Promise.withResolvers<'signal' | 'down'>();
+  const stopListening = onSignals(() => end.resolve('signal'), say);
+  const made = preparePassword(at, options.passwordFile);
+  await ensureSupervisor(at);
+  const watchOver = () => void keepSupervisor(at, say, () => end.resolve('down'));
+  const processes = connectSupervisor(at, { onLost: watchOver, connectTimeoutMs: 30_000 });
+  // Watching keeps the connection, whose loss tells that the supervisor was killed.
+  const stopWatching = processes.watch(() => undefined);
+  const unfollow = followLog(at.log('house'), say);
+  try {
+    await replaceOldSupervisor(at, processes);
+    await startHouse(at, processes, options);
+    const ready = await Promise.race([untilReady(at, processes, say), end.promise]);
+    if (typeof ready === 'object') announce(at, ready, made, { out, say });
+    const why = await end.promise;
+    if (why === 'down') say('guesthouse: ended by guesthouse down');
+    else await leave(at, processes, say);
+    return 0;
+  } finally {
+    unfollow();
+    stopWatching();
+    processes.close();
+    stopListening();
+    unlock();
+  }
+}
+
+/** The first signal ends it in order, a second one at once. */
+function onSignals(first: () => void, say: Terminal['say']): () => void {
+  let count = 0;
+  const handle = (signal: NodeJS.Signals) => {
+    count++;
+    if (count === 1) {
+      say(`guesthouse: ${signal}: the toolstack ends`);
+      first();
+    } else if (count === 3) process.exit(130);
+  };
+  process.on('SIGINT', handle).on('SIGTERM', handle);
+  return () => void process.off('SIGINT', handle).off('SIGTERM', handle);
+}
+
+/** After an upgrade the supervisor of the old version makes room; its children do not notice. */
+async function replaceOldSupervisor(at: Places, processes: Processes): Promise<void> {
+  const { version: found } = await processes.supervisor.info({});
+  if (found === version) return;
+  await processes.supervisor.shutdown({ children: false });
+  await ensureSupervisor(at);
+}
+
+async function startHouse(at: Places, processes: Processes, options: UpOptions): Promise<void> {
+  const spec = houseSpec(at, options);
+  if (!existsSync(at.passwordNew) && (await houseRunsAs(processes, spec))) return;
+  await processes.process.stop({ id: houseId, timeoutMs: houseStopMs });
+  await checkFree('--listen', options.listen);
+  if (options.listenTls !== 'none') await checkFree('--listen-tls', options.listenTls);
+  await processes.process.start(spec);
+}
+
+/** Waits for the house; what it cannot do it says on stderr before it ends with status 1. */
+async function untilReady(at: Places, processes: Processes, say: Terminal['say']): Promise<HouseReady> {
+  const from = sizeOf(at.output('house'));
+  const house = connectHouse(at, { connectTimeoutMs: 1000 });
+  const gaveUp = Promise.withResolvers<never>();
+  gaveUp.promise.catch(() => undefined);
+  let crashes = 0;
+  const unwatch = processes.watch(({ event, process }) => {
+    if (event !== 'exited' || process.id !== houseId) return;
+    if (process.exitCode === 1 || ++crashes > crashesAllowed) gaveUp.reject(new Refusal(lastWords(at, from)));
+  });
+  const unhear = house.watch((event) => say(`guesthouse: ${event.text}`));
+  try {
+    return await Promise.race([gaveUp.promise, asked(house, processes)]);
+  } catch (error) {
+    // It would only be started again and again.
+    await processes.process.stop({ id: houseId, timeoutMs: houseStopMs });
+    throw error;
+  } finally {
+    unhear();
+    unwatch();
+    house.close();
+  }
+}
+
+async function asked(house: ReturnType<typeof connectHouse>, processes: Processes): Promise<HouseReady> {
+  for (;;) {
+    try {
+      return await house.house.ready({});
+    } catch (error) {
+      if (isKind(error, 'Not_ready')) throw new Refusal(error.message);
+      if (!isKind(error, 'Connection_lost') && !isKind(error, 'Not_reachable')) throw error;
+      if (!(await houseProcess(processes))) throw new Refusal('the house was stopped by somebody');
+      await systemClock.sleep(100);
+    }
+  }
+}
+
+/** What the house printed since `from`, without our name before it. */
+function lastWords(at: Places, from: number): string {
+  const printed = readFileSync(at.output('house')).subarray(from).toString('utf8').trim().split('\n');
+  const own = printed.filter((line) => line.startsWith('guesthouse: ')).at(-1);
+  return own?.slice('guesthouse: '.length) ?? `the house ended: ${printed.at(-1) ?? ''}; see ${at.output('house')}`;
+}
+
+function announce(at: Places, ready: HouseReady, madePassword: string | undefined, { out, say }: Terminal): void {
+  const { url, tlsUrl, hypervisor, accelerator, demo } = ready;
+  say(`guesthouse: guests run on ${hypervisor}${accelerator && accelerator !== hypervisor ? ` (${accelerator})` : ''}`);
+  if (tlsUrl) say(`guesthouse: from other machines: ${tlsUrl}`);
+  if (madePassword) say(`guesthouse: log in as root with the password ${madePassword} (kept in ${at.password})`);
+  else say(`guesthouse: log in as root; the password is in ${at.password}`);
+  out(`ready ${url}`);
+  if (demo) {
+    say('guesthouse: try next, in another terminal:');
+    for (const line of ['vm-list', `console vm=${demo.name}`, `vm-shutdown vm=${demo.name}`]) say(`  bin/xe ${line}`);
+  }
+  say(`guesthouse: Ctrl-C ends the toolstack and leaves guests running`);
+  const reason = tellSystemd('--ready', `--status=ready at ${url}`);
+  if (reason) say(`guesthouse: ${reason}`);
+}
+
+/** Started again whenever it is gone, unless `guesthouse down` is at work. */
+async function keepSupervisor(at: Places, say: Terminal['say'], ended: () => void): Promise<void> {
+  if (isDownAtWork(at)) return ended();
+  say('guesthouse: the supervisor ended; starting it again');
+  try {
+    await ensureSupervisor(at);
+  } catch (error) {
+    say(`guesthouse: ${(error as Error).message}`);
+    await systemClock.sleep(1000);
+    return keepSupervisor(at, say, ended);
+  }
+}
+
+function isDownAtWork(at: Places): boolean {
+  if (!existsSync(at.downMark)) return false;
+  return statOf(Number(readFileSync(at.downMark, 'utf8'))) !== undefined;
+}
+
+/** Ends the toolstack; guests run on. */
+async function leave(at: Places, processes: Processes & { close(): void }, say: Terminal['say']): Promise<void> {
+  tellSystemd('--stopping');
+  const running = await countGuests(at);
+  await processes.process.stop({ id: houseId, timeoutMs: houseStopMs });
+  // Its end is no accident.
+  processes.close();
+  const last = connectSupervisor(at);
+  await last.supervisor.shutdown({ children: false }).finally(() => last.close());
+  const again = `guesthouse up --data ${at.data}`;
+  if (running === 0) return say(`guesthouse: the toolstack has ended; no guest runs. Start again: ${again}`);
+  say(`guesthouse: the toolstack has ended; ${running} guest${running === 1 ? ' runs' : 's run'} on`);
+  say(`guesthouse: take over again: ${again}`);
+  say(`guesthouse: shut down too:   guesthouse down --data ${at.data}`);
+}
+
+async function countGuests(at: Places): Promise<number> {
+  const house = connectHouse(at, { connectTimeoutMs: 0 });
+  try {
+    return (await house.house.info({})).running;
+  } catch (error) {
+    if (isKind(error, 'Not_reachable') || isKind(error, 'Connection_lost')) return 0;
+    throw error;
+  } finally {
+    house.close();
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * `guesthouse down`: shuts every guest down, then the toolstack, and leaves nothing running; a foreground `up` ends with 0.
+ *
+ *     mark DIR/run/down ─▶ supervisor and house (started when guests run without them) ─▶ house.shutdownGuests
+ *       ─▶ stop the house ─▶ supervisor.shutdown with all children ─▶ `up` has ended ─▶ unmark
+ */
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { systemClock } from '../base/clock.ts';
+import type { Processes } from '../contracts/processes.ts';
+import { lockFile } from '../processes/index.ts';
+import { isAnswered } from '../rpc/index.ts';
+import { type Places, places } from './places.ts';
+import { Refusal } from './refusal.ts';
+import { connectHouse, connectSupervisor, ensureSupervisor, houseId, houseProcess, houseStopMs } from './toolstack.ts';
+import type { Terminal } from './up.ts';
+
+const houseStartMs = 60_000;
+const upEndMs = 30_000;
+
+export async function down(options: { data: string; timeoutS: number }, { say }: Terminal): Promise<number> {
+  const at = places(options.data);
+  if (!(await somethingRuns(at))) {
+    say(`guesthouse: nothing of ${at.data} runs`);
+    return 0;
+  }
+  writeFileSync(at.downMark, String(process.pid), { mode: 0o600 });
+  try {
+    await ensureSupervisor(at);
+    const processes = connectSupervisor(at);
+    try {
+      const stopped = await shutGuestsDown(at, processes, options.timeoutS, say);
+      await processes.process.stop({ id: houseId, timeoutMs: houseStopMs });
+      await processes.supervisor.shutdown({ children: true });
+      if (stopped > 0) say(`guesthouse: ${stopped} guest${stopped === 1 ? ' was' : 's were'} shut down`);
+    } finally {
+      processes.close();
+    }
+    await upEnded(at);
+    rmSync(at.processes, { recursive: true, force: true });
+  } finally {
+    rmSync(at.downMark, { force: true });
+  }
+  say(`guesthouse: nothing of ${at.data} runs any more`);
+  return 0;
+}
+
+/** A supervisor that answers, or children that one has left. */
+async function somethingRuns(at: Places): Promise<boolean> {
+  if (!existsSync(at.run)) return false;
+  if (await isAnswered(at.supervisorSocket)) return true;
+  return existsSync(at.processes) && readdirSync(at.processes).some((name) => name.endsWith('.json'));
+}
+
+/** By the house, in order. A house that cannot is no reason to leave guests running: they are ended by force afterwards. */
+async function shutGuestsDown(
+  at: Places,
+  processes: Processes,
+  timeoutS: number,
+  say: Terminal['say'],
+): Promise<number> {
+  const others = (await processes.process.list({})).filter((p) => p.running && p.id !== houseId);
+  const found = await houseProcess(processes);
+  if (!found?.running && others.length === 0) return 0;
+  const house = connectHouse(at, { connectTimeoutMs: houseStartMs });
+  try {
+    if (found && !found.running) await startAgain(at, processes, found.command, say);
+    if (found) await house.house.ready({});
+    return (await house.house.shutdownGuests({ timeoutS })).stopped;
+  } catch (error) {
+    say(`guesthouse: the guests cannot be shut down in order (${(error as Error).message}); ending them by force`);
+    return 0;
+  } finally {
+    house.close();
+  }
+}
+
+/** Guests run and nobody looks after them: the house is needed once more, without its demo guest. */
+async function startAgain(
+  at: Places,
+  processes: Processes,
+  command: readonly string[],
+  say: Terminal['say'],
+): Promise<void> {
+  say('guesthouse: starting the house to shut its guests down');
+  await processes.process.start({
+    id: houseId,
+    command: command.filter((arg) => arg !== '--demo'),
+    log: at.output('house'),
+    cwd: '/',
+  });
+}
+
+/** A foreground `up` holds its lock until it ends. */
+async function upEnded(at: Places): Promise<void> {
+  const deadline = systemClock.now() + upEndMs;
+  for (;;) {
+    const unlock = lockFile(at.upLock);
+    if (unlock) return unlock();
+    if (systemClock.now() > deadline)
+      throw new Refusal(`'guesthouse up' of ${at.data} did not end; stop it with SIGKILL`);
+    await systemClock.sleep(50);
+  }
+}

@@ -1,0 +1,82 @@
+/** The command `guesthouse`: reads what was asked for and hands it to the file that does it. */
+import { Command, InvalidArgumentError } from 'commander';
+import { defaultData } from './places.ts';
+import { Refusal } from './refusal.ts';
+import type { Terminal } from './up.ts';
+import { version } from './version.ts';
+
+const terminal: Terminal = {
+  out: (line) => void process.stdout.write(`${line}\n`),
+  say: (line) => void process.stderr.write(`${line}\n`),
+};
+const dataHelp = 'folder of the host’s state';
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
+    throw new InvalidArgumentError('it is a number of seconds, 0 or more.');
+  return value;
+}
+
+function commands(): Command {
+  const program = new Command('guesthouse')
+    .description('A virtualisation toolstack: creates virtual machines, runs them and looks after them')
+    .version(version)
+    .showHelpAfterError("(try 'guesthouse help')")
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'guesthouse: ')) });
+  program
+    .command('up')
+    .description('run the host in the foreground; Ctrl-C ends the toolstack and leaves guests running')
+    .option('--data <dir>', dataHelp, defaultData())
+    .option('--listen <address>', 'plain HTTP, for this machine only', '127.0.0.1:8080')
+    .option('--listen-tls <address>', 'HTTPS with a certificate of its own; none turns it off', '0.0.0.0:8443')
+    .option('--hypervisor <kind>', 'auto, xen, qemu or simulator', 'auto')
+    .option('--store <address>', 'where the database is: sqlite', 'sqlite')
+    .option('--password-file <file>', "file whose first line becomes root's password")
+    .option('--demo', 'boot a first guest and wait until it is up', false)
+    .option('--separate', 'one process for each daemon (not supported yet)', false)
+    .action(async (o) => {
+      if (o.separate)
+        throw new Refusal('--separate is not supported yet; leave it out: all daemons then share one process');
+      const { up } = await import('./up.ts');
+      process.exitCode = await up(o, terminal);
+    });
+  program
+    .command('down')
+    .description('shut guests down and end the toolstack; leaves nothing running')
+    .option('--data <dir>', dataHelp, defaultData())
+    .option('--timeout <seconds>', 'time for each guest before it is forced', seconds, 20)
+    .action(async (o) => {
+      const { down } = await import('./down.ts');
+      process.exitCode = await down({ data: o.data, timeoutS: o.timeout }, terminal);
+    });
+  program
+    .command('status')
+    .description('what runs; exit status 0 when the host is ready, 3 when not')
+    .option('--data <dir>', dataHelp, defaultData())
+    .option('--json', 'for programs', false)
+    .action(async (o) => {
+      const { status } = await import('./status.ts');
+      process.exitCode = await status(o, terminal);
+    });
+  program
+    .command('bugreport')
+    .description('pack logs, records without secrets and versions for a report')
+    .option('--data <dir>', dataHelp, defaultData())
+    .option('-o, --output <file>', 'a .tar.gz; named after the time by default')
+    .action(async (o) => {
+      const { bugreport } = await import('./bugreport.ts');
+      process.exitCode = await bugreport(o, terminal);
+    });
+  return program;
+}
+
+try {
+  await commands().parseAsync();
+} catch (error) {
+  const refused = error instanceof Refusal;
+  terminal.say(
+    `guesthouse: ${refused ? error.message : error instanceof Error ? (error.stack ?? error.message) : error}`,
+  );
+  process.exitCode = 1;
+}

@@ -1,0 +1,134 @@
+/** Starting and finding the supervisor and the house of a data folder, for `up`, `down` and `status`. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '../base/clock.ts';
+import { isKind } from '../contracts/contract.ts';
+import { houseContract } from '../contracts/house.ts';
+import { type Processes, type ProcessSpec, processesContract } from '../contracts/processes.ts';
+import { type ConnectOptions, checkSocketPath, connectContract, isAnswered } from '../rpc/index.ts';
+import type { Places } from './places.ts';
+import { Refusal } from './refusal.ts';
+import type { UpOptions } from './up-options.ts';
+import { root, version } from './version.ts';
+
+export const houseId = 'house';
+/** How long the house gets to end; its guests run on. */
+export const houseStopMs = 20_000;
+const supervisorStartMs = 20_000;
+
+/** Makes the folders, with rights for guests' own users to pass through but not to look. */
+export function makePlaces(at: Places): void {
+  try {
+    mkdirSync(at.data, { recursive: true, mode: 0o711 });
+    mkdirSync(at.run, { recursive: true, mode: 0o711 });
+    mkdirSync(at.logs, { recursive: true, mode: 0o700 });
+    checkSocketPath(at.supervisorSocket);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    const why = code === 'EACCES' || code === 'EROFS' ? `you may not write there (${code})` : (error as Error).message;
+    throw new Refusal(`--data ${at.data}: ${why}; choose another folder with --data DIR`);
+  }
+}
+
+export const connectSupervisor = (at: Places, options: ConnectOptions = {}) =>
+  connectContract(processesContract, at.supervisorSocket, options);
+export const connectHouse = (at: Places, options: ConnectOptions = {}) =>
+  connectContract(houseContract, at.houseSocket, options);
+
+/** Programs are compiled once; what is kept is worth half of the start-up time and most of the memory. */
+const environment = (): NodeJS.ProcessEnv => ({
+  NODE_COMPILE_CACHE: join(root, 'build', 'compile-cache'),
+  ...process.env,
+});
+const nodeFlags = ['--disable-warning=ExperimentalWarning'];
+const program = (name: string) => join(root, 'src', 'apps', `${name}.ts`);
+
+/** Starts the supervisor unless one answers. It outlives this process. */
+export async function ensureSupervisor(at: Places): Promise<void> {
+  if (await isAnswered(at.supervisorSocket)) return;
+  const output = at.output('supervisor');
+  const from = sizeOf(output);
+  const log = openSync(output, 'a', 0o600);
+  const flags = [...nodeFlags, '--max-semi-space-size=1'];
+  const child = spawn(process.execPath, [...flags, program('supervisor'), '--data', at.data], {
+    detached: true,
+    stdio: ['ignore', log, log],
+    cwd: '/',
+    env: environment(),
+  });
+  closeSync(log);
+  child.unref();
+  await answers(at, child, () => readFileSync(output, 'utf8').slice(from).trim());
+}
+
+async function answers(at: Places, child: ChildProcess, said: () => string): Promise<void> {
+  let ended: string | undefined;
+  child.once('exit', (code, signal) => {
+    ended = `it ended with ${signal ?? code}`;
+  });
+  child.once('error', (error) => {
+    ended = error.message;
+  });
+  const deadline = systemClock.now() + supervisorStartMs;
+  while (!(await isAnswered(at.supervisorSocket))) {
+    // Two may have been started at once; then the other one answers in a moment.
+    if (ended && !said().includes('another supervisor'))
+      throw new Refusal(`the supervisor did not start: ${said() || ended}; see ${at.log('supervisor')}`);
+    if (systemClock.now() > deadline) throw new Refusal(`the supervisor does not answer; see ${at.log('supervisor')}`);
+    await systemClock.sleep(20);
+  }
+}
+
+/** Only what it needs: the environment is kept in a file, and a user's may hold secrets. */
+function houseEnvironment(): Record<string, string> {
+  const kept = /^(PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|XDG_\w+|GUESTHOUSE_\w+|NODE_\w+)$/;
+  const all = Object.entries(environment());
+  return Object.fromEntries(all.flatMap(([k, v]) => (v !== undefined && kept.test(k) ? [[k, v]] : [])));
+}
+
+/** The house as the supervisor is to run it. */
+export function houseSpec(at: Places, options: UpOptions): ProcessSpec {
+  const { listen, listenTls, hypervisor, store, demo } = options;
+  const args = [
+    '--data',
+    at.data,
+    '--listen',
+    listen,
+    '--listen-tls',
+    listenTls,
+    '--hypervisor',
+    hypervisor,
+    '--store',
+    store,
+  ];
+  return {
+    id: houseId,
+    command: [process.execPath, ...nodeFlags, program('house'), ...args, ...(demo ? ['--demo'] : [])],
+    log: at.output('house'),
+    env: houseEnvironment(),
+    cwd: '/',
+    restart: true,
+    tags: { version },
+  };
+}
+
+/** The house's process as the supervisor knows it; undefined when there never was one. */
+export async function houseProcess(processes: Processes) {
+  try {
+    return await processes.process.stat({ id: houseId });
+  } catch (error) {
+    if (isKind(error, 'Does_not_exist')) return undefined;
+    throw error;
+  }
+}
+
+/** Whether the house that runs is the one that was asked for. */
+export async function houseRunsAs(processes: Processes, spec: ProcessSpec): Promise<boolean> {
+  const found = await houseProcess(processes);
+  return (
+    found?.running === true && found.command.join('\0') === spec.command.join('\0') && found.tags['version'] === version
+  );
+}
+
+export const sizeOf = (path: string): number => (existsSync(path) ? statSync(path).size : 0);
