@@ -16,28 +16,43 @@ function connector(type: MachineType, n: number): Json {
 }
 export const nodeOf = (device: string): string => `${device}-node`;
 
-/** The block node of a drive with a disk, for `-blockdev` and `blockdev-add`. */
+/**
+ * The block node of a drive with a disk, for `-blockdev` and `blockdev-add`: what the device holds is a `raw` node on top of
+ * the disk, whose inside can be exchanged when the disk is taken away by force.
+ */
 export function blockNode(drive: Drive): Json | undefined {
   const { disk } = drive;
+  if (drive.cut) return { driver: 'raw', 'node-name': nodeOf(drive.device), file: nothing(drive.device) };
   if (!disk) return undefined;
   const readOnly = disk.readOnly || drive.spec.mode === 'RO' || drive.spec.type === 'CD';
+  const access = { 'read-only': readOnly, ...(readOnly ? {} : { discard: 'unmap' }) };
+  const file = { driver: drive.block ? 'host_device' : 'file', filename: disk.path, locking: 'on', ...access };
   return {
-    driver: disk.format,
+    driver: 'raw',
     'node-name': nodeOf(drive.device),
-    'read-only': readOnly,
-    ...(readOnly ? {} : { discard: 'unmap', 'detect-zeroes': 'unmap' }),
-    file: {
-      driver: drive.block ? 'host_device' : 'file',
-      filename: disk.path,
-      locking: 'on',
-      ...(readOnly ? {} : { discard: 'unmap' }),
-    },
+    ...access,
+    ...(readOnly ? {} : { 'detect-zeroes': 'unmap' }),
+    file: disk.format === 'raw' ? file : { driver: disk.format, ...access, file },
   };
+}
+/** A disk that answers every request with an input/output error. */
+function nothing(device: string): Json {
+  return {
+    driver: 'blkdebug',
+    'node-name': `${device}-gone`,
+    image: { driver: 'null-co' },
+    'inject-error': [{ event: 'none', once: false }],
+  };
+}
+/** Exchanges the inside of a drive for `nothing`: `blockdev-add`, then `blockdev-reopen`, which closes the disk. */
+export function cutNode(drive: Drive): { readonly add: Json; readonly reopen: Json } {
+  const add = nothing(drive.device);
+  return { add, reopen: { driver: 'raw', 'node-name': nodeOf(drive.device), file: add['node-name'] } };
 }
 export function driveDevice(machine: Machine, drive: Drive, bootindex?: number): Json {
   const common = {
     id: drive.device,
-    ...(drive.disk ? { drive: nodeOf(drive.device) } : {}),
+    ...(drive.disk || drive.cut ? { drive: nodeOf(drive.device) } : {}),
     ...(bootindex === undefined ? {} : { bootindex }),
   };
   if (drive.connector >= 0)
@@ -53,6 +68,7 @@ export function driveDevice(machine: Machine, drive: Drive, bootindex?: number):
 /** The host's end of an interface, for `netdev_add`. */
 export function netdev(nic: Nic): Json {
   const id = `${nic.device}-net`;
+  if (nic.cut) return { type: 'hubport', id, hubid: 0 };
   if (nic.port.kind === 'tap') return { type: 'tap', id, ifname: nic.port.ifname, script: 'no', downscript: 'no' };
   const hostfwd = nic.port.forwards.map((f) => ({
     str: `${f.protocol}:${f.hostAddress}:${f.hostPort}-:${f.guestPort}`,

@@ -32,6 +32,8 @@ export interface Patience {
   readonly quitMs: number;
   /** For the guest to let go of a device. */
   readonly unplugMs: number;
+  /** The same, when the device is taken away from it otherwise. */
+  readonly forcedUnplugMs: number;
 }
 export interface DomainNeeds {
   readonly folders: Folders;
@@ -196,6 +198,7 @@ export class Domain {
   async destroy(): Promise<void> {
     this.#leaving = true;
     const hung = this.#end?.reason === 'hung' || !this.#qmp;
+    this.#dead.abort(new Error('the domain is destroyed'));
     this.#drop();
     await this.#endProcess(hung);
     await this.needs.folders.remove(this.vm);
@@ -281,10 +284,13 @@ export class Domain {
       await this.#ended({ reason: 'hung', detail: error.message });
     }
   }
-  async #ended(end: DomainEnd, announce = true): Promise<void> {
+  async #ended(found: DomainEnd, announce = true): Promise<void> {
     if (this.#power === 'ended' && this.#end) return;
+    const reboots = this.record.rebooting && found.reason === 'poweroff';
+    const end: DomainEnd = reboots ? { reason: 'reboot', detail: 'the guest powered off to reboot, as asked' } : found;
     this.#power = 'ended';
     this.#end = end;
+    this.#dead.abort(new Error(end.detail));
     this.#heartbeat?.();
     if (announce && !this.#leaving) this.needs.emit({ event: 'ended', vm: this.vm, end });
     if (!this.#leaving) await bestEffort('the note of an end', this.needs.log, () => this.update({ end }));

@@ -42,6 +42,7 @@ const patience: Patience = {
   silenceMs: 20_000,
   quitMs: 3_000,
   unplugMs: 10_000,
+  forcedUnplugMs: 2_000,
 };
 const capabilities: readonly Capability[] = [
   ...(['hvm', 'pvh', 'uefi', 'suspend', 'balloon', 'vcpu-hotplug', 'vbd-hotplug', 'vif-hotplug'] as const),
@@ -179,12 +180,18 @@ export function qemuBackend(options: QemuOptions): Backend {
     },
     vbd: {
       attach: (vm, a) => attachDrive(domain(vm), a),
-      detach: (vm, id, force) => detachDrive(domain(vm), id, force),
+      detach: async (vm, id, force) => {
+        const found = domains.get(vm);
+        if (found) await detachDrive(found, id, force);
+      },
       change: (vm, id, disk) => changeDisc(domain(vm), id, disk),
     },
     vif: {
       attach: (vm, a) => attachNic(domain(vm), a),
-      detach: (vm, id, force) => detachNic(domain(vm), id, force),
+      detach: async (vm, id, force) => {
+        const found = domains.get(vm);
+        if (found) await detachNic(found, id, force);
+      },
     },
   };
 }
@@ -209,8 +216,8 @@ function observed(domain: Domain): Observed {
           { protocol: 'rfb', socket: paths.vnc },
         ]
       : [],
-    vbds: record.drives.map((d) => d.spec.id),
-    vifs: record.nics.map((n) => n.spec.id),
+    vbds: record.drives.filter((d) => !d.cut).map((d) => d.spec.id),
+    vifs: record.nics.filter((n) => !n.cut).map((n) => n.spec.id),
     discs: record.discs,
   };
 }

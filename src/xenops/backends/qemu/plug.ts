@@ -5,7 +5,7 @@ import { Unwind } from '../../../base/unwind.ts';
 import type { OpenDisk } from '../../../contracts/storage.ts';
 import { xenopsErrors } from '../../../contracts/xenops.ts';
 import type { VbdAttachment, VifAttachment } from '../../backend.ts';
-import { blockNode, driveDevice, netdev, nicDevice, nodeOf } from './devices.ts';
+import { blockNode, cutNode, driveDevice, netdev, nicDevice, nodeOf } from './devices.ts';
 import type { Domain } from './domain.ts';
 import { placeDrive, placeNic } from './placement.ts';
 import { type Json, QmpError } from './qmp.ts';
@@ -66,36 +66,44 @@ async function asStorage<T>(f: () => Promise<T>): Promise<T> {
 }
 
 export async function detachDrive(domain: Domain, id: string, force: boolean): Promise<void> {
-  const drive = domain.record.drives.find((d) => d.spec.id === id);
+  const drive = domain.record.drives.find((d) => d.spec.id === id && !d.cut);
   if (!drive) return;
-  if (domain.built && domain.power !== 'ended') await unplugDrive(domain, drive, force);
-  await domain.update({ drives: domain.record.drives.filter((d) => d.spec.id !== id) });
+  const gone = domain.built && domain.power !== 'ended' ? await unplugDrive(domain, drive, force) : true;
+  const others = domain.record.drives.filter((d) => d !== drive);
+  await domain.update({ drives: gone ? others : [...others, ghostOf(drive)] });
   domain.changed();
 }
-async function unplugDrive(domain: Domain, drive: Drive, force: boolean): Promise<void> {
+/** What is left of a device that was taken away by force keeps its place, under a name that no drive has. */
+const ghostOf = <T extends Drive | Nic>(it: T): T => ({ ...it, cut: true, spec: { ...it.spec, id: `\0${it.device}` } });
+
+/** Answers false when the guest still has the device, without a disk. */
+async function unplugDrive(domain: Domain, drive: Drive, force: boolean): Promise<boolean> {
   const { id } = drive.spec;
-  if (drive.connector >= 0 || domain.record.machine.type === 'microvm')
-    throw xenopsErrors.make('Device_detach_rejected', {
-      id,
-      reason: `a ${drive.spec.type} drive of this machine (${domain.record.machine.type}) cannot be unplugged while it runs`,
-    });
-  const isIt = (data: Json) => data['device'] === drive.device;
+  const fixed = drive.connector >= 0 || domain.record.machine.type === 'microvm';
   try {
-    await unplug(domain, drive.device, isIt, id);
+    if (fixed)
+      throw xenopsErrors.make('Device_detach_rejected', {
+        id,
+        reason: `a ${drive.spec.type} drive of this machine (${domain.record.machine.type}) cannot be unplugged while it runs`,
+      });
+    await unplug(domain, drive.device, (data) => data['device'] === drive.device, id, force);
   } catch (error) {
     if (!force) throw error;
     domain.needs.log.warn('a drive was taken away from a guest that held on to it', { vm: domain.vm, id });
     await cutOff(domain, drive);
-    return;
+    return false;
   }
   await remove(domain, 'blockdev-del', { 'node-name': nodeOf(drive.device) });
+  return true;
 }
-/** Leaves the guest its device, but nothing behind it: every access fails and the file is closed. */
+/** Leaves the guest its device, but nothing behind it: every access fails and the disk is closed. */
 async function cutOff(domain: Domain, drive: Drive): Promise<void> {
-  const empty = { driver: 'null-co', 'read-zeroes': true, size: 512, 'node-name': nodeOf(drive.device) };
-  await domain.execute('blockdev-reopen', { options: [{ ...empty }] }).catch(() => {
-    throw xenopsErrors.make('Device_detach_rejected', { id: drive.spec.id, reason: 'the guest holds on to it' });
-  });
+  const { add, reopen } = cutNode(drive);
+  await using undo = new Unwind();
+  await domain.execute('blockdev-add', add);
+  undo.add(() => remove(domain, 'blockdev-del', { 'node-name': add['node-name'] }));
+  await domain.execute('blockdev-reopen', { options: [reopen] });
+  undo.keep();
 }
 
 /** Puts a disc in, or takes it out. Putting the same disc in again changes nothing. */
@@ -159,23 +167,26 @@ async function plugNic(domain: Domain, nic: Nic): Promise<void> {
   undo.keep();
 }
 export async function detachNic(domain: Domain, id: string, force: boolean): Promise<void> {
-  const nic = domain.record.nics.find((n) => n.spec.id === id);
+  const nic = domain.record.nics.find((n) => n.spec.id === id && !n.cut);
   if (!nic) return;
-  if (domain.built && domain.power !== 'ended') await unplugNic(domain, nic, force);
-  await domain.update({ nics: domain.record.nics.filter((n) => n.spec.id !== id) });
+  const gone = domain.built && domain.power !== 'ended' ? await unplugNic(domain, nic, force) : true;
+  const others = domain.record.nics.filter((n) => n !== nic);
+  await domain.update({ nics: gone ? others : [...others, ghostOf(nic)] });
   domain.changed();
 }
-async function unplugNic(domain: Domain, nic: Nic, force: boolean): Promise<void> {
-  if (domain.record.machine.type === 'microvm')
-    throw xenopsErrors.make('Device_detach_rejected', { id: nic.spec.id, reason: 'a microvm cannot unplug' });
+/** Answers false when the guest still has the device, without a network. */
+async function unplugNic(domain: Domain, nic: Nic, force: boolean): Promise<boolean> {
+  let gone = true;
   try {
-    await unplug(domain, nic.device, (data) => data['device'] === nic.device, nic.spec.id);
+    if (domain.record.machine.type === 'microvm')
+      throw xenopsErrors.make('Device_detach_rejected', { id: nic.spec.id, reason: 'a microvm cannot unplug' });
+    await unplug(domain, nic.device, (data) => data['device'] === nic.device, nic.spec.id, force);
   } catch (error) {
     if (!force) throw error;
-    domain.needs.log.warn('an interface was cut off from a guest that held on to it', {
-      vm: domain.vm,
-      id: nic.spec.id,
-    });
+    const { id } = nic.spec;
+    domain.needs.log.warn('an interface was cut off from a guest that held on to it', { vm: domain.vm, id });
+    gone = false;
   }
   await remove(domain, 'netdev_del', { id: `${nic.device}-net` });
+  return gone;
 }

@@ -15,12 +15,15 @@ export interface Drive {
   readonly connector: number;
   /** The disk is a block device of the host. */
   readonly block: boolean;
+  /** Taken away by force: the guest still has the device, with nothing behind it. */
+  readonly cut?: boolean;
 }
 export interface Nic {
   readonly spec: VifSpec;
   readonly port: Port;
   readonly device: string;
   readonly slot: number;
+  readonly cut?: boolean;
 }
 export interface DomainRecord {
   readonly version: 1;
@@ -39,6 +42,8 @@ export interface DomainRecord {
   readonly memoryTarget: number;
   readonly process?: { readonly id: string; readonly pid: number; readonly startTime: string };
   readonly end?: DomainEnd;
+  /** The guest was asked to reboot: powering off is how it does so. */
+  readonly rebooting?: boolean;
   /** Drives whose disc was changed since `create`. */
   readonly discs: Readonly<Record<string, boolean>>;
 }

@@ -7,6 +7,7 @@ import { QmpError } from './qmp.ts';
 export async function requestShutdown(domain: Domain, what: 'poweroff' | 'reboot'): Promise<void> {
   if (domain.power !== 'running')
     throw xenopsErrors.make('Failed_to_acknowledge_shutdown_request', { vm: domain.vm, what });
+  await domain.update({ rebooting: what === 'reboot' });
   await domain.execute('system_powerdown');
 }
 
@@ -68,8 +69,10 @@ export async function unplug(
   id: string,
   isIt: (data: Readonly<Record<string, unknown>>) => boolean,
   name: string,
+  hasty = false,
 ): Promise<void> {
   const { clock, patience } = domain.needs;
+  const patienceMs = hasty ? patience.forcedUnplugMs : patience.unplugMs;
   const rejected = (reason: string) => xenopsErrors.make('Device_detach_rejected', { id: name, reason });
   const done = Promise.withResolvers<void>();
   done.promise.catch(() => undefined); // it may fail before anybody waits
@@ -78,8 +81,8 @@ export async function unplug(
     if ((event === 'DEVICE_UNPLUG_GUEST_ERROR' || event === 'ACPI_DEVICE_OST') && isIt(data) && refusal(event, data))
       done.reject(rejected('the guest refused'));
   });
-  const late = () => done.reject(rejected(`it did not let go within ${patience.unplugMs / 1000} s`));
-  const cancel = clock.after(patience.unplugMs, late);
+  const late = () => done.reject(rejected(`it did not let go within ${patienceMs / 1000} s`));
+  const cancel = clock.after(patienceMs, late);
   try {
     await domain.execute('device_del', { id }).catch((error: unknown) => {
       if (error instanceof QmpError && error.class === 'DeviceNotFound') done.resolve();

@@ -1,13 +1,205 @@
-/** Saving a guest to a file and starting it from there again. */
+/**
+ * Saving a guest to a file and starting it from there again: QEMU's migration, through a unix socket that is ours, to and
+ * from the file as a stream.
+ */
+import { chown, type FileHandle, open, rm } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
+import { bestEffort } from '../../../base/best-effort.ts';
 import type { Call } from '../../../contracts/contract.ts';
 import type { OpenDisk } from '../../../contracts/storage.ts';
 import { xenopsErrors } from '../../../contracts/xenops.ts';
+import { commandOf, setLinks } from './build.ts';
+import { receive, send } from './bytes.ts';
 import type { Domain } from './domain.ts';
+import { firmwareFor } from './firmware.ts';
 import type { Ground } from './ground.ts';
+import { readHeader, spoil, writeHeader } from './image.ts';
+import { attachDrive, attachNic } from './plug.ts';
+import type { DomainRecord } from './record.ts';
+import { restoredRecord } from './restored.ts';
 
-export async function saveDomain(_domain: Domain, _image: OpenDisk, _call: Call): Promise<void> {
-  throw xenopsErrors.make('Unimplemented', { function: 'suspend', backend: 'qemu' });
+/** QEMU caps migration at 1 Gbit/s unless told otherwise; this is no cap. */
+const unlimited = { 'max-bandwidth': 1 << 30, 'downtime-limit': 2_000_000 };
+const progressMs = 250;
+
+function checkImage(image: OpenDisk): void {
+  if (image.format !== 'raw')
+    throw xenopsErrors.make('Io_error', { reason: `${image.path}: a suspend image must be raw, not ${image.format}` });
 }
-export async function restoreDomain(_domain: Domain, _ground: Ground, _image: OpenDisk, _call: Call): Promise<void> {
-  throw xenopsErrors.make('Unimplemented', { function: 'resume', backend: 'qemu' });
+const cancelled = (call: Call, domain: Domain) =>
+  xenopsErrors.make('Cancelled', { task: call.label ?? domain.vm }, { cause: call.signal?.reason });
+
+/** Waits for QEMU to say how its migration ended. Rejects when it failed, the call was aborted or QEMU is gone. */
+function migrationEnd(domain: Domain, call: Call): { end: Promise<void>; [Symbol.dispose](): void } {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  promise.catch(() => undefined); // it may fail before it is waited for
+  const deaf = domain.listen(({ event, data }) => {
+    if (event !== 'MIGRATION') return;
+    if (data['status'] === 'completed') resolve();
+    if (data['status'] === 'failed' || data['status'] === 'cancelled') reject(new Error(`migration ${data['status']}`));
+  });
+  const gone = () => reject(new Error('QEMU ended'));
+  const stop = () => reject(cancelled(call, domain));
+  domain.dead.addEventListener('abort', gone, { once: true });
+  call.signal?.addEventListener('abort', stop, { once: true });
+  if (domain.dead.aborted) gone();
+  if (call.signal?.aborted) stop();
+  return {
+    end: promise,
+    [Symbol.dispose]() {
+      deaf();
+      domain.dead.removeEventListener('abort', gone);
+      call.signal?.removeEventListener('abort', stop);
+    },
+  };
+}
+async function prepare(domain: Domain): Promise<void> {
+  await domain.execute('migrate-set-capabilities', { capabilities: [{ capability: 'events', state: true }] });
+}
+
+/** Stops the guest and writes its state; a failure leaves it as it was, and the image unusable. */
+export async function saveDomain(domain: Domain, image: OpenDisk, call: Call): Promise<void> {
+  checkImage(image);
+  const wasRunning = domain.power === 'running';
+  await using file = await openImage(image, 'r+');
+  try {
+    await domain.quietly(async () => {
+      await domain.execute('stop');
+      const start = await writeHeader(file, domain.record, 0);
+      const length = await receiveState(domain, file, start, call);
+      await file.sync();
+      await writeHeader(file, domain.record, length);
+      await file.sync();
+    });
+  } catch (error) {
+    await bestEffort('an image that failed', domain.needs.log, () => spoil(file));
+    if (wasRunning && domain.power === 'paused')
+      await bestEffort('a guest that could not be saved goes on', domain.needs.log, () => domain.execute('cont'));
+    if (error instanceof Error && error.name === 'ContractError') throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw xenopsErrors.make('Failed_to_suspend', { vm: domain.vm, reason }, { cause: error });
+  }
+}
+async function openImage(image: OpenDisk, flags: 'r' | 'r+'): Promise<FileHandle> {
+  return open(image.path, flags).catch((error: unknown) => {
+    throw xenopsErrors.make('Io_error', { reason: String(error) }, { cause: error });
+  });
+}
+/** Lets QEMU write its state into `file` from `start`. Answers how many bytes came. */
+async function receiveState(domain: Domain, file: FileHandle, start: number, call: Call): Promise<number> {
+  const path = domain.needs.folders.paths(domain.vm).migration;
+  const owner = domain.needs.owner(domain.record.domid);
+  await rm(path, { force: true });
+  const server = createServer();
+  const arrived = new Promise<Socket>((resolve) => server.once('connection', resolve));
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve));
+  using migration = migrationEnd(domain, call);
+  const stopProgress = reportProgress(domain, call);
+  let socket: Socket | undefined;
+  try {
+    if (owner) await chown(path, owner.uid, owner.gid);
+    await prepare(domain);
+    await domain.execute('migrate-set-parameters', unlimited);
+    await domain.execute('migrate', { uri: `unix:${path}` });
+    socket = await Promise.race([arrived, migration.end.then(() => arrived)]);
+    const received = receive(socket, file, start);
+    received.catch(() => undefined); // its failure is seen below, or its socket was taken away on purpose
+    await Promise.race([migration.end, received.then(() => migration.end)]);
+    return await received;
+  } catch (error) {
+    await bestEffort('a migration that is to end', domain.needs.log, () => cancelMigration(domain, socket));
+    throw error;
+  } finally {
+    stopProgress();
+    server.close();
+    await bestEffort('the socket of a migration', domain.needs.log, () => rm(path, { force: true }));
+  }
+}
+/** Answers when QEMU is no longer migrating, so that the guest can go on. */
+async function cancelMigration(domain: Domain, socket: Socket | undefined): Promise<void> {
+  if (domain.power === 'ended') return void socket?.destroy();
+  const over = Promise.withResolvers<void>();
+  const deaf = domain.listen(({ event, data }) => {
+    if (event === 'MIGRATION' && ['cancelled', 'failed', 'completed'].includes(String(data['status']))) over.resolve();
+  });
+  const late = domain.needs.clock.after(domain.needs.patience.commandMs, () => over.resolve());
+  try {
+    await domain.execute('migrate_cancel');
+    socket?.destroy();
+    const { status } = (await domain.execute('query-migrate')) as { status?: string };
+    if (status === 'active' || status === 'setup' || status === 'cancelling') await over.promise;
+  } finally {
+    late();
+    deaf();
+  }
+}
+function reportProgress(domain: Domain, call: Call): () => void {
+  const { progress } = call;
+  if (!progress) return () => undefined;
+  let stop = (): void => undefined;
+  let over = false;
+  const look = async () => {
+    const { ram } = (await domain.execute('query-migrate')) as { ram?: { total: number; remaining: number } };
+    if (ram && ram.total > 0 && !over) progress(Math.min(1, Math.max(0, 1 - ram.remaining / ram.total)));
+  };
+  const tick = () => {
+    void bestEffort('the progress of a save', domain.needs.log, look).then(() => {
+      if (!over) stop = domain.needs.clock.after(progressMs, tick);
+    });
+  };
+  stop = domain.needs.clock.after(progressMs, tick);
+  return () => {
+    over = true;
+    stop();
+  };
+}
+
+/** Starts a QEMU from an image, paused. A failure leaves the domain created and not built. */
+export async function restoreDomain(domain: Domain, ground: Ground, image: OpenDisk, call: Call): Promise<void> {
+  if (domain.built) return;
+  checkImage(image);
+  await using file = await openImage(image, 'r');
+  const { record: saved, start, length } = await readHeader(file, image.path);
+  const before = domain.record;
+  const { record, late } = restoredRecord(before, saved, ground.accelerator);
+  domain.record = record;
+  try {
+    const firmware = await firmwareFor(domain);
+    await domain.launch(commandOf(domain, ground, firmware, true));
+    await sendState(domain, file, start, length, call);
+    await setLinks(domain);
+    await domain.settle();
+    for (const drive of late.drives) await attachDrive(domain, drive);
+    for (const nic of late.nics) await attachNic(domain, nic);
+  } catch (error) {
+    await giveUp(domain, before);
+    if (error instanceof Error && error.name === 'ContractError') throw error;
+    const words = await domain.needs.folders.lastWords(domain.vm);
+    const reason = `${image.path} could not be resumed: ${error instanceof Error ? error.message : String(error)}; ${words}`;
+    throw xenopsErrors.make('Io_error', { reason }, { cause: error });
+  }
+}
+async function giveUp(domain: Domain, before: DomainRecord): Promise<void> {
+  await bestEffort('a QEMU that could not be resumed', domain.needs.log, () => domain.abandon());
+  await domain.update({ ...before, process: undefined } as Partial<DomainRecord>);
+}
+async function sendState(domain: Domain, file: FileHandle, start: number, length: number, call: Call): Promise<void> {
+  const path = domain.needs.folders.paths(domain.vm).migration;
+  using migration = migrationEnd(domain, call);
+  await prepare(domain);
+  await domain.execute('migrate-incoming', { uri: `unix:${path}` });
+  const socket = connect(path);
+  socket.on('error', () => socket.destroy()); // told by the write that met it
+  try {
+    const sending = send(file, start, length, socket, (sent) => call.progress?.(sent / length));
+    // QEMU hangs up when it has what it needs: whether that was all is for its own word to say, unless the file fell short.
+    const short = sending.then(
+      () => migration.end,
+      (error: NodeJS.ErrnoException) => (error.code === undefined ? Promise.reject(error) : migration.end),
+    );
+    await Promise.race([migration.end, short]);
+  } finally {
+    socket.destroy();
+    await bestEffort('the socket of a migration', domain.needs.log, () => rm(path, { force: true }));
+  }
 }

@@ -1,0 +1,48 @@
+/** The domain that a saved guest needs: its machine and the places of its devices as they were, disks and ports as they are now. */
+import { xenopsErrors } from '../../../contracts/xenops.ts';
+import type { VbdAttachment, VifAttachment } from '../../backend.ts';
+import type { Accelerator } from './machine.ts';
+import type { DomainRecord, Drive, Nic } from './record.ts';
+
+export interface Restored {
+  readonly record: DomainRecord;
+  /** What the guest did not have when it was saved: plugged once it is there. */
+  readonly late: { readonly drives: readonly VbdAttachment[]; readonly nics: readonly VifAttachment[] };
+}
+
+/** Throws Io_error when the saved guest cannot be made here. */
+export function restoredRecord(now: DomainRecord, saved: DomainRecord, accelerator: Accelerator): Restored {
+  const refuse = (reason: string) =>
+    xenopsErrors.make('Io_error', { reason: `the saved guest cannot be resumed: ${reason}` });
+  if (saved.machine.accelerator !== accelerator)
+    throw refuse(`it ran with ${saved.machine.accelerator}, and this host runs guests with ${accelerator}`);
+  const drives = saved.drives.map((was): Drive => {
+    const is = now.drives.find((d) => d.spec.id === was.spec.id);
+    if (is) return { ...was, spec: is.spec, disk: is.disk, block: is.block };
+    if (was.spec.type === 'CD') return { ...was, disk: null };
+    if (was.cut) return was;
+    throw refuse(`its drive ${was.spec.id} is not attached`);
+  });
+  const nics = saved.nics.map((was): Nic => {
+    const is = now.nics.find((n) => n.spec.id === was.spec.id);
+    if (is) return { ...was, spec: is.spec, port: is.port };
+    return { ...was, cut: true };
+  });
+  const had = (list: readonly { spec: { id: string } }[], id: string) => list.some((d) => d.spec.id === id);
+  const { memory, vcpus } = saved.spec;
+  return {
+    record: {
+      ...now,
+      spec: { ...now.spec, memory, vcpus, boot: saved.spec.boot },
+      machine: saved.machine,
+      drives,
+      nics,
+      vcpus: saved.vcpus,
+      memoryTarget: saved.memoryTarget,
+    },
+    late: {
+      drives: now.drives.filter((d) => !had(saved.drives, d.spec.id)),
+      nics: now.nics.filter((n) => !had(saved.nics, n.spec.id)),
+    },
+  };
+}
