@@ -45,7 +45,7 @@ export function fakeHost(): FakeHost {
   const add: FakeHost['add'] = (cls, name, fields = {}) => {
     serial++;
     const tail = serial.toString(16).padStart(12, '0');
-    const ref = `OpaqueRef:${name}`;
+    const ref = table(cls).has(`OpaqueRef:${name}`) ? `OpaqueRef:${name} ${serial}` : `OpaqueRef:${name}`;
     table(cls).set(ref, {
       ...blank(cls),
       uuid: `00000000-0000-4000-8000-${tail}`,
@@ -91,6 +91,8 @@ export function fakeHost(): FakeHost {
     if (session !== 'OpaqueRef:session') throw fail('SESSION_INVALID', { handle: String(session) });
     const [cls = '', message = ''] = method.split('.');
     const own = handlers.get(method);
+    // as a real one: never at once
+    if (method === 'event.from') await new Promise((resolve) => setImmediate(resolve));
     if (own) {
       calls.push([method, ...params]);
       return own(...params);

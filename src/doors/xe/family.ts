@@ -23,8 +23,8 @@ export const familyVerbs = [
 export type FamilyVerb = (typeof familyVerbs)[number];
 
 const canSet = (row: Row) =>
-  row.settable === true || row.via?.key !== undefined || (row.kind === 'map' && row.addable === true);
-/** The verbs that a family has: there is nothing to add where no set or map takes members. */
+  row.settable === true || row.via?.key !== undefined || (row.kind === 'map' && (row.addable || row.whole) === true);
+/** The verbs that a family has: there is nothing to add where no set or map takes members. Clearing is offered for all of them. */
 export function verbsOf(family: Family): FamilyVerb[] {
   const { rows } = family.record;
   const has = (verb: FamilyVerb) =>
@@ -32,7 +32,7 @@ export function verbsOf(family: Family): FamilyVerb[] {
       ? rows.some((r) => canSet(r))
       : verb === 'param-add' || verb === 'param-remove'
         ? rows.some((r) => r.addable)
-        : verb !== 'param-clear' || rows.some((r) => canSet(r) || r.addable);
+        : verb !== 'param-clear' || rows.some((r) => canSet(r) || r.kind !== 'scalar');
   return familyVerbs.filter(has);
 }
 

@@ -26,11 +26,10 @@ export async function transfer(
   const task = await client.task.create({ label: `xe ${work.request.command}`, description: file });
   try {
     const url = transferUrl(path, { session_id: client.$.session, task_id: task, ...query });
-    const waiting = new AbortController();
-    const end = progress(work, task, waiting.signal);
+    const end = progress(work, task);
     const well = await screen.transfer({ do: way, file, url });
     if (!well) {
-      // the server may know better why; it will not end a task whose transfer it never saw
+      // the server may know better why; a task whose transfer it never saw ends below, when it is destroyed
       const state = await client.task.get_record({ self: task });
       end.catch(() => undefined);
       if (state.status === 'failure') throw ApiError.fromWire([...state.error_info]);
@@ -43,7 +42,7 @@ export async function transfer(
 }
 
 /** Waits for a transfer's task; shows how far it is with `--progress`. */
-async function progress(work: Work, task: Ref<'task'>, _stop: AbortSignal): Promise<string> {
+async function progress(work: Work, task: Ref<'task'>): Promise<string> {
   let last = -1;
   const shown = work.request.progress;
   const onProgress = (fraction: number) => {

@@ -108,7 +108,7 @@ export const vm: RecordKind = {
     rw('has-vendor-device'),
     ro('requires-reboot'),
     ro('reference-label'),
-    mapRw('bios-strings', undefined, { whole: true }),
+    mapRw('bios-strings', undefined, { addable: false, whole: true }),
     ro('pending-guidances'),
     ro('vtpms', 'VTPMs'),
     ro('pending-guidances-recommended'),
