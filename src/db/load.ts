@@ -70,15 +70,15 @@ function recordFrom(shape: Shape, ref: string, text: string, intern: Map<string,
   const rec: Record<string, unknown> = { ...shape.template };
   let used = 0;
   for (const f of shape.stored) {
-    if (!Object.hasOwn(given, f.name)) {
+    const value = given[f.name];
+    if (value === undefined) {
       notes.add(`${shape.name}.${f.name} is new and gets its default`);
       continue;
     }
     used++;
-    const value = given[f.name];
     const { type } = f.field;
+    if (value === f.default) continue;
     if (!fits(type, value)) notes.add(`${shape.name}.${f.name} does not fit its type any more and gets its default`);
-    else if (same(value, f.default)) rec[f.name] = f.default;
     else if (type.kind === 'ref') rec[f.name] = shared(intern, value as string);
     else rec[f.name] = freezeDeep(value);
   }

@@ -144,7 +144,8 @@ describe('sqlite: what is refused, and left as it is', () => {
   inFolder('a folder that cannot be made', async (dir) => {
     writeFileSync(join(dir, 'file'), '');
     await assert.rejects(open(join(dir, 'file', 'state.db')), StoreError);
-    await assert.rejects(open(dir), StoreError);
+    mkdirSync(join(dir, 'folder'));
+    await assert.rejects(open(join(dir, 'folder')), /is no file/);
   });
 });
 
