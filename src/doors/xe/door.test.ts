@@ -258,9 +258,9 @@ describe('changes', () => {
     host.on('VM.provision', () => {
       throw fail('SR_FULL', { requested: '1', maximum: '0' } as never);
     });
-    const failed = await xe(line);
+    const failed = await xe(line.with(2, 'new-name-label=other'));
     assert.equal(failed.code, 1);
-    assert.deepEqual(changes().at(-1), ['VM.destroy', 'OpaqueRef:fresh']);
+    assert.deepEqual(changes().at(-1), ['VM.destroy', 'OpaqueRef:other']);
   });
 
   test('uninstall asks first, then destroys the VM and its own disks', async () => {

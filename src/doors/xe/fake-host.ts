@@ -77,6 +77,7 @@ export function fakeHost(): FakeHost {
     calls.push([`${cls}.${message}`, ...params]);
     if (message === 'create' && constructorFields(classes[cls]!).length > 0)
       return add(cls, `new-${cls}-${serial + 1}`, params[0] as Record<string, unknown>);
+    if (message === 'destroy') table(cls).delete(String(params[0]));
     const set = /^set_(.*)$/.exec(message)?.[1];
     if (set !== undefined && table(cls).has(String(params[0])) && set in rec(cls, String(params[0])))
       rec(cls, String(params[0]))[set] = params[1];
