@@ -3,7 +3,7 @@
 import { dirname } from 'node:path';
 import type { Api, Call } from '../contracts/contract.ts';
 import { type storageContract, storageErrors, type VdiInfo } from '../contracts/storage.ts';
-import type { Capability, NewDisk } from './driver.ts';
+import type { Capability } from './driver.ts';
 import { requireSpace } from './place.ts';
 import { convertImage, measureImage } from './qemu-img.ts';
 import { type Attached, type Repositories, requireUuid } from './repositories.ts';
@@ -15,16 +15,15 @@ export interface DiskGround {
   /** Tells watchers that a disk changed. */
   readonly changed: (sr: string, vdi: string) => void;
 }
-const sector = 512;
 /** What qcow2 with its usual clusters and ext4 can hold without surprises. */
 const largest = 2 ** 46;
 
-/** Rounded up to whole sectors; Bad_size when it is nothing or too much. */
-export function diskSize(size: number): number {
+/** Rounded up to whole units; Bad_size when it is nothing or too much. */
+export function diskSize(size: number, unit: number): number {
   const bad = (reason: string) => storageErrors.make('Bad_size', { size, reason });
   if (!Number.isSafeInteger(size) || size <= 0) throw bad('it must be a whole number of bytes above 0');
   if (size > largest) throw bad(`at most ${largest} bytes`);
-  return Math.ceil(size / sector) * sector;
+  return Math.ceil(size / unit) * unit;
 }
 export function requireCapability({ driver }: Attached, operation: Capability): void {
   if (!driver.capabilities.includes(operation))
@@ -54,7 +53,7 @@ export function diskVerbs(ground: DiskGround): Api<typeof storageContract>['vdi'
       on(a.sr, 'create', async ({ repository, driver }) => {
         requireUuid('vdi', a.vdi);
         const { vdi, name, description = '', format } = a;
-        const virtualSize = driver.type === 'iso' ? diskSize(a.virtualSize) && a.virtualSize : diskSize(a.virtualSize);
+        const virtualSize = diskSize(a.virtualSize, driver.sizeUnit);
         const info = await repository.create({ vdi, name, description, virtualSize, ...(format ? { format } : {}) });
         changed(a.sr, vdi);
         return info;
@@ -68,8 +67,8 @@ export function diskVerbs(ground: DiskGround): Api<typeof storageContract>['vdi'
       }),
     stat: (a) => on(a.sr, null, ({ repository }) => repository.info(a.vdi)),
     resize: (a) =>
-      on(a.sr, 'resize', async ({ repository }) => {
-        const size = diskSize(a.virtualSize);
+      on(a.sr, 'resize', async ({ repository, driver }) => {
+        const size = diskSize(a.virtualSize, driver.sizeUnit);
         const now = await repository.info(a.vdi);
         if (now.readOnly) throw storageErrors.make('Vdi_read_only', { vdi: a.vdi });
         const reason = `it is smaller than the present ${now.virtualSize}; disks only grow`;
@@ -140,13 +139,11 @@ async function copy(
   try {
     releases.push(uses.hold(a.toSr, a.to, `the copy of ${a.vdi}`, 'RW'));
     const { name, description, virtualSize } = from.info;
-    const disk: NewDisk = { vdi: a.to, name: a.name ?? name, description, virtualSize };
     const staged = await repositories.serial(a.toSr, async () => {
       const at = repositories.get(a.toSr);
       requireCapability(at, 'create');
-      return at.repository.stage({
-        create: at.driver.type === 'iso' ? disk : { ...disk, virtualSize: diskSize(virtualSize) },
-      });
+      const size = diskSize(virtualSize, at.driver.sizeUnit);
+      return at.repository.stage({ create: { vdi: a.to, name: a.name ?? name, description, virtualSize: size } });
     });
     try {
       const needed = await measureImage(from.image.path, from.image.format, staged.format);

@@ -37,6 +37,8 @@ export interface Driver {
   /** Configuration keys → what they mean. */
   readonly config: Config;
   readonly capabilities: readonly Capability[];
+  /** Sizes of disks are rounded up to a multiple of this. */
+  readonly sizeUnit: number;
   /** Makes an empty repository. Already_exists when one is there; Bad_config for a place that will not do. */
   create(ground: Ground, sr: string, config: Config): Promise<void>;
   /** Opens a repository and repairs what a crash left. Bad_config when it is not there. */

@@ -13,8 +13,8 @@ export async function own(path: string, uid: number, gid: number, mode: number):
   if ((now.mode & 0o7777) !== mode) await chmod(path, mode);
 }
 /** Ours alone again. */
-export const reclaim = (path: string): Promise<void> =>
-  own(path, process.getuid?.() ?? 0, process.getgid?.() ?? 0, 0o600);
+export const reclaim = (path: string, mode: number): Promise<void> =>
+  own(path, process.getuid?.() ?? 0, process.getgid?.() ?? 0, mode);
 
 /** A top for its writer, or for readers of the group. */
 export function lend(path: string, mode: 'RO' | 'RW', owner: Owner): Promise<void> {

@@ -1,5 +1,6 @@
 /** The storage daemon: the contract over repositories, their disks and transfers. */
 import { mkdir } from 'node:fs/promises';
+import { bestEffort } from '../base/best-effort.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Ids } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
@@ -32,6 +33,7 @@ export async function openStorage(ground: StorageGround): Promise<Storage & { cl
   await uses.load();
   const repositories = new Repositories(drivers, { dir, ids, log }, rows);
   await repositories.restore();
+  await lendAgain(repositories, uses, log);
   const listeners = new Set<(event: StorageEvent) => void>();
   const tell = (event: StorageEvent) => {
     for (const listener of listeners) listener(event);
@@ -51,6 +53,15 @@ export async function openStorage(ground: StorageGround): Promise<Storage & { cl
       listeners.clear();
     },
   };
+}
+
+/** A crash may have come between writing down that a disk is open and lending its files. */
+async function lendAgain(repositories: Repositories, uses: Uses, log: Log): Promise<void> {
+  for (const { sr, vdi, mode, uid, gid } of uses.list()) {
+    const owner = { ...(uid === undefined ? {} : { uid }), ...(gid === undefined ? {} : { gid }) };
+    const why = `the disk ${vdi} stays as it is until it is closed`;
+    await bestEffort(why, log, () => repositories.find(sr)?.repository.grant(vdi, mode, owner));
+  }
 }
 
 function repositoryVerbs(repositories: Repositories, uses: Uses, tell: (event: StorageEvent) => void): Storage['sr'] {

@@ -45,6 +45,7 @@ interface Transfer {
 }
 /** How long a socket waits for its peer. */
 const patienceMs = 60_000;
+const keptOutcomes = 64;
 /** sun_path holds 107 bytes and a zero. */
 const longestSocket = 107;
 
@@ -56,6 +57,12 @@ export async function openTransfers(ground: TransferGround) {
     const found = transfers.get(id);
     if (!found) throw storageErrors.make('Does_not_exist', { what: 'transfer', id });
     return found;
+  };
+  const ended: string[] = [];
+  /** Outcomes that nobody waits for are kept for a while, not for ever. */
+  const forgetOldest = (id: string) => {
+    const oldest = ended.push(id) > keptOutcomes ? ended.shift() : undefined;
+    if (oldest !== undefined) transfers.delete(oldest);
   };
   const verbs: Storage['transfer'] = {
     async begin({ sr, vdi, direction, format, length }) {
@@ -92,6 +99,7 @@ export async function openTransfers(ground: TransferGround) {
         const outcome = run(job, direction, door, source).finally(() => removeFile(socket));
         outcome.catch((error) => log.info('a transfer ended', { transfer: id, sr, vdi, error: String(error) }));
         transfers.set(id, { id, sr, vdi, cancel, listeners, outcome });
+        void Promise.allSettled([outcome]).then(() => forgetOldest(id));
       } catch (error) {
         source.release();
         throw error;

@@ -27,6 +27,7 @@ export const fileDriver: Driver = {
   description: 'Disks as qcow2 files in a folder of the host, with fast snapshots and clones',
   config: { location: 'absolute path of the folder; made when it is missing' },
   capabilities: ['create', 'destroy', 'resize', 'snapshot', 'clone', 'copy', 'import', 'export', 'rename'],
+  sizeUnit: 512,
   async create(ground, sr, config) {
     const folder = placeOf(ground, sr, config);
     const there = (await isFolder(folder)) ? await identityOf(folder) : undefined;

@@ -17,6 +17,8 @@ export class FileRepository implements Repository {
   readonly #sr: string;
   readonly #folder: string;
   readonly #chains: Chains;
+  /** Disks whose files are lent. */
+  readonly #granted = new Set<string>();
 
   constructor(ground: Ground, sr: string, folder: string) {
     this.#sr = sr;
@@ -88,14 +90,20 @@ export class FileRepository implements Repository {
     await checkReach(this.#folder, owner);
     const [top, ...bases] = this.#chains.chain(this.#chains.top(vdi));
     if (!top) return;
-    const me = process.getuid?.() ?? 0;
+    this.#granted.add(vdi);
     const group = owner.gid ?? process.getgid?.() ?? 0;
-    for (const base of bases) await own(this.#chains.at(base.file), me, group, 0o440);
+    for (const base of bases) await own(this.#chains.at(base.file), process.getuid?.() ?? 0, group, 0o440);
     await lend(this.#chains.at(top.file), mode, owner);
   }
   async revoke(vdi: string): Promise<void> {
+    this.#granted.delete(vdi);
     const top = this.#chains.find(vdi);
-    if (top) await reclaim(this.#chains.at(top.file));
+    if (!top) return;
+    await reclaim(this.#chains.at(top.file), 0o600);
+    const tops = [...this.#granted].map((other) => this.#chains.find(other)).filter((layer) => layer !== undefined);
+    const lent = new Set(tops.flatMap((layer) => this.#chains.chain(layer)));
+    for (const base of this.#chains.chain(top).slice(1))
+      if (!lent.has(base)) await reclaim(this.#chains.at(base.file), 0o400);
   }
   async stage(target: { readonly create: NewDisk } | { readonly replace: string }): Promise<Staged> {
     const { vdi, format, virtualSize } = this.#target(target);

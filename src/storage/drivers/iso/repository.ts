@@ -1,5 +1,5 @@
 /** A folder of ISO files: read-only disks that come and go with the files. Links and folders in it are not looked at. */
-import { chmod, chown, lstat, readdir, rename as renameFile, rmdir } from 'node:fs/promises';
+import { chmod, chown, lstat, readdir, rename as renameFile, rmdir, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { storageErrors, type VdiInfo } from '../../../contracts/storage.ts';
 import type { Ground, NewDisk, Owner, Repository, Staged } from '../../driver.ts';
@@ -105,6 +105,8 @@ export class IsoRepository implements Repository {
     await requireSpace(this.#folder, this.#sr, virtualSize);
     await createImage(path, 'raw', virtualSize);
     const commit = async () => {
+      // The tools write whole sectors; the file is as long as was asked for.
+      await truncate(path, virtualSize);
       await syncPath(path);
       if ('create' in target) await this.#requireAbsent(file, vdi);
       this.#rows[file] = row;
