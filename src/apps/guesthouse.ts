@@ -68,6 +68,17 @@ function commands(): Command {
       const { bugreport } = await import('./bugreport.ts');
       process.exitCode = await bugreport(o, terminal);
     });
+  program
+    .command('db')
+    .description('export, import or check the database')
+    .argument('[args...]')
+    .helpOption(false)
+    .allowUnknownOption()
+    .action(async (args: string[]) => {
+      const { dbCommand } = await import('./guesthouse-db.ts');
+      const [out, err] = [process.stdout, process.stderr];
+      process.exitCode = await dbCommand(args, { out: (t) => void out.write(t), err: (t) => void err.write(t) });
+    });
   return program;
 }
 

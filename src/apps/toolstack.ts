@@ -88,7 +88,7 @@ function houseEnvironment(): Record<string, string> {
 }
 
 /** The house as the supervisor is to run it. */
-export function houseSpec(at: Places, options: UpOptions): ProcessSpec {
+export function houseSpec(at: Places, options: UpOptions, houseProgram: string = program('house')): ProcessSpec {
   const { listen, listenTls, hypervisor, store, demo } = options;
   const args = [
     '--data',
@@ -104,7 +104,7 @@ export function houseSpec(at: Places, options: UpOptions): ProcessSpec {
   ];
   return {
     id: houseId,
-    command: [process.execPath, ...nodeFlags, program('house'), ...args, ...(demo ? ['--demo'] : [])],
+    command: [process.execPath, ...nodeFlags, houseProgram, ...args, ...(demo ? ['--demo'] : [])],
     log: at.output('house'),
     env: houseEnvironment(),
     cwd: '/',

@@ -23,7 +23,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { isKind } from '../contracts/contract.ts';
 import type { HouseReady } from '../contracts/house.ts';
-import type { Processes } from '../contracts/processes.ts';
+import type { Processes, ProcessSpec } from '../contracts/processes.ts';
 import { lockFile, statOf } from '../processes/index.ts';
 import { followLog } from './follow-log.ts';
 import { preparePassword } from './password.ts';
@@ -55,8 +55,8 @@ export interface Terminal {
   readonly say: (line: string) => void;
 }
 
-/** Runs until SIGTERM, SIGINT or `guesthouse down`; the answer is the exit status. */
-export async function up(options: UpOptions, { out, say }: Terminal): Promise<number> {
+/** Runs until SIGTERM, SIGINT or `guesthouse down`; the answer is the exit status. `houseProgram` is for tests. */
+export async function up(options: UpOptions, { out, say }: Terminal, houseProgram?: string): Promise<number> {
   checkUpOptions(options);
   const at = places(options.data);
   makePlaces(at);
@@ -77,13 +77,16 @@ export async function up(options: UpOptions, { out, say }: Terminal): Promise<nu
   const unfollow = followLog(at.log('house'), say);
   try {
     await replaceOldSupervisor(at, processes);
-    await startHouse(at, processes, options);
+    await startHouse(at, processes, options, houseSpec(at, options, houseProgram));
     const ready = await Promise.race([untilReady(at, processes, say), end.promise]);
     if (typeof ready === 'object') announce(at, ready, made, { out, say });
     const why = await end.promise;
     if (why === 'down') say('guesthouse: ended by guesthouse down');
     else await leave(at, processes, say);
     return 0;
+  } catch (error) {
+    await endIdle(processes);
+    throw error;
   } finally {
     unfollow();
     stopWatching();
@@ -91,6 +94,13 @@ export async function up(options: UpOptions, { out, say }: Terminal): Promise<nu
     stopListening();
     unlock();
   }
+}
+
+/** A host that cannot start leaves no supervisor behind, unless guests of an earlier run need one. */
+async function endIdle(processes: Processes & { close(): void }): Promise<void> {
+  const running = (await processes.process.list({})).filter((p) => p.running);
+  if (running.length > 0) return;
+  await processes.supervisor.shutdown({ children: false }).finally(() => processes.close());
 }
 
 /** The first signal ends it in order, a second one at once. */
@@ -115,8 +125,7 @@ async function replaceOldSupervisor(at: Places, processes: Processes): Promise<v
   await ensureSupervisor(at);
 }
 
-async function startHouse(at: Places, processes: Processes, options: UpOptions): Promise<void> {
-  const spec = houseSpec(at, options);
+async function startHouse(at: Places, processes: Processes, options: UpOptions, spec: ProcessSpec): Promise<void> {
   if (!existsSync(at.passwordNew) && (await houseRunsAs(processes, spec))) return;
   await processes.process.stop({ id: houseId, timeoutMs: houseStopMs });
   await checkFree('--listen', options.listen);
@@ -166,7 +175,8 @@ async function asked(house: ReturnType<typeof connectHouse>, processes: Processe
 function lastWords(at: Places, from: number): string {
   const printed = readFileSync(at.output('house')).subarray(from).toString('utf8').trim().split('\n');
   const own = printed.filter((line) => line.startsWith('guesthouse: ')).at(-1);
-  return own?.slice('guesthouse: '.length) ?? `the house ended: ${printed.at(-1) ?? ''}; see ${at.output('house')}`;
+  const error = printed.filter((line) => /Error\b/.test(line)).at(-1) ?? printed.at(-1) ?? '';
+  return own?.slice('guesthouse: '.length) ?? `the house ended: ${error.trim()}; see ${at.output('house')}`;
 }
 
 function announce(at: Places, ready: HouseReady, madePassword: string | undefined, { out, say }: Terminal): void {
