@@ -65,21 +65,21 @@ export async function serveImage(
   }
 }
 
-/** Connects as soon as the server listens: at most 10 s, or until it ends. */
+/** Connects as soon as the server is ready: within 10 s, or until it ends, which says more than a broken connection. */
 async function patiently(clock: Clock, ended: () => Error | undefined, socket: string): Promise<NbdClient> {
   const until = clock.now() + 10_000;
-  for (let pause = 2; ; pause = Math.min(50, pause * 2)) {
+  let last = 'there is no socket';
+  for (let pause = 2; clock.now() < until; pause = Math.min(50, pause * 2)) {
     const failure = ended();
     if (failure) throw failure;
     if (existsSync(socket)) {
       try {
         return await NbdClient.connect(socket);
       } catch (error) {
-        if (!String(error).includes('ECONNREFUSED')) throw error;
+        last = String(error);
       }
     }
-    if (clock.now() > until)
-      throw storageErrors.make('Tool_failed', { tool: 'qemu-nbd', reason: 'it does not listen after 10 s' });
     await clock.sleep(pause);
   }
+  throw storageErrors.make('Tool_failed', { tool: 'qemu-nbd', reason: `it does not answer within 10 s: ${last}` });
 }
