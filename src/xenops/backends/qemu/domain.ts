@@ -52,6 +52,7 @@ export class Domain {
   #power: Power = 'paused';
   #end: DomainEnd | undefined;
   #qmp: Qmp | undefined;
+  #writing: Promise<unknown> = Promise.resolve();
   #actual: number;
   #leaving = false;
   #heartbeat: (() => void) | undefined;
@@ -93,7 +94,10 @@ export class Domain {
   /** Changes what is kept of the domain; durable enough to survive us, not the host. */
   async update(changes: Partial<DomainRecord>): Promise<void> {
     this.record = { ...this.record, ...changes };
-    await this.needs.folders.write(this.record);
+    // Devices are attached side by side: their writes take turns, each with all that is known by then.
+    const write = this.#writing.then(() => this.needs.folders.write(this.record));
+    this.#writing = write.then(undefined, () => undefined);
+    await write;
   }
   /** Runs a QMP command. Throws Bad_power_state when there is no QEMU to ask. */
   async execute(command: string, args?: Json, deadlineMs?: number): Promise<unknown> {
