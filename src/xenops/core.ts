@@ -34,6 +34,8 @@ export interface Core {
   readonly limits: RestartLimits;
   /** The host's present boot; '' when unknown. */
   readonly boot: string;
+  /** Aborted when the domain manager closes. */
+  readonly closing: AbortSignal;
   /** A domain number that nobody has. */
   nextDomid(): number;
   /** For tests: handed to every run of a plan. */

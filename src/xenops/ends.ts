@@ -88,6 +88,8 @@ export class Ends {
   async #handle(op: Operation, heard: DomainEnd | undefined): Promise<void> {
     const { record } = op;
     if (!record.run || record.run.preserved) return;
+    // From here on a failure means that something is left to be done.
+    op.touched = true;
     const seen = await observe(this.#core, record.id);
     if (seen && seen.power !== 'ended') return;
     const end = seen?.end ?? heard ?? { reason: 'killed', detail: 'the domain is gone' };

@@ -37,7 +37,8 @@ export async function listDomains(core: Core) {
 }
 
 /** Starts what is to be started with the host: those of one order at once, then their longest delay. */
-export async function startAll(core: Core, call?: Call): Promise<void> {
+export async function startAll(core: Core, caller?: Call): Promise<void> {
+  const call = untilClosed(core, caller);
   const due = [...core.records.all()].filter((r) => r.spec.autostart && r.power === 'Halted');
   const groups = inOrder(due);
   for (const [i, group] of groups.entries()) {
@@ -47,7 +48,8 @@ export async function startAll(core: Core, call?: Call): Promise<void> {
   }
 }
 /** Shuts down every VM that runs, in the opposite order: asked first, by force when it does not. */
-export async function shutdownAll(core: Core, timeoutS: number, call?: Call): Promise<void> {
+export async function shutdownAll(core: Core, timeoutS: number, caller?: Call): Promise<void> {
+  const call = untilClosed(core, caller);
   const due = [...core.records.all()].filter((r) => r.run !== null || core.queue.busy(r.id));
   const groups = inOrder(due).toReversed();
   for (const [i, group] of groups.entries()) {
@@ -95,6 +97,10 @@ async function each(
 async function pause(core: Core, group: readonly VmRecord[], delayS: (spec: VmSpec) => number, call?: Call) {
   const seconds = Math.max(...group.map((r) => delayS(r.spec)));
   if (seconds > 0) await core.clock.sleep(seconds * 1000, call?.signal);
+}
+/** The call, ended too when the domain manager closes. */
+function untilClosed(core: Core, call: Call = {}): Call {
+  return { ...call, signal: call.signal ? AbortSignal.any([call.signal, core.closing]) : core.closing };
 }
 /** The call without its progress, which is that of all VMs. */
 function unmetered(call: Call | undefined): Call {

@@ -9,9 +9,10 @@ import type { Observed } from './backend.ts';
 import { type Core, nowS } from './core.ts';
 import { within } from './deadline.ts';
 import { startVm } from './lifecycle.ts';
-import { closeMedia, closePort, openMedia, sameMedia } from './media.ts';
+import { closeMedia, closePort, openMedia, openPort, sameMedia } from './media.ts';
 import { observe, settle } from './operation.ts';
 import { encode, type Run, setDisc, type VmRecord } from './record.ts';
+import { powerOf } from './state.ts';
 import { type How, type Verdict, verdict } from './verdict.ts';
 
 /** The disks that storage has open and the ports that network has, by VM. */
@@ -44,15 +45,18 @@ export class Reconciler {
     const record = this.#core.records.find(vm);
     // A mark that was found stays a found one until it has been dealt with.
     const how = record?.dirty === 'found' ? 'found' : why;
-    const before = record && encode(record);
+    // The row of a VM that was found is as in memory; after a failed attempt or operation it may not be.
+    const row = record && how === 'found' && record.dirty === null ? encode(record) : undefined;
     try {
       const seen = await observe(this.#core, vm);
       const todo: Verdict = record ? verdict(record, seen, how) : { do: 'destroy' };
       if (record) await this.#judge(record, seen, todo);
       else if (seen) await this.#limited('destroy', vm, () => this.#core.backend.vm.destroy(vm));
       await this.#closeLeftovers(vm, record, holdings ?? (await holdingsOf(this.#core)));
-      if (record) await this.#finish(record, how !== 'found' || encode(record) !== before);
-      this.#mended(vm);
+      if (record) await this.#finish(record, encode(record) !== row);
+      // The last look at it failed.
+      if (record?.dirty) this.#again(vm, record, record.dirty);
+      else this.#mended(vm);
       if (todo.do === 'restart') this.#start(vm);
     } catch (error) {
       this.#core.log.error('a VM could not be reconciled; tried again later', { vm, error: String(error) });
@@ -124,6 +128,10 @@ export class Reconciler {
       if (running?.vifs.some((vif) => vif.id === port)) continue;
       await this.#limited('detach', vm, () => closePort(ground, vm, port));
     }
+    for (const vif of running?.vifs ?? []) {
+      if (holdings.ports(vm).includes(vif.id)) continue;
+      await this.#limited('attach', vm, () => openPort(ground, vm, vif));
+    }
     for (const { media, mode } of running?.vbds ?? []) {
       if (media?.kind !== 'vdi' || open.some((disk) => sameMedia(disk, media))) continue;
       await this.#limited('open', vm, () => openMedia(ground, vm, media, mode));
@@ -144,7 +152,13 @@ export class Reconciler {
     return within(this.#core.clock, stepMs, late, f, () => this.later(vm, `${step} ended after it was given up`));
   }
   #again(vm: string, record: VmRecord | undefined, how: How): void {
-    if (record) record.dirty = how;
+    if (record) {
+      record.dirty = how;
+      // What was found out so far counts already.
+      record.power = powerOf(record);
+      if (!record.run) this.#core.reservations.release(vm);
+      this.#core.records.seen(record);
+    }
     if (this.#closed) return;
     const before = this.#retries.get(vm);
     before?.cancel();

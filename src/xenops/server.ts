@@ -49,11 +49,13 @@ export type XenopsServer = Xenops & {
 /** Takes over what runs, puts right what was interrupted, then serves. */
 export async function openXenops(o: XenopsOptions): Promise<XenopsServer> {
   const events = new Listeners<XenopsEvent>(o.log);
-  const core = await makeCore(o, events);
+  const closing = new AbortController();
+  const core = await makeCore(o, events, closing.signal);
   const unwatch = watchGround(core);
   await takeOver(core);
   return serve(core, events, async () => {
     unwatch();
+    closing.abort(xenopsErrors.make('Interrupted', { operation: 'the operation', vm: 'all VMs' }));
     core.reconciler.close();
     await core.queue.close();
     core.reconciler.close();
@@ -61,7 +63,7 @@ export async function openXenops(o: XenopsOptions): Promise<XenopsServer> {
   });
 }
 
-async function makeCore(o: XenopsOptions, events: Listeners<XenopsEvent>): Promise<Core> {
+async function makeCore(o: XenopsOptions, events: Listeners<XenopsEvent>, closing: AbortSignal): Promise<Core> {
   const { backend, storage, network, clock, ids, log } = o;
   await backend.open();
   const records = await Records.open(o.store, events, log);
@@ -77,6 +79,7 @@ async function makeCore(o: XenopsOptions, events: Listeners<XenopsEvent>): Promi
     reservations: new Reservations(memoryTotal, (spec) => backend.overhead(spec)),
     limits: { crashWindowS: 120, rebootWindowS: backend.restartWindowS ?? 120, rebootDelayS: 15, ...o.limits },
     boot: o.boot ?? '',
+    closing,
     nextDomid: () => domids.next(),
     probe: o.probe,
     ground: {

@@ -91,7 +91,10 @@ export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
       if (how === 'kill') {
         process.dead = true;
         house.backend.kill();
-      } else await house.during(house.xenops.close());
+      } else {
+        await house.during(house.xenops.close());
+        process.dead = true;
+      }
       await house.during(open());
     },
     held: () =>
