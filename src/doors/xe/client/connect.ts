@@ -26,7 +26,12 @@ export function hostOf(options: Options, around: Surroundings, ask: Ask): Host {
     async connect() {
       const { socket, fingerprint, authorized } = await secure(host, port);
       if (authorized || fingerprint === trusted || options.insecure) return socket;
-      await judge(options, around, ask, name, fingerprint);
+      try {
+        await judge(options, around, ask, name, fingerprint);
+      } catch (error) {
+        socket.destroy();
+        throw error;
+      }
       trusted = fingerprint;
       return socket;
     },
