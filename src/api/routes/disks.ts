@@ -7,10 +7,11 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { bestEffort } from '../../base/best-effort.ts';
+import { storageErrors } from '../../contracts/storage.ts';
 import type { Ref } from '../../datamodel/dsl.ts';
 import { fail } from '../../datamodel/errors.ts';
 import type { Rec } from '../../datamodel/index.ts';
-import type { House } from '../context.ts';
+import type { House, TaskHandle } from '../context.ts';
 import { refreshAllowed } from '../guards.ts';
 import { type HttpCall, HttpError, type Route } from '../routes.ts';
 import { translateError } from '../translate/errors.ts';
@@ -120,7 +121,7 @@ interface Upload {
 
 /** Passes an upload on to storage. A failure of either side ends both, and the disk keeps its content. */
 async function receive(house: House, { task }: HttpCall, target: Target, upload: Upload): Promise<void> {
-  const { storage, db } = house;
+  const { storage } = house;
   try {
     const { transfer, socket: path } = await storage.transfer.begin(
       { sr: target.sr.uuid, vdi: target.vdi.uuid, direction: 'import', format: target.format, ...upload.known },
@@ -132,26 +133,35 @@ async function receive(house: House, { task }: HttpCall, target: Target, upload:
     try {
       await send(await open(path), upload, (bytes) => task.progress(upload.total > 0 ? bytes / upload.total : 0));
     } catch (error) {
-      await storage.transfer.cancel({ transfer });
-      // Storage knows best why it hung up.
-      throw (await reasonOf(done)) ?? error;
+      // When storage hung up, `done` says why.
+      if (!(error instanceof HungUp)) await cancel(house, transfer, done);
+      else await done;
+      throw error;
     }
     await done;
   } catch (error) {
-    throw translateError(db, error, task.ref);
+    throw worded(house, task, error);
   } finally {
     await refresh(house, target);
   }
 }
 
-/** Why storage ended the transfer by itself; undefined when it was cancelled from here or has ended well. */
-async function reasonOf(done: Promise<unknown>): Promise<unknown> {
-  try {
-    await done;
-    return undefined;
-  } catch (error) {
-    return (error as { kind?: string }).kind === 'Cancelled' ? undefined : error;
+/** A cancelled transfer fails wherever it is just then; what counts is that it was cancelled. */
+const worded = ({ db }: House, task: TaskHandle, error: unknown) =>
+  translateError(db, task.signal.aborted ? storageErrors.make('Cancelled') : error, task.ref);
+
+/** Storage closed the socket of a transfer before its end. */
+class HungUp extends Error {
+  override readonly name = 'HungUp';
+  constructor(cause: unknown) {
+    super('storage closed the transfer', { cause });
   }
+}
+
+/** Ends a transfer and waits until the disk is free again. */
+async function cancel({ storage }: House, transfer: string, done: Promise<unknown>): Promise<void> {
+  await storage.transfer.cancel({ transfer });
+  await Promise.allSettled([done]);
 }
 
 async function open(path: string): Promise<Socket> {
@@ -162,16 +172,24 @@ async function open(path: string): Promise<Socket> {
 
 async function send(socket: Socket, upload: Upload, progress: (bytes: number) => void): Promise<void> {
   let sent = 0;
+  let wake: () => void = () => undefined;
   let broken: unknown;
   socket.on('error', (error) => {
     broken = error;
   });
-  socket.once('close', () => upload.body.stop(broken ?? new Error('storage closed the transfer')));
+  socket.on('drain', () => wake());
+  socket.once('close', () => {
+    upload.body.stop(new HungUp(broken));
+    wake();
+  });
   socket.resume();
   try {
     for await (const chunk of upload.content) {
-      if (socket.destroyed) throw broken ?? new Error('storage closed the transfer');
-      if (!socket.write(chunk)) await Promise.race([once(socket, 'drain'), once(socket, 'close')]);
+      if (socket.destroyed) throw new HungUp(broken);
+      if (!socket.write(chunk))
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
       sent += chunk.length;
       progress(sent);
     }
@@ -186,7 +204,7 @@ async function send(socket: Socket, upload: Upload, progress: (bytes: number) =>
 
 async function exportDisk(house: House, call: HttpCall): Promise<void> {
   const { res, req, url, task } = call;
-  const { storage, db } = house;
+  const { storage } = house;
   const target = targetOf(house, call);
   if (url.searchParams.has('base'))
     throw fail('OPERATION_NOT_ALLOWED', {
@@ -208,30 +226,35 @@ async function exportDisk(house: House, call: HttpCall): Promise<void> {
       });
       if (req.method === 'HEAD') {
         socket.destroy();
-        await storage.transfer.cancel({ transfer });
+        await cancel(house, transfer, done);
         return;
       }
-      const total = length ?? target.vdi.virtual_size;
-      await pipeline(socket, counted(total, task.progress), res);
+      await pipeline(socket, counted(length ?? target.vdi.virtual_size, done, task.progress), res);
     } catch (error) {
-      await storage.transfer.cancel({ transfer });
-      throw (await reasonOf(done)) ?? error;
+      await cancel(house, transfer, done);
+      throw error;
     }
-    await done;
   } catch (error) {
-    throw translateError(db, error, task.ref);
+    throw worded(house, task, error);
   }
 }
 
-/** Passes bytes on and reports the share of `total` that has passed. */
-function counted(total: number, progress: (fraction: number) => void) {
+/**
+ * Passes bytes on and reports the share of `total` that has passed. The last ones are held back until storage is `done`: who has
+ * everything may use the disk at once.
+ */
+function counted(total: number, done: Promise<unknown>, progress: (fraction: number) => void) {
   return async function* (source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     let passed = 0;
+    let held: Buffer | undefined;
     for await (const chunk of source) {
-      yield chunk;
+      if (held) yield held;
+      held = chunk;
       passed += chunk.length;
       progress(total > 0 ? passed / total : 0);
     }
+    await done;
+    if (held) yield held;
   };
 }
 
