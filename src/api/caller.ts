@@ -7,8 +7,16 @@ export interface Peer {
   readonly local: boolean;
   readonly address: string;
 }
-/** `stream` is what closes when the caller has gone. */
-export function callerOf(peer: Peer, userAgent: string | undefined, stream: ServerResponse | Duplex): Caller {
+/**
+ * `stream` is what closes when the caller has gone. One that closed its sending side (`socket` ended) may be gone or may
+ * read on: it counts as gone for those who wait, and gets an answer all the same.
+ */
+export function callerOf(
+  peer: Peer,
+  userAgent: string | undefined,
+  stream: ServerResponse | Duplex,
+  socket?: Duplex,
+): Caller {
   let controller: AbortController | undefined;
   return {
     local: peer.local,
@@ -18,8 +26,15 @@ export function callerOf(peer: Peer, userAgent: string | undefined, stream: Serv
       if (!controller) {
         const made = new AbortController();
         controller = made;
-        if (stream.destroyed || stream.closed) made.abort();
-        else stream.once('close', () => made.abort());
+        const abort = () => {
+          socket?.off('end', abort);
+          made.abort();
+        };
+        if (stream.destroyed || stream.closed || socket?.readableEnded) abort();
+        else {
+          stream.once('close', abort);
+          socket?.once('end', abort);
+        }
       }
       return controller.signal;
     },

@@ -117,7 +117,7 @@ export class HttpServer {
     // once the client has gone nobody needs to hear of it
     res.on('error', () => res.destroy());
     if (req.method === 'POST' && codec) {
-      const caller = callerOf(peerOf(req.socket, local), req.headers['user-agent'], res);
+      const caller = callerOf(peerOf(req.socket, local), req.headers['user-agent'], res, req.socket);
       void serveRpc(this.#parts.dispatcher, codec, caller, req, res);
     } else if (req.method === 'OPTIONS') {
       res.writeHead(200, { ...cors, 'access-control-allow-methods': 'GET, PUT, POST, OPTIONS', 'content-length': 0 });

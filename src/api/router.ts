@@ -44,7 +44,7 @@ export class Router {
     if (!url) return sendError(res, 400, 'the path cannot be read');
     if (!found || found.length === 0) return sendError(res, 404, `nothing lives at ${url.pathname}`);
     if (!route) return sendError(res, 501, `${req.method} is not served at ${url.pathname}`);
-    const caller = callerOf(peer, req.headers['user-agent'], res);
+    const caller = callerOf(peer, req.headers['user-agent'], res, req.socket);
     const access = new Access(this.#parts.server, caller, req, url);
     try {
       const session = route.auth === false ? nobody : await access.session();

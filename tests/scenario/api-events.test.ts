@@ -1,0 +1,132 @@
+/** event.from and its older relatives. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { vmHandlersFor } from './api-fakes.ts';
+import { apiHouse, jsonrpc, type Loose, login, xmlrpc } from './api-house.ts';
+
+const brief = (r: Loose) => r.events.map((e: Loose) => `${e.operation} ${e.class} ${e.ref}`);
+
+test('tokens, folding, order, deletions, objects and counts', async () => {
+  await using h = await apiHouse();
+  const s = await login(h.url);
+  const from = (classes: string[], token: string, timeout = 20.5) =>
+    jsonrpc(h.url, 'event.from', s, classes, token, timeout);
+  const start = await from(['*'], '');
+  assert.match(start.token, /^\d{20},\d{20}$/);
+  assert.ok(brief(start).includes(`add pool ${h.house.pool}`));
+  assert.ok(!start.events.some((e: Loose) => e.class === 'session'));
+  assert.equal(start.valid_ref_counts.host, 1);
+  assert.ok('id' in start.events[0] && typeof start.events[0].id === 'string');
+
+  const kept = h.db.create('VM', { name_label: 'kept' });
+  h.db.set('VM', kept, { name_label: 'changed' });
+  const gone = h.db.create('VM', {});
+  h.db.destroy('VM', gone);
+  h.db.set('pool', h.house.pool, { name_label: 'other' });
+  const message = await jsonrpc(
+    h.url,
+    'message.create',
+    s,
+    'ALARM',
+    1,
+    'Pool',
+    h.db.get('pool', h.house.pool).uuid,
+    'x',
+  );
+  const next = await from(['*'], start.token);
+  assert.deepEqual(brief(next), [`add message ${message}`, `add vm ${kept}`, `mod pool ${h.house.pool}`]);
+  assert.equal(next.events[0].id, '0');
+  assert.equal(next.events[1].snapshot.name_label, 'changed');
+
+  h.db.destroy('VM', kept);
+  const last = await from(['vm'], next.token);
+  assert.deepEqual(brief(last), [`del vm ${kept}`]);
+  assert.ok(!('snapshot' in last.events[0]));
+
+  const none = await from([`VM/${kept}`], last.token, 0.01);
+  assert.deepEqual(none.events, []);
+  const one = h.db.create('VM', {});
+  const waiting = from([`vm/${one}`], none.token);
+  h.db.create('VM', {});
+  h.db.set('VM', one, { name_label: 'mine' });
+  const mine = await waiting;
+  assert.deepEqual(
+    mine.events.map((e: Loose) => e.ref),
+    [one],
+  );
+});
+
+test('refusals', async () => {
+  await using h = await apiHouse();
+  const s = await login(h.url);
+  const from = (classes: unknown, token: unknown, timeout: unknown) =>
+    xmlrpc(h.url, 'event.from', s, classes, token, timeout);
+  await assert.rejects(from(['vm/a/b'], '', 1), { wire: ['EVENT_SUBSCRIPTION_PARSE_FAILURE', 'vm/a/b'] });
+  await assert.rejects(from([''], '', 1), { wire: ['EVENT_SUBSCRIPTION_PARSE_FAILURE', ''] });
+  await assert.rejects(from(['vm'], 'x', 1), { wire: ['EVENT_FROM_TOKEN_PARSE_FAILURE', 'x'] });
+  await assert.rejects(from(['vm'], '00000000000000000001,00000000000000000001', 1), { wire: ['EVENTS_LOST'] });
+  await assert.rejects(xmlrpc(h.url, 'event.next', s), { wire: ['SESSION_NOT_REGISTERED', s] });
+});
+
+test('logging out ends waiting calls', async () => {
+  await using h = await apiHouse();
+  const s = await login(h.url);
+  const { token } = await xmlrpc(h.url, 'event.from', s, ['vm'], '', 1);
+  const waiting = assert.rejects(xmlrpc(h.url, 'event.from', s, ['vm'], token, 60), { wire: ['SESSION_INVALID', s] });
+  while (h.api.services.events.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+  await jsonrpc(h.url, 'session.logout', s);
+  await waiting;
+  assert.equal(h.api.services.events.waiting, 0);
+});
+
+test('a client that has gone is forgotten', async () => {
+  await using h = await apiHouse();
+  const s = await login(h.url);
+  const { token } = await xmlrpc(h.url, 'event.from', s, ['vm'], '', 1);
+  const abort = new AbortController();
+  const body = JSON.stringify({ id: 1, method: 'event.from', params: [s, ['vm'], token, 60] });
+  const waiting = assert.rejects(fetch(`${h.url}/jsonrpc`, { method: 'POST', body, signal: abort.signal }));
+  while (h.api.services.events.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+  abort.abort();
+  await waiting;
+  while (h.api.services.events.waiting > 0) await new Promise((resolve) => setImmediate(resolve));
+});
+
+test('register, next, unregister', async () => {
+  await using h = await apiHouse();
+  const s = await login(h.url);
+  const c = (method: string, ...params: unknown[]) => xmlrpc(h.url, method, s, ...params);
+  await c('event.register', ['VM']);
+  const waiting = c('event.next');
+  const vm = h.db.create('VM', { name_label: 'one' });
+  const [event] = await waiting;
+  assert.deepEqual([event.class, event.operation, event.ref, event.snapshot.name_label], ['vm', 'add', vm, 'one']);
+  assert.ok(Number(event.timestamp) > 1e9);
+  assert.ok(Number(await c('event.get_current_id')) > Number(event.id));
+  await c('event.unregister', ['vm']);
+  await assert.rejects(c('event.next'), /SESSION_NOT_REGISTERED/);
+});
+
+test('inject is a barrier: its token is from just before, and the event follows', async () => {
+  await using h = await apiHouse();
+  const s = await login(h.url);
+  const token = await jsonrpc(h.url, 'event.inject', s, 'pool', h.house.pool);
+  const r = await jsonrpc(h.url, 'event.from', s, ['pool'], token, 20.5);
+  assert.deepEqual(brief(r), [`mod pool ${h.house.pool}`]);
+  await assert.rejects(jsonrpc(h.url, 'event.inject', s, 'VM', 'OpaqueRef:x'), {
+    wire: ['HANDLE_INVALID', 'VM', 'OpaqueRef:x'],
+  });
+});
+
+test('tasks are followed by their events', async () => {
+  await using h = await apiHouse({ handlers: vmHandlersFor() });
+  const s = await login(h.url);
+  let { token } = await jsonrpc(h.url, 'event.from', s, ['task'], '', 1);
+  const task = await jsonrpc(h.url, 'Async.VM.clone', s, h.db.create('VM', {}), 'x');
+  let status = '';
+  while (status !== 'success') {
+    const r = await jsonrpc(h.url, 'event.from', s, ['task'], token, 20.5);
+    token = r.token;
+    status = r.events.find((e: Loose) => e.ref === task)?.snapshot.status ?? status;
+  }
+});
