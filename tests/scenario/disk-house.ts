@@ -1,5 +1,5 @@
 /** A host in this process with real storage in a new folder, the simulator as ground and networks in memory: for disks and seeds. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { House } from '../../src/api/context.ts';
@@ -83,6 +83,7 @@ export interface DiskHouse extends AsyncDisposable {
 
 export async function diskHouse(world: Partial<World> = {}): Promise<DiskHouse> {
   const data = mkdtempSync(join(tmpdir(), 'gh-disks-'));
+  mkdirSync(join(data, 'run'));
   const w: World = {
     networks: new Map(),
     interfaces: [],
