@@ -7,9 +7,8 @@
  * An upload fills a hidden file that takes the disk's place when it is complete and on the medium; until then, and when it
  * fails, the disk keeps its content. What was not sent reads as zeroes.
  */
-import { chmod, mkdir, mkdtemp, readdir, rm, rmdir } from 'node:fs/promises';
+import { chmod, rmdir } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bestEffort } from '../base/best-effort.ts';
 import type { Clock } from '../base/clock.ts';
@@ -24,6 +23,7 @@ import { NbdError } from './nbd.ts';
 import { type ServedImage, serveImage } from './nbd-server.ts';
 import { exportRaw, importRaw } from './raw-stream.ts';
 import type { Repositories } from './repositories.ts';
+import { socketFolder } from './sockets.ts';
 import type { Uses } from './uses.ts';
 
 export interface TransferGround {
@@ -46,12 +46,10 @@ interface Transfer {
 /** How long a socket waits for its peer. */
 const patienceMs = 60_000;
 const keptOutcomes = 64;
-/** sun_path holds 107 bytes and a zero. */
-const longestSocket = 107;
 
 export async function openTransfers(ground: TransferGround) {
   const { dir, ids, repositories, uses, log } = ground;
-  const sockets = await socketFolder(dir);
+  const sockets = await socketFolder(dir, log);
   const transfers = new Map<string, Transfer>();
   const find = (id: string) => {
     const found = transfers.get(id);
@@ -231,16 +229,6 @@ async function translated({ ground, sr }: Job, error: unknown): Promise<unknown>
   return storageErrors.make('Sr_full', { sr, free: total - used, needed: 'more' }, { cause: error });
 }
 
-/** A folder of sockets that only we may enter, below `dir` when its path is short enough. */
-async function socketFolder(dir: string): Promise<string> {
-  const near = join(dir, 'transfers');
-  if (Buffer.byteLength(join(near, '0'.repeat(36), '.nbd')) > longestSocket)
-    return mkdtemp(join(tmpdir(), 'guesthouse-'));
-  await mkdir(near, { recursive: true, mode: 0o700 });
-  await chmod(near, 0o700);
-  for (const left of await readdir(near)) await rm(join(near, left), { force: true });
-  return near;
-}
 async function listen(path: string): Promise<Server> {
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
   await new Promise<void>((resolve, reject) => {
