@@ -54,9 +54,11 @@ export class Reconciler {
       else if (seen) await this.#limited('destroy', vm, () => this.#core.backend.vm.destroy(vm));
       await this.#closeLeftovers(vm, record, holdings ?? (await holdingsOf(this.#core)));
       if (record) await this.#finish(record, encode(record) !== row);
-      // The last look at it failed.
+      // The last look at it failed, or its end could not be dealt with just now.
       if (record?.dirty) this.#again(vm, record, record.dirty);
-      else this.#mended(vm);
+      else if (!hasEnded(record)) this.#mended(vm);
+      else if (how === 'failed') this.#retry(vm);
+      else this.#core.ends.enqueue(vm);
       if (todo.do === 'restart') this.#start(vm);
     } catch (error) {
       this.#core.log.error('a VM could not be reconciled; tried again later', { vm, error: String(error) });
@@ -140,7 +142,6 @@ export class Reconciler {
   async #finish(record: VmRecord, write: boolean): Promise<void> {
     record.dirty = null;
     await settle(this.#core, record, write);
-    if (record.live?.power === 'ended') this.#core.ends.enqueue(record.id);
   }
   #start(vm: string): void {
     startVm(this.#core, vm, false).catch((error: unknown) => {
@@ -159,6 +160,9 @@ export class Reconciler {
       if (!record.run) this.#core.reservations.release(vm);
       this.#core.records.seen(record);
     }
+    this.#retry(vm);
+  }
+  #retry(vm: string): void {
     if (this.#closed) return;
     const before = this.#retries.get(vm);
     before?.cancel();
@@ -196,6 +200,10 @@ function mend<D extends { readonly id: string }>(seen: readonly string[], ran: r
   const unknown = seen.filter((id) => !find(id));
   const same = unknown.length === 0 && known.length === ran.length && known.every((d) => ran.includes(d));
   return { known, unknown, same };
+}
+/** A guest has ended, and what its description says about that was not done yet. */
+function hasEnded(record: VmRecord | undefined): boolean {
+  return record?.live?.power === 'ended' && !record.run?.preserved;
 }
 function lostEnd(core: Core, run: Run | null) {
   const sameBoot = core.boot !== '' && run?.boot === core.boot;

@@ -22,7 +22,7 @@ import { Reconciler } from './reconcile.ts';
 import { Records } from './records.ts';
 import { Reservations } from './reservations.ts';
 import { checkSpec } from './spec.ts';
-import { takeOver, watchGround } from './take-over.ts';
+import { adoptRunning, takeOver, watchGround } from './take-over.ts';
 
 export interface XenopsOptions {
   readonly backend: Backend;
@@ -156,7 +156,9 @@ async function addVm(core: Core, spec: VmSpec): Promise<string> {
   checkSpec(spec);
   const known = core.records.find(spec.id);
   if (known && JSON.stringify(known.spec) === JSON.stringify(spec)) return spec.id;
-  await core.records.save(core.records.describe(spec));
+  const record = core.records.describe(spec);
+  await core.records.save(record);
+  if (!known) await adoptRunning(core, record);
   return spec.id;
 }
 function removeVm(core: Core, id: string, call?: Call): Promise<void> {

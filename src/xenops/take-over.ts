@@ -1,22 +1,25 @@
 /** What happens when the domain manager starts: what runs is adopted, what was interrupted is put right. */
+import { bestEffort } from '../base/best-effort.ts';
 import type { Core } from './core.ts';
 import { noteEjected } from './devices.ts';
-import { look, operate } from './operation.ts';
+import { look, observe, operate } from './operation.ts';
 import { holdingsOf } from './reconcile.ts';
+import type { VmRecord } from './record.ts';
 import { powerOf } from './state.ts';
 
 /** Reconciles every VM that has, or should have, something in the world. Resolves when all are done. */
 export async function takeOver(core: Core): Promise<void> {
-  const seen = await core.backend.observeAll();
+  const seen = new Map((await core.backend.observeAll()).map((d) => [d.vm, d]));
   const holdings = await holdingsOf(core);
-  const lively = new Set([...seen.map((d) => d.vm), ...holdings.vms]);
+  await knowAddresses(core);
+  const lively = new Set([...seen.keys(), ...holdings.vms]);
   const work: Promise<unknown>[] = [];
   for (const record of core.records.all()) {
     record.power = powerOf(record);
     if (record.run || record.operation) lively.add(record.id);
   }
   for (const vm of lively) {
-    const domain = seen.find((d) => d.vm === vm);
+    const domain = seen.get(vm);
     if (!core.records.has(vm) && domain?.power === 'running') {
       core.log.warn('a guest runs that nobody registered; left alone', { vm, domid: domain.domid });
       continue;
@@ -27,6 +30,29 @@ export async function takeOver(core: Core): Promise<void> {
   await Promise.all(work);
 }
 
+/** A VM was registered: a domain of its that was left running is taken over. */
+export async function adoptRunning(core: Core, record: VmRecord): Promise<void> {
+  const seen = await observe(core, record.id);
+  if (!seen || record.run) return;
+  await core.queue.push(record.id, 'take over', undefined, async () => {
+    if (record.run) return;
+    const { domid, startedAt } = seen;
+    record.run = { domid, startedAt, spec: record.spec, boot: core.boot };
+    record.dirty = 'late';
+    await core.reconciler.reconcile(record.id, 'late');
+  });
+}
+async function knowAddresses(core: Core): Promise<void> {
+  const leases = await bestEffort('addresses come with the next lease', core.log, () =>
+    core.ground.network.lease.list({}),
+  );
+  const byMac = Map.groupBy(leases ?? [], (l) => l.mac);
+  for (const [mac, given] of byMac)
+    core.records.lease(
+      mac,
+      given.map((l) => l.address),
+    );
+}
 /** Listens to the backend and to the network. */
 export function watchGround(core: Core): () => void {
   const offBackend = core.backend.watch((event) => {
