@@ -81,11 +81,15 @@ export class HttpServer {
   /** Stops listening, lets answers that are being written finish for a second, then closes what is left. */
   async close(graceMs = 1000): Promise<void> {
     const closed = this.#servers.map((s) => new Promise<void>((resolve) => s.close(() => resolve())));
-    for (const s of this.#servers) s.closeIdleConnections();
+    // a connection whose last answer is being written becomes idle a moment later
+    const idle = setInterval(() => {
+      for (const s of this.#servers) s.closeIdleConnections();
+    }, 10);
     const timer = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
     }, graceMs);
     await Promise.all(closed);
+    clearInterval(idle);
     clearTimeout(timer);
   }
 

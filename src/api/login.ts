@@ -33,6 +33,7 @@ export class Logins {
   /** Keyed hashes of what was right lately: those need not stand in the line again. */
   readonly #recent = new Map<string, { readonly found: Identity; readonly until: number }>();
   readonly #key = randomBytes(32);
+  readonly #closing = new AbortController();
   /** Password checks go one after another: scrypt is slow on purpose, and others need the processors. */
   #line: Promise<unknown> = Promise.resolve();
 
@@ -67,15 +68,26 @@ export class Logins {
         this.#recent.set(mark, { found, until: clock.now() + recentMs });
         return found;
       }
-      await clock.sleep(delayMs);
+      await this.#delay(delayMs);
       throw fail('SESSION_AUTHENTICATION_FAILED', { user, reason: 'the name or the password is wrong' });
     } finally {
       this.#waiting--;
     }
   }
+  /** Refuses those that wait for their refusal now. */
+  close(): void {
+    this.#closing.abort();
+  }
   /** To be called when a password was changed. */
   forget(): void {
     this.#recent.clear();
+  }
+  /** Waits, but not for longer than the server lives. */
+  #delay(ms: number): Promise<void> {
+    const { signal } = this.#closing;
+    return this.#parts.clock.sleep(ms, signal).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
   }
   #check(user: string, password: string): Promise<Identity | undefined> {
     const result = this.#line.then(() => this.#parts.authenticate(user, password));

@@ -67,6 +67,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
   const close = async () => {
     stopSweep();
     server.tasks.close();
+    server.logins.close();
     server.sessions.endAll();
     await http.close();
     server.events.close();

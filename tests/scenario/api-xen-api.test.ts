@@ -1,9 +1,7 @@
 /** npm `xen-api`, unchanged: connects, fetches every class, follows events, runs asynchronous calls. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-// @ts-expect-error: the package has no types
 import { createClient } from 'xen-api';
-
 import { vmHandlersFor } from './api-fakes.ts';
 import { apiHouse, type Loose, password } from './api-house.ts';
 
