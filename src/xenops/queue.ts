@@ -4,9 +4,10 @@
  *     push ──▶ in the VM's line ──▶ waits for a worker ──▶ runs ──▶ ended
  *                     └──── cancelled: rejected at once, never run
  */
-import { KeyedQueue } from '../base/queue.ts';
+
 import type { Call } from '../contracts/contract.ts';
 import { xenopsErrors } from '../contracts/xenops.ts';
+import { Lines } from './lines.ts';
 import { Workers } from './workers.ts';
 
 /** What a piece of work gets. */
@@ -18,7 +19,7 @@ export interface Turn {
 }
 
 export class VmQueue {
-  readonly #lines = new KeyedQueue(Number.POSITIVE_INFINITY);
+  readonly #lines = new Lines();
   readonly #workers: Workers;
   readonly #running = new Set<{ vm: string; name: string; stop: AbortController }>();
   /** How many pieces of work each VM has, waiting or running. */

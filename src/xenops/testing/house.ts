@@ -185,6 +185,7 @@ export function testDisk(n: number, position: number): VbdSpec {
   return { id: `disk${position}`, position, type: 'Disk', mode: 'RW', media };
 }
 export function testVif(n: number, position: number): VifSpec {
-  const mac = `02:00:00:00:${n.toString(16).padStart(2, '0')}:${position.toString(16).padStart(2, '0')}`;
+  const digits = [n >> 16, n >> 8, n, position].map((x) => (x & 0xff).toString(16).padStart(2, '0'));
+  const mac = `02:00:${digits.join(':')}`;
   return { id: `vif${position}`, position, mac, bridge: 'br0' };
 }
