@@ -1,5 +1,4 @@
-/** `host_metrics` as the domain manager sees the machine, followed while VMs come and go. */
-import type { Log } from '../base/log.ts';
+/** `host_metrics` as the domain manager sees the machine. */
 import type { Xenops } from '../contracts/xenops.ts';
 import type { Ref } from '../datamodel/dsl.ts';
 import type { Db } from '../db/db.ts';
@@ -20,31 +19,4 @@ export async function refreshHostMemory({ db, xenops, host, clock }: MemoryParts
   const before = db.get('host_metrics', metrics);
   if (before.memory_total === memory_total && before.memory_free === memory_free) return;
   db.set('host_metrics', metrics, { memory_total, memory_free, last_updated: wireTime(clock.now()) });
-}
-
-/** Does so after every event of a VM; events that come while it asks are one more round. The answer stops it. */
-export function followHostMemory(parts: MemoryParts & { readonly log: Log }): () => void {
-  let busy = false;
-  let again = false;
-  let stopped = false;
-  const round = async (): Promise<void> => {
-    busy = true;
-    do {
-      again = false;
-      try {
-        await refreshHostMemory(parts);
-      } catch (error) {
-        parts.log.warn('the memory of the host is not known', { error: String(error) });
-      }
-    } while (again && !stopped);
-    busy = false;
-  };
-  const stop = parts.xenops.watch(() => {
-    if (busy) again = true;
-    else void round();
-  });
-  return () => {
-    stopped = true;
-    stop();
-  };
 }
