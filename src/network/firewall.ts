@@ -1,6 +1,7 @@
 /** Makes the nftables table say what the records say. */
 
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import type { Log } from '../base/log.ts';
 import { networkErrors } from '../contracts/network.ts';
 import type { Ground } from './driver.ts';
 import { portKey } from './records.ts';
@@ -25,6 +26,23 @@ export async function applyRules({ marks, records, dhcp }: Ground): Promise<void
   await runTool('nft', ['-f', '-'], rulesetText(marks.table, { nat, internal, forwards }));
   const local = forwards.some(({ hostAddress }) => /^(127|0)\./.test(hostAddress));
   for (const { bridge } of local ? nat : []) await setKernel(`conf/${bridge}/route_localnet`, '1');
+}
+/** Chains of others that drop what they do not know of what is forwarded (Docker's, a host firewall's): `ip filter FORWARD`. */
+export async function foreignDrops(table: string): Promise<readonly string[]> {
+  const { nftables } = JSON.parse(await runTool('nft', ['-j', 'list', 'chains'])) as {
+    nftables: readonly { chain?: Readonly<Record<string, unknown>> }[];
+  };
+  return nftables.flatMap(({ chain }) => {
+    const drops = chain?.['hook'] === 'forward' && chain['policy'] === 'drop' && chain['table'] !== table;
+    return drops ? [`${chain['family']} ${chain['table']} ${chain['name']}`] : [];
+  });
+}
+/** Lets the host forward between its networks; it stays so when ours are gone, for others may have come to rely on it. */
+export async function enableForwarding(log: Log): Promise<void> {
+  const now = await readFile('/proc/sys/net/ipv4/ip_forward', 'utf8');
+  if (now.trim() === '1') return;
+  await setKernel('ip_forward', '1');
+  log.info('the host forwards IPv4 between its networks from now on (net.ipv4.ip_forward=1); it is left on');
 }
 /** Sets a value below net.ipv4. */
 export async function setKernel(key: string, value: string): Promise<void> {

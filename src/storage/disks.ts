@@ -112,7 +112,9 @@ async function open(uses: Uses, { repository }: Attached, a: Use): Promise<void>
   const owner = { ...(a.uid === undefined ? {} : { uid: a.uid }), ...(a.gid === undefined ? {} : { gid: a.gid }) };
   const mine = uses.find(sr, vdi, user);
   if (mine && mine.mode !== mode) throw storageErrors.make('Vdi_in_use', { vdi, user });
-  if (!mine) await uses.open({ sr, vdi, user, mode, ...owner });
+  const use = { sr, vdi, user, mode, ...owner };
+  if (!mine) await uses.open(use);
+  else if (mine.uid !== a.uid || mine.gid !== a.gid) await uses.reopen(use);
   try {
     await repository.grant(vdi, mode, owner);
   } catch (error) {

@@ -77,6 +77,11 @@ export class Uses {
     put(this.#guests, use);
     await this.#rows.put(table, `${keyOf(use.sr, use.vdi)}/${use.user}`, use);
   }
+  /** The same use by another user of the host: a guest that was started again. */
+  async reopen(use: Use): Promise<void> {
+    put(this.#guests, use);
+    await this.#rows.put(table, `${keyOf(use.sr, use.vdi)}/${use.user}`, use);
+  }
   async close(sr: string, vdi: string, user: string): Promise<void> {
     take(this.#guests, keyOf(sr, vdi), user);
     await this.#rows.remove(table, `${keyOf(sr, vdi)}/${user}`);

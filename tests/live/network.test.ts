@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { systemClock } from '../../src/base/clock.ts';
 import { randomIds } from '../../src/base/ids.ts';
-import { silentLog } from '../../src/base/log.ts';
+import { logTo, silentLog } from '../../src/base/log.ts';
 import { isKind } from '../../src/contracts/contract.ts';
 import { openNetwork } from '../../src/network/server.ts';
 import { findTool } from '../../src/network/tool.ts';
@@ -55,9 +55,11 @@ const link = (name: string) => links().find((l) => l['ifname'] === name);
 
 function scenario(): void {
   let dir = '';
+  const warnings: string[] = [];
+  const log = logTo((level, message) => level === 'warn' && warnings.push(message));
   const store = new MemoryStore();
   const processes = plainProcesses();
-  const open = () => openNetwork({ dir, store, processes, clock: systemClock, ids: randomIds, log: silentLog });
+  const open = () => openNetwork({ dir, store, processes, clock: systemClock, ids: randomIds, log });
   let net: Awaited<ReturnType<typeof open>>;
   const foreign = () => [sh('ip -j -d link show dev lan0'), sh('nft list table inet others')];
   let foreignBefore: string[] = [];
@@ -91,7 +93,12 @@ function scenario(): void {
     for (const row of await net.network.capabilities({})) assert.deepEqual([row.possible, row.reason], [true, '']);
   });
   test('a NAT network has a bridge, a subnet that is free, and is the same when repeated', async () => {
+    sh(
+      'nft add table ip filter && nft add chain ip filter FORWARD "{ type filter hook forward priority 0; policy drop; }"',
+    );
     const info = await net.network.ensure({ bridge: 'ghnat0', kind: 'nat' });
+    assert.match(warnings.join(), /nft insert rule ip filter FORWARD iifname ghnat0 accept/);
+    sh('nft delete table ip filter');
     assert.deepEqual(info, { bridge: 'ghnat0', kind: 'nat', subnet: '10.87.1.1/24', up: true, ports: [] });
     const pid = (await processes.process.list({})).map((p) => p.pid);
     const seen = link('ghnat0');

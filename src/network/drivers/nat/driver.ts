@@ -2,7 +2,7 @@
 import { networkErrors } from '../../../contracts/network.ts';
 import { ensureBridge, ourBridge, removeBridge } from '../../bridge.ts';
 import type { Driver, Ground } from '../../driver.ts';
-import { setKernel } from '../../firewall.ts';
+import { enableForwarding, foreignDrops } from '../../firewall.ts';
 import { findLink, ip, routedSubnets } from '../../link.ts';
 import type { NetworkRecord } from '../../records.ts';
 import { freeSubnet, hostText, overlaps, parseSubnet, type Subnet, subnetTrouble } from '../../subnet.ts';
@@ -35,6 +35,15 @@ async function chosenSubnet({ records }: Ground, wanted: NetworkRecord): Promise
   return free;
 }
 
+/** Rules of others are never touched; but the user should know that they keep guests from the world. */
+async function warnOfFirewalls({ marks, log }: Ground, bridge: string): Promise<void> {
+  const chains = await foreignDrops(marks.table);
+  if (chains.length === 0) return;
+  const rule = `nft insert rule ${chains[0]} iifname ${bridge} accept`;
+  const advice = `another firewall drops what guests send and get; allow it there, for example: ${rule} (and oifname)`;
+  log.warn(advice, { chains });
+}
+
 export const natDriver: Driver = {
   ...tapPorts,
   kind: 'nat',
@@ -58,8 +67,8 @@ export const natDriver: Driver = {
       'dev',
       bridge,
     ]);
-    // Left on when the network goes: others may have come to rely on it.
-    await setKernel('ip_forward', '1');
+    await enableForwarding(ground.log);
+    if (fresh) await warnOfFirewalls(ground, bridge);
     await ground.dhcp.ensure({ bridge, subnet, mtu }, fresh || stale.length > 0);
   },
   async remove({ marks, dhcp }, { bridge }) {
