@@ -62,7 +62,7 @@ export function driveDevice(machine: Machine, drive: Drive, bootindex?: number):
       ...connector(machine.type, drive.connector),
     };
   const driver = machine.type === 'microvm' ? 'virtio-blk-device' : 'virtio-blk-pci';
-  return { driver, ...common, ...place(machine.type, drive.slot) };
+  return { driver, ...common, 'num-queues': machine.diskQueues, ...place(machine.type, drive.slot) };
 }
 
 /** The host's end of an interface, for `netdev_add`. */

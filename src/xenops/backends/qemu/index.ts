@@ -12,6 +12,7 @@ import { Folders, type Owner } from './folder.ts';
 import { type AccelerationChoice, createGround, type Ground } from './ground.ts';
 import { checkSpec, machineFor } from './machine.ts';
 import { attachDrive, attachNic, changeDisc, detachDrive, detachNic } from './plug.ts';
+import { QmpClosed, QmpError, QmpTimeout } from './qmp.ts';
 import { requestShutdown, sendKeys, setMemoryTarget, setVcpus } from './requests.ts';
 import { restoreDomain, saveDomain } from './suspend.ts';
 
@@ -73,6 +74,15 @@ export function qemuBackend(options: QemuOptions): Backend {
   const here = (): Ground => {
     if (!ground) throw xenopsErrors.make('Internal_error', { reason: 'the QEMU backend is not open' });
     return ground;
+  };
+  /** Does something with a domain, telling failures in this contract's words. */
+  const on = async (vm: string, f: (it: Domain) => Promise<unknown>): Promise<void> => {
+    const it = domain(vm);
+    try {
+      await f(it);
+    } catch (error) {
+      throw inWords(error, vm);
+    }
   };
   const domain = (vm: string): Domain => {
     const found = domains.get(vm);
@@ -163,37 +173,47 @@ export function qemuBackend(options: QemuOptions): Backend {
     vm: {
       check: checkSpec,
       create,
-      build: (spec) => buildDomain(domain(spec.id), here()),
-      restore: (spec, image, call) => restoreDomain(domain(spec.id), here(), image, call),
+      build: (spec) => on(spec.id, (it) => buildDomain(it, here())),
+      restore: (spec, image, call) => on(spec.id, (it) => restoreDomain(it, here(), image, call)),
       destroy,
-      pause: async (vm) => void (await domain(vm).execute('stop')),
-      unpause: async (vm) => void (await domain(vm).execute('cont')),
-      requestShutdown: (vm, what) => requestShutdown(domain(vm), what),
-      save: (vm, image, call) => saveDomain(domain(vm), image, call),
-      setVcpus: (vm, count) => setVcpus(domain(vm), count),
-      setMemoryTarget: (vm, bytes) => setMemoryTarget(domain(vm), bytes),
-      sendKeys: (vm, kind, value) => sendKeys(domain(vm), kind, value),
+      pause: (vm) => on(vm, (it) => it.execute('stop')),
+      unpause: (vm) => on(vm, (it) => it.execute('cont')),
+      requestShutdown: (vm, what) => on(vm, (it) => requestShutdown(it, what)),
+      save: (vm, image, call) => on(vm, (it) => saveDomain(it, image, call)),
+      setVcpus: (vm, count) => on(vm, (it) => setVcpus(it, count)),
+      setMemoryTarget: (vm, bytes) => on(vm, (it) => setMemoryTarget(it, bytes)),
+      sendKeys: (vm, kind, value) => on(vm, (it) => sendKeys(it, kind, value)),
       observe: async (vm) => {
         const found = domains.get(vm);
         return found && observed(found);
       },
     },
     vbd: {
-      attach: (vm, a) => attachDrive(domain(vm), a),
+      attach: (vm, a) => on(vm, (it) => attachDrive(it, a)),
       detach: async (vm, id, force) => {
-        const found = domains.get(vm);
-        if (found) await detachDrive(found, id, force);
+        if (domains.has(vm)) await on(vm, (it) => detachDrive(it, id, force));
       },
-      change: (vm, id, disk) => changeDisc(domain(vm), id, disk),
+      change: (vm, id, disk) => on(vm, (it) => changeDisc(it, id, disk)),
     },
     vif: {
-      attach: (vm, a) => attachNic(domain(vm), a),
+      attach: (vm, a) => on(vm, (it) => attachNic(it, a)),
       detach: async (vm, id, force) => {
-        const found = domains.get(vm);
-        if (found) await detachNic(found, id, force);
+        if (domains.has(vm)) await on(vm, (it) => detachNic(it, id, force));
       },
     },
   };
+}
+
+function inWords(error: unknown, vm: string): unknown {
+  if (error instanceof QmpTimeout)
+    return xenopsErrors.make(
+      'Internal_error',
+      { reason: `the QEMU of ${vm} is silent: ${error.message}` },
+      { cause: error },
+    );
+  if (error instanceof QmpError || error instanceof QmpClosed)
+    return xenopsErrors.make('Internal_error', { reason: `the QEMU of ${vm}: ${error.message}` }, { cause: error });
+  return error;
 }
 
 function observed(domain: Domain): Observed {

@@ -12,6 +12,8 @@ export interface Machine {
   readonly vga: 'std' | 'virtio' | 'cirrus' | 'none';
   readonly diskBus: 'virtio' | 'ide';
   readonly nicModel: 'virtio' | 'e1000' | 'rtl8139';
+  /** Request queues of a virtio disk; by default QEMU makes one per CPU that is there at the time. */
+  readonly diskQueues: number;
 }
 
 /** Places where devices can be plugged while the guest runs. */
@@ -45,7 +47,12 @@ export function machineFor(spec: VmSpec, version: string, accelerator: Accelerat
     type,
     version,
     accelerator,
-    vga: type === 'microvm' ? 'none' : pick(spec, 'vga', ['std', 'virtio', 'cirrus', 'none'] as const, 'std'),
+    // A kernel that is started directly talks on its serial port; a screen would cost it a quarter of a second.
+    vga:
+      type === 'microvm'
+        ? 'none'
+        : pick(spec, 'vga', ['std', 'virtio', 'cirrus', 'none'] as const, kernel ? 'none' : 'std'),
+    diskQueues: Math.min(spec.vcpus.max, 4),
     diskBus: type === 'microvm' ? 'virtio' : pick(spec, 'disk_bus', ['virtio', 'ide'] as const, 'virtio'),
     nicModel: type === 'microvm' ? 'virtio' : pick(spec, 'nic_type', ['virtio', 'e1000', 'rtl8139'] as const, 'virtio'),
   };

@@ -28,6 +28,10 @@ const missing = (error: unknown): boolean =>
   error instanceof QmpError &&
   (error.class === 'DeviceNotFound' || /not found|Cannot find|Failed to find/i.test(error.message));
 
+/** Undoes part of a plug that failed; why that failed is what counts. */
+const undoing = (domain: Domain, command: string, args: Json) => () =>
+  bestEffort('part of a device that could not be plugged', domain.needs.log, () => domain.execute(command, args));
+
 /** Removes something of QEMU's that may be gone already. */
 async function remove(domain: Domain, command: string, args: Json): Promise<void> {
   try {
@@ -51,7 +55,7 @@ async function plugDrive(domain: Domain, drive: Drive): Promise<void> {
   await using undo = new Unwind();
   if (node) {
     await asStorage(() => domain.execute('blockdev-add', node));
-    undo.add(() => remove(domain, 'blockdev-del', { 'node-name': nodeOf(drive.device) }));
+    undo.add(undoing(domain, 'blockdev-del', { 'node-name': nodeOf(drive.device) }));
   }
   await domain.execute('device_add', driveDevice(domain.record.machine, drive));
   undo.keep();
@@ -101,7 +105,7 @@ async function cutOff(domain: Domain, drive: Drive): Promise<void> {
   const { add, reopen } = cutNode(drive);
   await using undo = new Unwind();
   await domain.execute('blockdev-add', add);
-  undo.add(() => remove(domain, 'blockdev-del', { 'node-name': add['node-name'] }));
+  undo.add(undoing(domain, 'blockdev-del', { 'node-name': add['node-name'] }));
   await domain.execute('blockdev-reopen', { options: [reopen] });
   undo.keep();
 }
@@ -161,7 +165,7 @@ async function plugNic(domain: Domain, nic: Nic): Promise<void> {
     if (!(error instanceof QmpError)) throw error;
     throw xenopsErrors.make('Network_error', { reason: error.message }, { cause: error });
   });
-  undo.add(() => remove(domain, 'netdev_del', { id: end['id'] }));
+  undo.add(undoing(domain, 'netdev_del', { id: end['id'] }));
   await domain.execute('device_add', nicDevice(domain.record.machine, nic));
   if (nic.spec.carrier === false) await domain.execute('set_link', { name: nic.device, up: false });
   undo.keep();

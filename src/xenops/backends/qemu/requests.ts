@@ -1,7 +1,7 @@
 /** What a running guest, or its machine, is asked to do. */
 import { xenopsErrors } from '../../../contracts/xenops.ts';
 import type { Domain } from './domain.ts';
-import { QmpError } from './qmp.ts';
+import { type Json, QmpError } from './qmp.ts';
 
 /** ACPI's power button; a guest that reboots is one that powers off and is started again by the caller. */
 export async function requestShutdown(domain: Domain, what: 'poweroff' | 'reboot'): Promise<void> {
@@ -47,6 +47,12 @@ export async function setVcpus(domain: Domain, count: number): Promise<void> {
   if (!domain.built) return domain.update({ vcpus: count });
   if (domain.record.machine.type === 'microvm')
     throw xenopsErrors.make('Unimplemented', { function: 'changing the CPUs of a microvm', backend: 'qemu' });
+  // QEMU's emulator frees a CPU that others still look at, and dies of it at the next plug.
+  if (count < domain.record.vcpus && domain.record.machine.accelerator === 'tcg')
+    throw xenopsErrors.make('Unimplemented', {
+      function: 'taking virtual CPUs away from a running guest',
+      backend: 'qemu without KVM',
+    });
   const places = await cpuPlaces(domain);
   const present = places.filter((p) => p['qom-path'] !== undefined);
   for (const place of places.filter((p) => p['qom-path'] === undefined).slice(0, Math.max(0, count - present.length)))
@@ -57,7 +63,9 @@ export async function setVcpus(domain: Domain, count: number): Promise<void> {
 }
 async function unplugCpu(domain: Domain, place: CpuPlace): Promise<void> {
   const path = place['qom-path'] ?? '';
-  await unplug(domain, path, (data) => data['path'] === path, `CPU ${JSON.stringify(place.props)}`);
+  // Of a CPU only its interrupt controller's end is told.
+  const isIt = (data: Json) => `${String(data['path'])}/`.startsWith(`${path}/`);
+  await unplug(domain, path, isIt, `CPU ${JSON.stringify(place.props)}`);
 }
 
 /**
@@ -67,7 +75,7 @@ async function unplugCpu(domain: Domain, place: CpuPlace): Promise<void> {
 export async function unplug(
   domain: Domain,
   id: string,
-  isIt: (data: Readonly<Record<string, unknown>>) => boolean,
+  isIt: (data: Json) => boolean,
   name: string,
   hasty = false,
 ): Promise<void> {

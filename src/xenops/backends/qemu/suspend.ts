@@ -73,7 +73,7 @@ export async function saveDomain(domain: Domain, image: OpenDisk, call: Call): P
     });
   } catch (error) {
     await bestEffort('an image that failed', domain.needs.log, () => spoil(file));
-    if (wasRunning && domain.power === 'paused')
+    if (wasRunning && !domain.dead.aborted)
       await bestEffort('a guest that could not be saved goes on', domain.needs.log, () => domain.execute('cont'));
     if (error instanceof Error && error.name === 'ContractError') throw error;
     const reason = error instanceof Error ? error.message : String(error);
