@@ -2,7 +2,7 @@
  * `guesthouse down`: shuts every guest down, then the toolstack, and leaves nothing running; a foreground `up` ends with 0.
  *
  *     mark DIR/run/down ─▶ supervisor and house (started when guests run without them) ─▶ house.shutdownGuests
- *       ─▶ stop the house ─▶ supervisor.shutdown with all children ─▶ `up` has ended ─▶ unmark
+ *       ─▶ stop the house ─▶ end the supervisor with all children ─▶ `up` has ended ─▶ unmark
  */
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { systemClock } from '../base/clock.ts';
@@ -11,7 +11,15 @@ import { lockFile } from '../processes/index.ts';
 import { isAnswered } from '../rpc/index.ts';
 import { type Places, places } from './places.ts';
 import { Refusal } from './refusal.ts';
-import { connectHouse, connectSupervisor, ensureSupervisor, houseId, houseProcess, houseStopMs } from './toolstack.ts';
+import {
+  connectHouse,
+  connectSupervisor,
+  endSupervisor,
+  ensureSupervisor,
+  houseId,
+  houseProcess,
+  houseStopMs,
+} from './toolstack.ts';
 import type { Terminal } from './up.ts';
 
 const houseStartMs = 60_000;
@@ -30,7 +38,7 @@ export async function down(options: { data: string; timeoutS: number }, { say }:
     try {
       const stopped = await shutGuestsDown(at, processes, options.timeoutS, say);
       await processes.process.stop({ id: houseId, timeoutMs: houseStopMs });
-      await processes.supervisor.shutdown({ children: true });
+      await endSupervisor(processes, true);
       if (stopped > 0) say(`guesthouse: ${stopped} guest${stopped === 1 ? ' was' : 's were'} shut down`);
     } finally {
       processes.close();

@@ -6,6 +6,7 @@ import { systemClock } from '../base/clock.ts';
 import { isKind } from '../contracts/contract.ts';
 import { houseContract } from '../contracts/house.ts';
 import { type Processes, type ProcessSpec, processesContract } from '../contracts/processes.ts';
+import { statOf } from '../processes/index.ts';
 import { type ConnectOptions, checkSocketPath, connectContract, isAnswered } from '../rpc/index.ts';
 import type { Places } from './places.ts';
 import { Refusal } from './refusal.ts';
@@ -78,6 +79,13 @@ async function answers(at: Places, child: ChildProcess, said: () => string): Pro
     if (systemClock.now() > deadline) throw new Refusal(`the supervisor does not answer; see ${at.log('supervisor')}`);
     await systemClock.sleep(20);
   }
+}
+
+/** Ends the supervisor, and answers when its process is gone. */
+export async function endSupervisor(processes: Processes, children: boolean): Promise<void> {
+  const { pid } = await processes.supervisor.info({});
+  await processes.supervisor.shutdown({ children });
+  while (statOf(pid)?.zombie === false) await systemClock.sleep(10);
 }
 
 /** Only what it needs: the environment is kept in a file, and a user's may hold secrets. */

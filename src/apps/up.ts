@@ -33,6 +33,7 @@ import { tellSystemd } from './systemd.ts';
 import {
   connectHouse,
   connectSupervisor,
+  endSupervisor,
   ensureSupervisor,
   houseId,
   houseProcess,
@@ -70,8 +71,11 @@ export async function up(options: UpOptions, { out, say }: Terminal, houseProgra
   const stopListening = onSignals(() => end.resolve('signal'), say);
   const made = preparePassword(at, options.passwordFile);
   await ensureSupervisor(at);
-  const watchOver = () => void keepSupervisor(at, say, () => end.resolve('down'));
-  const processes = connectSupervisor(at, { onLost: watchOver, connectTimeoutMs: 30_000 });
+  let leaving = false;
+  const onLost = () => {
+    if (!leaving) void keepSupervisor(at, processes, say, () => end.resolve('down'));
+  };
+  const processes = connectSupervisor(at, { onLost, connectTimeoutMs: 30_000 });
   // Watching keeps the connection, whose loss tells that the supervisor was killed.
   const stopWatching = processes.watch(() => undefined);
   const unfollow = followLog(at.log('house'), say);
@@ -81,10 +85,12 @@ export async function up(options: UpOptions, { out, say }: Terminal, houseProgra
     const ready = await Promise.race([untilReady(at, processes, say), end.promise]);
     if (typeof ready === 'object') announce(at, ready, made, { out, say });
     const why = await end.promise;
+    leaving = true;
     if (why === 'down') say('guesthouse: ended by guesthouse down');
     else await leave(at, processes, say);
     return 0;
   } catch (error) {
+    leaving = true;
     await endIdle(processes);
     throw error;
   } finally {
@@ -97,10 +103,10 @@ export async function up(options: UpOptions, { out, say }: Terminal, houseProgra
 }
 
 /** A host that cannot start leaves no supervisor behind, unless guests of an earlier run need one. */
-async function endIdle(processes: Processes & { close(): void }): Promise<void> {
+async function endIdle(processes: Processes): Promise<void> {
   const running = (await processes.process.list({})).filter((p) => p.running);
   if (running.length > 0) return;
-  await processes.supervisor.shutdown({ children: false }).finally(() => processes.close());
+  await endSupervisor(processes, false);
 }
 
 /** The first signal ends it in order, a second one at once. */
@@ -121,7 +127,7 @@ function onSignals(first: () => void, say: Terminal['say']): () => void {
 async function replaceOldSupervisor(at: Places, processes: Processes): Promise<void> {
   const { version: found } = await processes.supervisor.info({});
   if (found === version) return;
-  await processes.supervisor.shutdown({ children: false });
+  await endSupervisor(processes, false);
   await ensureSupervisor(at);
 }
 
@@ -196,15 +202,25 @@ function announce(at: Places, ready: HouseReady, madePassword: string | undefine
 }
 
 /** Started again whenever it is gone, unless `guesthouse down` is at work. */
-async function keepSupervisor(at: Places, say: Terminal['say'], ended: () => void): Promise<void> {
-  if (isDownAtWork(at)) return ended();
-  say('guesthouse: the supervisor ended; starting it again');
-  try {
-    await ensureSupervisor(at);
-  } catch (error) {
-    say(`guesthouse: ${(error as Error).message}`);
-    await systemClock.sleep(1000);
-    return keepSupervisor(at, say, ended);
+async function keepSupervisor(
+  at: Places,
+  processes: Processes,
+  say: Terminal['say'],
+  ended: () => void,
+): Promise<void> {
+  for (let said = false; ; said = true) {
+    if (isDownAtWork(at)) return ended();
+    if (!said) say('guesthouse: the supervisor ended; starting it again');
+    try {
+      await ensureSupervisor(at);
+      // Only a connection that stands tells of the next loss.
+      await processes.supervisor.info({});
+      return;
+    } catch (error) {
+      if (isKind(error, 'Closed')) return;
+      say(`guesthouse: ${(error as Error).message}`);
+      await systemClock.sleep(500);
+    }
   }
 }
 
@@ -214,14 +230,11 @@ function isDownAtWork(at: Places): boolean {
 }
 
 /** Ends the toolstack; guests run on. */
-async function leave(at: Places, processes: Processes & { close(): void }, say: Terminal['say']): Promise<void> {
+async function leave(at: Places, processes: Processes, say: Terminal['say']): Promise<void> {
   tellSystemd('--stopping');
   const running = await countGuests(at);
   await processes.process.stop({ id: houseId, timeoutMs: houseStopMs });
-  // Its end is no accident.
-  processes.close();
-  const last = connectSupervisor(at);
-  await last.supervisor.shutdown({ children: false }).finally(() => last.close());
+  await endSupervisor(processes, false);
   const again = `guesthouse up --data ${at.data}`;
   if (running === 0) return say(`guesthouse: the toolstack has ended; no guest runs. Start again: ${again}`);
   say(`guesthouse: the toolstack has ended; ${running} guest${running === 1 ? ' runs' : 's run'} on`);
