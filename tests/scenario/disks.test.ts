@@ -227,3 +227,28 @@ test('the host answers about itself', async () => {
   await h.root('host.enable', here);
   await h.root('host.evacuate', here);
 });
+
+test('an appliance starts and stops its VMs in order', async () => {
+  await using h = await diskHouse();
+  const template = (await h.root<string[]>('VM.get_by_name_label', 'Tiny Linux'))[0];
+  const appliance = await h.root('VM_appliance.create', { name_label: 'both', name_description: '' });
+  const vms: string[] = [];
+  for (const name of ['first', 'second']) {
+    const vm = await h.root('VM.clone', template, name);
+    await h.root('VM.provision', vm);
+    h.running.db.set('VM', vm, { order: vms.length });
+    h.running.db.set('VM', vm, { appliance });
+    vms.push(vm);
+  }
+  const states = async () => Promise.all(vms.map((vm) => h.root('VM.get_power_state', vm)));
+  await h.root('VM_appliance.start', appliance, false);
+  assert.deepEqual(await states(), ['Running', 'Running']);
+  const here = await host(h);
+  await assert.rejects(h.root('host.evacuate', here), code('NO_HOSTS_AVAILABLE'));
+  assert.deepEqual(
+    Object.keys(await h.root<Record<string, unknown>>('host.get_vms_which_prevent_evacuation', here)).sort(),
+    [...vms].sort(),
+  );
+  await h.root('VM_appliance.hard_shutdown', appliance);
+  assert.deepEqual(await states(), ['Halted', 'Halted']);
+});

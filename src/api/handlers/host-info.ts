@@ -1,12 +1,11 @@
 /** host: questions — time, memory, methods, certificates, plugins. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { host as hostClass } from '../../datamodel/classes/host.ts';
 import { lifeState } from '../../datamodel/dsl.ts';
 import { fail } from '../../datamodel/errors.ts';
 import { classes } from '../../datamodel/index.ts';
 import { allMessages } from '../../datamodel/messages.ts';
 import { ask } from '../ask.ts';
+import { hostCertificate } from '../certificate.ts';
 import type { Ctx, SomeHandlers } from '../context.ts';
 import { refreshHostMemory } from '../host-memory.ts';
 import { wireTime } from '../wire-time.ts';
@@ -28,13 +27,9 @@ function localTime(ctx: Ctx): string {
 }
 
 async function certificate(ctx: Ctx): Promise<string> {
-  const file = join(ctx.dataDir, 'tls', 'server.crt');
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    const reason = `This host has no certificate of its own at ${file}: TLS was never turned on`;
-    throw fail('OPERATION_NOT_ALLOWED', { reason }, { cause });
-  }
+  const pem = await hostCertificate(ctx.dataDir);
+  if (pem !== undefined) return pem;
+  throw fail('OPERATION_NOT_ALLOWED', { reason: 'This host has no certificate: TLS was never turned on' });
 }
 
 export const hostInfo = {

@@ -17,6 +17,7 @@ import { vbdHandlers } from './vbd.ts';
 import { vdi } from './vdi.ts';
 import { vifHandlers } from './vif.ts';
 import { vmHandlers } from './vm.ts';
+import { vmAppliance } from './vm-appliance.ts';
 
 export const handlers: { readonly [C in ClassName]?: ClassHandlers<Model[C]> } = {
   session: sessionHandlers,
@@ -34,6 +35,7 @@ export const handlers: { readonly [C in ClassName]?: ClassHandlers<Model[C]> } =
   PIF: pif,
   host,
   pool,
+  VM_appliance: vmAppliance,
   VM: vmHandlers,
   VBD: vbdHandlers,
   VIF: vifHandlers,
