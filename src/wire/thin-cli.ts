@@ -62,52 +62,59 @@ export class ThinCliError extends Error {
 
 // ---- writing ------------------------------------------------------------
 
-const int = (n: number): Buffer => {
-  const b = Buffer.alloc(4);
-  b.writeUInt32LE(n >>> 0);
-  return b;
-};
-const text = (s: string): Buffer => {
-  const bytes = Buffer.from(s, 'utf8');
-  return Buffer.concat([int(bytes.length), bytes]);
-};
-const framed = (...parts: Buffer[]): Buffer => {
-  const payload = Buffer.concat(parts);
-  return Buffer.concat([int(payload.length), payload]);
-};
+/** One message in one buffer: its length, then integers and strings in their order. */
+function framed(...parts: readonly (number | string)[]): Buffer {
+  let size = 4;
+  for (const part of parts) size += typeof part === 'number' ? 4 : 4 + Buffer.byteLength(part);
+  const out = Buffer.allocUnsafe(size);
+  let at = out.writeUInt32LE(size - 4);
+  for (const part of parts) {
+    if (typeof part === 'number') at = out.writeUInt32LE(part >>> 0, at);
+    else {
+      const length = out.write(part, at + 4, 'utf8');
+      out.writeUInt32LE(length, at);
+      at += 4 + length;
+    }
+  }
+  return out;
+}
 
-export const encodeGreeting = (): Buffer =>
-  Buffer.concat([Buffer.from(magic, 'latin1'), int(protocolMajor), int(protocolMinor)]);
+export function encodeGreeting(): Buffer {
+  const out = Buffer.allocUnsafe(greetingLength);
+  out.write(magic, 'latin1');
+  out.writeUInt32LE(protocolMajor, magic.length);
+  out.writeUInt32LE(protocolMinor, magic.length + 4);
+  return out;
+}
 
-function commandArguments(c: Command): Buffer[] {
+function commandArguments(c: Command): readonly (number | string)[] {
   switch (c.do) {
     case 'print':
     case 'printStderr':
     case 'debug':
-      return [text(c.text)];
+      return [c.text];
     case 'load':
-      return [text(c.file)];
+      return [c.file];
     case 'prompt':
       return [];
     case 'exit':
-      return [int(c.code)];
+      return [c.code];
     case 'httpGet':
     case 'httpPut':
-      return [text(c.file), text(c.url)];
+      return [c.file, c.url];
     case 'httpConnect':
-      return [text(c.url)];
+      return [c.url];
     case 'error':
-      return [text(c.code), int(c.params.length), ...c.params.map(text)];
+      return [c.code, c.params.length, ...c.params];
   }
 }
 
 export const encodeCommand = (c: Command): Buffer =>
-  framed(int(payloadKind.command), int(commandTag[c.do]), ...commandArguments(c));
-export const encodeResponse = (r: Response): Buffer => framed(int(payloadKind.response), int(responseTag[r]));
+  framed(payloadKind.command, commandTag[c.do], ...commandArguments(c));
+export const encodeResponse = (r: Response): Buffer => framed(payloadKind.response, responseTag[r]);
 /** The header that goes before `length` raw bytes. */
-export const encodeChunkHeader = (length: number): Buffer =>
-  framed(int(payloadKind.blob), int(blobTag.chunk), int(length));
-export const encodeEnd = (): Buffer => framed(int(payloadKind.blob), int(blobTag.end));
+export const encodeChunkHeader = (length: number): Buffer => framed(payloadKind.blob, blobTag.chunk, length);
+export const encodeEnd = (): Buffer => framed(payloadKind.blob, blobTag.end);
 
 export function encodeMessage(m: Message): Buffer {
   switch (m.kind) {
@@ -253,9 +260,9 @@ export class ThinCliReader {
       yield piece;
     }
   }
-  /** What has been received and not been used, after the last message. */
-  get rest(): Buffer {
-    return this.#held;
+  /** Whether the next message has been received in full, so that `message` does not wait. */
+  get ready(): boolean {
+    return this.#held.length >= 4 && this.#held.length >= 4 + this.#held.readUInt32LE();
   }
   async #take(length: number): Promise<Buffer | undefined> {
     const parts = [this.#held];

@@ -53,19 +53,30 @@ function posted({ args, user, password }: Options): Buffer {
 }
 
 async function obey(session: Session): Promise<number> {
+  const { reader } = session;
+  let printed = '';
   for (;;) {
-    const m = await session.reader.message();
+    // lines that came together are written together
+    if (printed !== '' && (!reader.ready || printed.length > 65536)) {
+      await put(process.stdout, printed);
+      printed = '';
+    }
+    const m = await reader.message();
     if (m === undefined) throw new ClientError(`the host closed the connection before the command had ended`);
     if (m.kind !== 'command') throw new ThinCliError(`a ${m.kind} where a command was due`);
+    if (m.command.do === 'print') {
+      printed += `${m.command.text}\n`;
+      continue;
+    }
+    if (printed !== '') await put(process.stdout, printed);
+    printed = '';
     if (m.command.do === 'exit') return m.command.code & 0xff;
     await carryOut(session, m.command);
   }
 }
 
-async function carryOut(session: Session, command: Exclude<Command, { readonly do: 'exit' }>): Promise<void> {
+async function carryOut(session: Session, command: Exclude<Command, { readonly do: 'exit' | 'print' }>): Promise<void> {
   switch (command.do) {
-    case 'print':
-      return put(process.stdout, `${command.text}\n`);
     case 'printStderr':
       return put(process.stderr, command.text);
     case 'debug':

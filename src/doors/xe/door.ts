@@ -80,39 +80,50 @@ export function xeDoor(parts: XeDoorParts): XeDoor {
       socket.on('close', () => gone.abort());
       socket.on('error', (error) => log.debug('a client of xe has gone', { error: error.message }));
       const screen = new Screen(socket, head);
+      const sessions: Connected[] = [];
+      const connect = async (login: Login) => {
+        const connected = await parts.connect(login);
+        sessions.push(connected);
+        return connected.client;
+      };
       try {
         await screen.greet();
-        await screen.exit(await serve(parts, screen, body, peer, gone.signal));
+        await screen.exit(await serve({ ...parts, connect, screen, peer, gone: gone.signal }, body));
       } catch (error) {
         if (!(error instanceof ThinCliError) && !gone.signal.aborted)
           log.warn('a command of xe broke off', { error: String(error) });
       } finally {
         socket.end();
+        for (const { close } of sessions)
+          await bestEffort('the session of an ended command expires by itself', log, close);
       }
     },
   };
 }
 
+interface Serving extends Pick<XeDoorParts, 'log' | 'version'> {
+  connect(login: Login): Promise<Client>;
+  readonly screen: Screen;
+  readonly peer: Peer;
+  readonly gone: AbortSignal;
+}
+
 /** Runs one command and shows its failure; the status to exit with. */
-async function serve(parts: XeDoorParts, screen: Screen, body: Buffer, peer: Peer, gone: AbortSignal): Promise<number> {
-  let connected: Connected | undefined;
+async function serve(serving: Serving, body: Buffer): Promise<number> {
+  const { screen, log, version, gone } = serving;
   let work: Work | undefined;
   try {
     const request = parseRequest(body.toString('utf8'));
-    const offline = runOffline(parts, screen, request);
-    if (offline) return 0;
-    connected = await parts.connect(loginOf(request, peer));
-    work = new Work({ client: connected.client, request, screen, log: parts.log, gone, version: parts.version });
+    if (runOffline(serving, request)) return 0;
+    const client = await serving.connect(loginOf(request, serving.peer));
+    work = new Work({ client, request, screen, log, gone, version });
     await runCommand(work);
     return 0;
   } catch (error) {
     if (error instanceof ThinCliError || gone.aborted) throw error;
-    if (!(error instanceof XeError)) parts.log.debug('a command of xe failed', { error: String(error) });
+    if (!(error instanceof XeError)) log.debug('a command of xe failed', { error: String(error) });
     await printFailure(screen, error, work?.reader);
     return 1;
-  } finally {
-    const { close } = connected ?? {};
-    if (close) await bestEffort('the session of an ended command expires by itself', parts.log, close);
   }
 }
 
@@ -123,10 +134,10 @@ function loginOf(request: Request, peer: Peer): Login {
 }
 
 /** Commands that need no session. */
-function runOffline(parts: XeDoorParts, screen: Screen, request: Request): boolean {
+function runOffline({ screen, version }: Serving, request: Request): boolean {
   const { command, words } = request;
   if (['help', '--help', '-h', ''].includes(command)) {
-    runHelp({ request, version: parts.version, print: (text) => screen.print(text) });
+    runHelp({ request, version, print: (text) => screen.print(text) });
     return true;
   }
   if (command === 'completion') {
@@ -134,7 +145,7 @@ function runOffline(parts: XeDoorParts, screen: Screen, request: Request): boole
     return true;
   }
   if (command === '--version' || command === 'version') {
-    screen.print(`Guesthouse ${parts.version}`);
+    screen.print(`Guesthouse ${version}`);
     return true;
   }
   return false;

@@ -18,15 +18,17 @@ export function textOf(shown: Shown): string {
   return (shown as readonly string[]).join('; ');
 }
 
-export interface Line {
-  readonly label: string;
-  readonly text: string;
+/** Labels of a record padded for printing: right aligned to the longest plus four, the first one left aligned. */
+export function padded(labels: readonly string[]): readonly string[] {
+  const width = 4 + Math.max(0, ...labels.map((l) => l.length));
+  return labels.map((l, i) => `${i === 0 ? l.padEnd(width) : l.padStart(width)}: `);
 }
 
-/** A record: labels right aligned to the longest plus four, the first one left aligned; an empty line after it. */
-export function recordText(lines: readonly Line[]): string {
-  const width = 4 + Math.max(0, ...lines.map((l) => l.label.length));
-  return lines.map((l, i) => `${i === 0 ? l.label.padEnd(width) : l.label.padStart(width)}: ${l.text}\n`).join('');
+/** A record, a line per value; `labels` are padded ones. */
+export function recordText(labels: readonly string[], values: readonly string[]): string {
+  let text = '';
+  for (let i = 0; i < labels.length; i++) text += `${labels[i]}${values[i]}\n`;
+  return text;
 }
 
 /** `--minimal`: values on one line, comma between them, commas and backslashes escaped. */

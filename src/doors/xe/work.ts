@@ -8,7 +8,7 @@ import { cellOf, type Item, labelOf } from './cells.ts';
 import { Reader } from './reader.ts';
 import type { RecordKind, Row } from './record.ts';
 import type { Screen } from './screen.ts';
-import { type Cell, type Line, minimalText, recordText, textOf } from './table.ts';
+import { type Cell, minimalText, padded, recordText, textOf } from './table.ts';
 
 export interface WorkParts {
   readonly client: Client;
@@ -58,13 +58,21 @@ export class Work {
   printTables(tables: readonly (readonly (readonly [string, string])[])[]): void {
     if (this.request.json) this.print(JSON.stringify(tables.map((t) => Object.fromEntries(t))));
     else if (this.request.minimal) this.print(minimalText(tables.map((t) => t[0]?.[1] ?? '')));
-    else for (const t of tables) this.print(`${recordText(t.map(([label, text]): Line => ({ label, text })))}\n`);
+    else
+      for (const t of tables) {
+        const labels = padded(t.map(([label]) => label));
+        this.print(
+          `${recordText(
+            labels,
+            t.map(([, text]) => text),
+          )}\n`,
+        );
+      }
   }
   /** Records of a class. `full`: expensive fields too. */
   async printRecords(kind: RecordKind, items: readonly Item[], rows: readonly Row[], full: boolean): Promise<void> {
     const shownRows = this.request.minimal && !this.request.json ? rows.slice(0, 1) : rows;
     const asked = (row: Row) => full || this.request.json || !row.expensive;
-    const labels = new Map(shownRows.map((row) => [row, labelOf(row)]));
     const out: Cell[][] = [];
     for (const item of items) {
       const cells: Cell[] = [];
@@ -79,14 +87,16 @@ export class Work {
       this.print(JSON.stringify(objects, undefined, 2));
     } else if (this.request.minimal)
       this.print(minimalText(out.map((cells) => (cells[0] ? textOf(cells[0].shown) : ''))));
-    else
-      for (const cells of out) {
-        const line = (row: Row, i: number): Line => ({
-          label: labels.get(row) ?? '',
-          text: textOf(cells[i]?.shown ?? ''),
-        });
-        this.print(`${recordText(shownRows.map(line))}\n`);
-      }
+    else {
+      const labels = padded(shownRows.map(labelOf));
+      for (const cells of out)
+        this.print(
+          `${recordText(
+            labels,
+            cells.map((c) => textOf(c.shown)),
+          )}\n`,
+        );
+    }
   }
   /** The uuid of an object that a command has made. */
   async printUuid(cls: string, ref: string): Promise<void> {
