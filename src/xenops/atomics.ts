@@ -2,7 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Call } from '../contracts/contract.ts';
 import type { Media, VbdSpec, VifSpec, VmSpec } from '../contracts/xenops.ts';
-import { closeMedia, closePort, type Neighbours, openMedia, openPort } from './media.ts';
+import { closeMedia, closePort, type Neighbours, openMedia, openPort, orElse, withMedia } from './media.ts';
 
 /** What steps work on. */
 export interface Ground extends Neighbours {
@@ -60,28 +60,15 @@ export const atomics = {
     weight: 10,
     deadlineS: 1200,
     text: (a) => ` from ${mediaText(a.image)}`,
-    async run(g, a, call) {
-      const disk = await openMedia(g, a.spec.id, a.image, 'RO', call);
-      try {
-        await g.backend.vm.restore(a.spec, disk, call);
-      } finally {
-        await closeMedia(g, a.spec.id, a.image);
-      }
-    },
+    run: (g, a, call) =>
+      withMedia(g, a.spec.id, a.image, 'RO', call, (disk) => g.backend.vm.restore(a.spec, disk, call)),
     undo: (g, a) => g.backend.vm.destroy(a.spec.id),
   }),
   'VM.save': atomic<OnVm & { readonly image: Media }>({
     weight: 10,
     deadlineS: 1200,
     text: (a) => ` into ${mediaText(a.image)}`,
-    async run(g, a, call) {
-      const disk = await openMedia(g, a.vm, a.image, 'RW', call);
-      try {
-        await g.backend.vm.save(a.vm, disk, call);
-      } finally {
-        await closeMedia(g, a.vm, a.image);
-      }
-    },
+    run: (g, a, call) => withMedia(g, a.vm, a.image, 'RW', call, (disk) => g.backend.vm.save(a.vm, disk, call)),
     undo: (g, a) => g.backend.vm.unpause(a.vm),
   }),
   'VM.noteSuspended': atomic<OnVm & { readonly image: Media }>({
@@ -159,16 +146,15 @@ export const atomics = {
     async run(g, a, call) {
       const { vm, vbd } = a;
       const disk = vbd.media === null ? null : await openMedia(g, vm, vbd.media, vbd.mode, call);
-      try {
-        await g.backend.vbd.attach(vm, { spec: vbd, disk });
-      } catch (error) {
-        if (!a.keepOpen) await closeMedia(g, vm, vbd.media);
-        throw error;
-      }
+      await orElse(
+        g,
+        () => g.backend.vbd.attach(vm, { spec: vbd, disk }),
+        () => closeUnlessShared(g, a),
+      );
     },
     async undo(g, a) {
       await g.backend.vbd.detach(a.vm, a.vbd.id, true);
-      if (!a.keepOpen) await closeMedia(g, a.vm, a.vbd.media);
+      await closeUnlessShared(g, a);
     },
   }),
   'VBD.detach': atomic<OnVbd & { readonly force: boolean }>({
@@ -191,16 +177,15 @@ export const atomics = {
     async run(g, a, call) {
       const { vm, vbd } = a;
       const disk = vbd.media === null ? null : await openMedia(g, vm, vbd.media, 'RO', call);
-      try {
-        await g.backend.vbd.change(vm, vbd.id, disk);
-      } catch (error) {
-        if (!a.keepOpen) await closeMedia(g, vm, vbd.media);
-        throw error;
-      }
+      await orElse(
+        g,
+        () => g.backend.vbd.change(vm, vbd.id, disk),
+        () => closeUnlessShared(g, a),
+      );
     },
     async undo(g, a) {
       await g.backend.vbd.change(a.vm, a.vbd.id, null);
-      if (!a.keepOpen) await closeMedia(g, a.vm, a.vbd.media);
+      await closeUnlessShared(g, a);
     },
   }),
   'VBD.eject': atomic<OnVbd>({
@@ -215,12 +200,11 @@ export const atomics = {
     text: vifText,
     async run(g, a) {
       const port = await openPort(g, a.vm, a.vif);
-      try {
-        await g.backend.vif.attach(a.vm, { spec: a.vif, port });
-      } catch (error) {
-        await closePort(g, a.vm, a.vif.id);
-        throw error;
-      }
+      await orElse(
+        g,
+        () => g.backend.vif.attach(a.vm, { spec: a.vif, port }),
+        () => closePort(g, a.vm, a.vif.id),
+      );
     },
     async undo(g, a) {
       await g.backend.vif.detach(a.vm, a.vif.id, true);
@@ -248,6 +232,9 @@ export type ArgsOf<N extends AtomicName> = (typeof atomics)[N] extends Atomic<in
 export const atomicOf = (name: AtomicName): Atomic<unknown> => atomics[name] as Atomic<unknown>;
 export const textOf = (name: AtomicName, args: unknown): string => atomicOf(name).text(args);
 
+function closeUnlessShared(g: Ground, a: OnVbd): Promise<void> {
+  return closeMedia(g, a.vm, a.keepOpen ? null : a.vbd.media);
+}
 function mediaText(media: Media): string {
   return media.kind === 'vdi' ? `vdi ${media.vdi}` : media.path;
 }

@@ -1,4 +1,6 @@
 /** Disks and ports of guests, through the neighbours' contracts, with their errors put into this room's words. */
+import { bestEffort } from '../base/best-effort.ts';
+import type { Log } from '../base/log.ts';
 import { type Call, ContractError } from '../contracts/contract.ts';
 import type { Network, Port } from '../contracts/network.ts';
 import type { OpenDisk, Storage } from '../contracts/storage.ts';
@@ -9,6 +11,7 @@ export interface Neighbours {
   readonly backend: Backend;
   readonly storage: Storage;
   readonly network: Network;
+  readonly log: Log;
 }
 
 /** Opens a disk for a VM; a `path` is used as it is. Storage_error. */
@@ -22,6 +25,33 @@ export async function openMedia(
   if (media.kind === 'path') return { path: media.path, format: media.format, readOnly: mode === 'RO' };
   const { sr, vdi } = media;
   return inWords('Storage_error', () => g.storage.vdi.open({ sr, vdi, user: vm, mode, ...g.backend.owner(vm) }, call));
+}
+/** Opens a disk while `f` works on it. */
+export async function withMedia<T>(
+  g: Neighbours,
+  vm: string,
+  media: Media,
+  mode: 'RO' | 'RW',
+  call: Call,
+  f: (disk: OpenDisk) => Promise<T>,
+): Promise<T> {
+  const disk = await openMedia(g, vm, media, mode, call);
+  const result = await orElse(
+    g,
+    () => f(disk),
+    () => closeMedia(g, vm, media),
+  );
+  await closeMedia(g, vm, media);
+  return result;
+}
+/** Runs `f`; when it fails, `cleanUp` too, and the first error is thrown. */
+export async function orElse<T>(g: Neighbours, f: () => Promise<T>, cleanUp: () => Promise<void>): Promise<T> {
+  try {
+    return await f();
+  } catch (error) {
+    await bestEffort('what a failed step leaves behind is found by reconciling', g.log, cleanUp);
+    throw error;
+  }
 }
 /** The VM is done with the disk. Storage_error. */
 export async function closeMedia(g: Neighbours, vm: string, media: Media | null): Promise<void> {

@@ -101,6 +101,8 @@ export async function look(core: Core, record: VmRecord): Promise<void> {
   }
   try {
     record.live = await observe(core, record.id);
+    // Gone without a word.
+    if (!record.live) record.dirty ??= 'failed';
   } catch (error) {
     record.dirty ??= 'failed';
     core.log.warn('a domain could not be looked at', { vm: record.id, error: String(error) });

@@ -87,6 +87,7 @@ async function makeCore(o: XenopsOptions, events: Listeners<XenopsEvent>, closin
       storage,
       network,
       clock,
+      log,
       awaitEnd: (vm, timeoutS, call) => made.ends.awaitEnd(vm, timeoutS, call),
       setSuspended: async (vm, image) => {
         const record = records.get(vm);

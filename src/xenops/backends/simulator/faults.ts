@@ -26,7 +26,10 @@ export class FaultList {
   clear(): void {
     this.#rows.length = 0;
   }
-  readonly faults: Faults = (verb) => {
+  /** Hears of every verb. */
+  listen: (verb: string, vm: string) => void = () => undefined;
+  readonly faults: Faults = (verb, vm) => {
+    this.listen(verb, vm);
     const row = this.#rows.find((r) => r.verb === verb && r.left > 0);
     if (!row) return undefined;
     if (row.skip > 0) {

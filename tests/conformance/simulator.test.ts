@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type BackendBench, backendSuite } from '../../../../tests/conformance/backend.ts';
-import { systemClock } from '../../../base/clock.ts';
-import { randomIds } from '../../../base/ids.ts';
-import { testDisk, testSpec, testVif } from '../../testing/house.ts';
-import { simulatorBackend } from './index.ts';
+import { systemClock } from '../../src/base/clock.ts';
+import { randomIds } from '../../src/base/ids.ts';
+import { simulatorBackend } from '../../src/xenops/backends/simulator/index.ts';
+import { testDisk, testSpec, testVif } from '../../src/xenops/testing/house.ts';
+import { type BackendBench, backendSuite } from './backend.ts';
 
 async function make(): Promise<BackendBench> {
   const dir = mkdtempSync(join(tmpdir(), 'sim-'));
