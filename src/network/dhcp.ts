@@ -55,6 +55,7 @@ export class DhcpServers {
   readonly #processes: Processes;
   readonly #records: Records;
   readonly #log: Log;
+  readonly #unwatch: () => void;
   readonly leases: LeaseWatch;
 
   constructor(dir: string, processes: Processes, records: Records, log: Log, changed: (lease: Lease) => void) {
@@ -63,6 +64,17 @@ export class DhcpServers {
     this.#records = records;
     this.#log = log;
     this.leases = new LeaseWatch(log, changed);
+    this.#unwatch = processes.watch(({ event, process: { tags, exitCode } }) => {
+      if (event !== 'exited' || tags['kind'] !== 'dnsmasq' || !exitCode) return;
+      log.warn('the DHCP server ended; it is started again', {
+        ...tags,
+        exitCode,
+        log: this.#logOf(tags['bridge'] ?? ''),
+      });
+    });
+  }
+  #logOf(bridge: string): string {
+    return join(this.#dir, `${bridge}.log`);
   }
   #folder(bridge: string): string {
     return join(this.#dir, bridge);
@@ -84,6 +96,7 @@ export class DhcpServers {
     await this.#stop(bridge);
     for (const row of this.#rowsOf(bridge)) await this.#records.addresses.remove(addressKey(row));
     await rm(this.#folder(bridge), { recursive: true, force: true });
+    await rm(this.#logOf(bridge), { force: true });
   }
   /** Keeps an address for an interface: the same one as before when there was one. */
   async reserve(net: { bridge: string; subnet: Subnet; mtu: number | null }, mac: string): Promise<void> {
@@ -107,6 +120,7 @@ export class DhcpServers {
   }
   /** Stops watching; the servers run on. */
   close(): void {
+    this.#unwatch();
     this.leases.close();
   }
   #rowsOf(bridge: string): readonly AddressRecord[] {
@@ -141,8 +155,7 @@ export class DhcpServers {
     const now = (await process.list({})).find((child) => child.id === id);
     if (now?.running && !fresh && now.command.join('\0') === command.join('\0')) return;
     await this.#stop(bridge);
-    const log = join(this.#dir, `${bridge}.log`);
-    await process.start({ id, command, log, restart: true, tags: { bridge, kind: 'dnsmasq' } });
+    await process.start({ id, command, log: this.#logOf(bridge), restart: true, tags: { bridge, kind: 'dnsmasq' } });
   }
   async #stop(bridge: string): Promise<void> {
     const id = processId(bridge);

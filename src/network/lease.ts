@@ -2,6 +2,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { bestEffort } from '../base/best-effort.ts';
 import type { Log } from '../base/log.ts';
 
 export interface Lease {
@@ -55,7 +56,11 @@ export class LeaseWatch {
   /** Watches the folder of a bridge, which exists. What is in the file already is no news. */
   async start(bridge: string, folder: string): Promise<void> {
     if (this.#watchers.has(bridge)) return;
-    const watcher = watch(folder, { persistent: false }, () => void this.#read(bridge, folder));
+    const watcher = watch(
+      folder,
+      { persistent: false },
+      () => void bestEffort('the next change of the file is read', this.#log, () => this.#read(bridge, folder)),
+    );
     watcher.on('error', (error) => this.#log.warn('leases are not watched any more', { bridge, error: String(error) }));
     this.#watchers.set(bridge, watcher);
     this.#leases.set(bridge, parseLeases(bridge, await textOf(folder)));
@@ -73,12 +78,15 @@ export class LeaseWatch {
       this.#reading.set(bridge, true);
       return;
     }
-    do {
-      this.#reading.set(bridge, false);
-      const now = parseLeases(bridge, await textOf(folder));
-      if (this.#watchers.has(bridge)) this.#replace(bridge, now);
-    } while (this.#reading.get(bridge));
-    this.#reading.delete(bridge);
+    try {
+      do {
+        this.#reading.set(bridge, false);
+        const now = parseLeases(bridge, await textOf(folder));
+        if (this.#watchers.has(bridge)) this.#replace(bridge, now);
+      } while (this.#reading.get(bridge));
+    } finally {
+      this.#reading.delete(bridge);
+    }
   }
   #replace(bridge: string, now: readonly Lease[]): void {
     const before = new Map(this.list(bridge).map((lease) => [lease.mac, lease.address]));

@@ -38,6 +38,7 @@ export function rulesetText(table: string, rules: Rules): string {
     'ct state established,related accept',
     ...rules.nat.flatMap(({ bridge, subnet }) => [
       `iifname "${bridge}" oifname "${bridge}" accept`,
+      `iifname "${bridge}" meta nfproto ipv6 drop`,
       `iifname "${bridge}" ip saddr != ${networkText(subnet)} drop`,
       `oifname "${bridge}" ct status dnat accept`,
       `oifname "${bridge}" drop`,

@@ -41,8 +41,10 @@ export function diskVerbs(ground: DiskGround): Api<typeof storageContract>['vdi'
   const branch = (operation: 'snapshot' | 'clone') => (a: { sr: string; vdi: string; to: string; name?: string }) =>
     on(a.sr, operation, async ({ repository }) => {
       requireUuid('to', a.to);
-      // The disk's file becomes a base: nobody may have it open. Online snapshots need the guest's pivot, which is to come.
-      uses.check(a.sr, a.vdi, 'RW');
+      // The file of a disk becomes a base: nobody may have it open. Online snapshots need the guest's pivot, which is to come.
+      // A snapshot lies on a base already and is not touched.
+      const { readOnly } = await repository.info(a.vdi);
+      if (!readOnly) uses.check(a.sr, a.vdi, 'RW');
       const info = await repository[operation](a.vdi, a.to, a.name);
       changed(a.sr, a.vdi);
       changed(a.sr, a.to);

@@ -216,6 +216,12 @@ export function describeStorageDriver({ type, without }: DriverUnderTest): void 
       assert.ok((await download(s, sr, vdi)).equals(pattern(MiB, 2)));
       assert.ok((await download(s, sr, clone)).equals(Buffer.concat([pattern(512, 3), Buffer.alloc(MiB - 512)])));
       await assert.rejects(upload(s, sr, snapshot, pattern(512)), kindIs('Vdi_read_only'));
+      const another = randomIds.uuid();
+      await s.vdi.open({ sr, vdi: snapshot, user: 'backup', mode: 'RO' });
+      await s.vdi.clone({ sr, vdi: snapshot, to: another });
+      await s.vdi.close({ sr, vdi: snapshot, user: 'backup' });
+      assert.ok((await download(s, sr, another)).equals(pattern(MiB, 1)));
+      await s.vdi.destroy({ sr, vdi: another });
       await s.vdi.open({ sr, vdi, user: 'guest', mode: 'RW' });
       await assert.rejects(s.vdi.snapshot({ sr, vdi, to: randomIds.uuid() }), kindIs('Vdi_in_use'));
       await s.vdi.close({ sr, vdi, user: 'guest' });

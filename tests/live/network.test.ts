@@ -244,6 +244,24 @@ ip addr replace $ip/$mask dev $interface && ip route replace default via $router
     await other.close();
     assert.equal(sh('nft list tables').match(/guesthouse_/g)?.length, 1);
   });
+  test('addresses are kept for interfaces; when all are, the oldest idle one is given away', async () => {
+    await net.network.ensure({ bridge: 'ghtiny', kind: 'nat', subnet: '10.99.0.1/29' });
+    const port = (i: number) => ({ vm: `tiny-${i}`, device: 'vif-0', bridge: 'ghtiny', mac: `52:54:00:00:00:0${i}` });
+    for (const i of [1, 2, 3, 4, 5]) await net.port.attach(port(i));
+    await assert.rejects(net.port.attach(port(6)), kindIs('Not_possible'));
+    assert.equal((await net.port.list({})).filter((p) => p.bridge === 'ghtiny').length, 5);
+    await net.port.detach(port(2));
+    await net.port.attach(port(6));
+    const hosts = sh(`cat ${join(dir, 'dhcp', 'ghtiny', 'hosts')}/*`);
+    assert.match(hosts, /52:54:00:00:00:06,10\.99\.0\.3\n/);
+    assert.doesNotMatch(hosts, /00:02,/);
+    for (const i of [1, 3, 4, 5, 6]) await net.port.detach(port(i));
+    await assert.rejects(
+      net.network.ensure({ bridge: 'ghtiny2', kind: 'nat', subnet: '10.99.0.2/24' }),
+      kindIs('Not_possible'),
+    );
+    await net.network.remove({ bridge: 'ghtiny' });
+  });
   test('a user network gives forwards to QEMU', async () => {
     await net.network.ensure({ bridge: 'anything', kind: 'user' });
     const forward = { protocol: 'tcp', hostAddress: '127.0.0.1', hostPort: 8090, guestPort: 22 } as const;
