@@ -3,6 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Caller } from './routes.ts';
 
+const goneError = new Error('the caller has closed the connection');
+
 export interface Peer {
   readonly local: boolean;
   readonly address: string;
@@ -28,7 +30,8 @@ export function callerOf(
         controller = made;
         const abort = () => {
           socket?.off('end', abort);
-          made.abort();
+          // a response that closes after its last byte left nobody waiting; aborting would cost more than the answer did
+          if (!('statusCode' in stream && stream.writableFinished)) made.abort(goneError);
         };
         if (stream.destroyed || stream.closed || socket?.readableEnded) abort();
         else {

@@ -30,7 +30,10 @@ export interface Asker {
 }
 interface Waiter {
   readonly sub: Subscription;
+  /** A change that it wants was committed. */
   readonly wake: () => void;
+  /** The session ended. */
+  readonly end: () => void;
 }
 
 const digits = (n: number): string => String(n).padStart(20, '0');
@@ -49,6 +52,8 @@ export function revisionOf(token: string): number {
 export class Events {
   readonly #parts: EventParts;
   readonly #waiters = new Set<Waiter>();
+  /** The same by the end of their session, with one listener per session: listeners cost more than the rest of a wait. */
+  readonly #bySession = new WeakMap<AbortSignal, Set<Waiter>>();
   /** Batches made since the last commit, by subscription and token: those who wait for the same share one. */
   readonly #shared = new Map<string, EventBatch | undefined>();
   /** When each session was last answered, by subscription. */
@@ -118,22 +123,46 @@ export class Events {
     const { clock } = this.#parts;
     if (ms <= 0) return Promise.resolve(false);
     const gone = asker.gone();
+    const siblings = this.#waitersOf(asker.ended);
     return new Promise((resolve, reject) => {
-      const settle = (f: () => void) => {
+      const settle = () => {
         this.#waiters.delete(waiter);
+        siblings.delete(waiter);
         cancel();
-        asker.ended.removeEventListener('abort', stop);
-        gone.removeEventListener('abort', stop);
-        f();
       };
-      const stop = () => settle(() => reject(endOf(asker)));
-      const waiter: Waiter = { sub, wake: () => settle(() => resolve(true)) };
-      const cancel = clock.after(ms, () => settle(() => resolve(false)));
+      const waiter: Waiter = {
+        sub,
+        wake: () => {
+          settle();
+          resolve(true);
+        },
+        end: () => {
+          settle();
+          reject(endOf(asker));
+        },
+      };
+      const cancel = clock.after(ms, () => {
+        settle();
+        resolve(false);
+      });
       this.#waiters.add(waiter);
-      asker.ended.addEventListener('abort', stop, { once: true });
-      gone.addEventListener('abort', stop, { once: true });
-      if (asker.ended.aborted || gone.aborted) stop();
+      siblings.add(waiter);
+      // not taken off again: the signal lives no longer than the request
+      gone.addEventListener('abort', waiter.end, { once: true });
+      if (asker.ended.aborted || gone.aborted) waiter.end();
     });
+  }
+  #waitersOf(ended: AbortSignal): Set<Waiter> {
+    let set = this.#bySession.get(ended);
+    if (!set) {
+      const made = new Set<Waiter>();
+      set = made;
+      this.#bySession.set(ended, made);
+      ended.addEventListener('abort', () => {
+        for (const waiter of [...made]) waiter.end();
+      });
+    }
+    return set;
   }
   async #sleep(asker: Asker, ms: number): Promise<void> {
     await this.#parts.clock.sleep(ms, asker.ended);

@@ -83,6 +83,7 @@ export class HttpServer {
     const closed = this.#servers.map((s) => new Promise<void>((resolve) => s.close(() => resolve())));
     // a connection whose last answer is being written becomes idle a moment later
     const idle = setInterval(() => {
+      for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
       for (const s of this.#servers) s.closeIdleConnections();
     }, 10);
     const timer = setTimeout(() => {
