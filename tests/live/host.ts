@@ -70,7 +70,10 @@ export async function liveHost(o: LiveOptions = {}): Promise<LiveHost> {
     password: readFileSync(join(data, 'password'), 'utf8').trim(),
     call,
     async back() {
+      const deadline = Date.now() + 60_000;
       for (;;) {
+        if (Date.now() > deadline)
+          throw new Error(`the house did not come back; guesthouse up said: ${said.slice(-8).join(' | ')}`);
         session = '';
         try {
           await call('pool.get_all');

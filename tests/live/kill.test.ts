@@ -56,13 +56,13 @@ test(`${kills} kills at random instants on QEMU (seed ${seed})`, { skip: cannotR
       }
     });
     await new Promise((resolve) => setTimeout(resolve, rnd() * 400));
-    killToolstack(h, rnd);
+    const killed = killToolstack(h, rnd);
     for (const done of await Promise.allSettled(work)) {
       const fine = done.status === 'fulfilled' || done.reason instanceof Gone || done.reason instanceof Failure;
       assert.ok(fine, `unexpected: ${done.status === 'rejected' ? done.reason : ''}`);
     }
     await h.back();
-    await assertWorld(h, `after kill ${i}`);
+    await assertWorld(h, `after kill ${i} (${killed})`);
   }
 });
 
@@ -98,13 +98,17 @@ async function vmWithDisk(h: LiveHost, name: string): Promise<string> {
 }
 
 /** The house, or the supervisor, or both at once. Not the guests. */
-function killToolstack(h: LiveHost, rnd: () => number): void {
+function killToolstack(h: LiveHost, rnd: () => number): string {
+  const killed: string[] = [];
   const dice = rnd();
   for (const [pid, line] of processesWith(h.data)) {
     const house = line.includes('/apps/house.ts');
     const supervisor = line.includes('/apps/supervisor.ts');
-    if ((house && dice < 0.8) || (supervisor && dice > 0.6)) process.kill(pid, 'SIGKILL');
+    if (!((house && dice < 0.8) || (supervisor && dice > 0.6))) continue;
+    process.kill(pid, 'SIGKILL');
+    killed.push(house ? 'house' : 'supervisor');
   }
+  return killed.join(' and ');
 }
 
 async function assertWorld(h: LiveHost, when: string): Promise<void> {
