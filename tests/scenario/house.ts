@@ -1,5 +1,5 @@
 /** A whole host in this process, in a new folder, listening on a free port: for scenarios with outside clients. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { doorRoutes } from '../../src/apps/doors.ts';
@@ -33,6 +33,7 @@ export interface TestHouseOptions {
 
 export async function testHouse(o: TestHouseOptions = {}): Promise<TestHouse> {
   const data = mkdtempSync(join(tmpdir(), 'gh-'));
+  chmodSync(data, 0o711); // guests run as users of their own
   const log = o.quiet ? silentLog : complaints;
   const processes = createSupervisor({
     folder: join(data, 'processes'),
