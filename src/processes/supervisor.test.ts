@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -296,4 +296,27 @@ test('a lock is held by one, and free when its holder lets go', (t) => {
   assert.equal(statSync(path).mode & 0o777, 0o600);
   unlock();
   lockFile(path)?.();
+});
+
+test('a lock outlives the collection of garbage', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'lock-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const script = `
+    const { lockFile } = await import(${JSON.stringify(join(import.meta.dirname, 'lock.ts'))});
+    const path = process.argv[1];
+    if (!lockFile(path)) process.exit(3);
+    for (let i = 0; i < 5; i++) { globalThis.gc(); await new Promise(setImmediate); }
+    const other = (await import('node:child_process')).spawnSync(process.execPath, ['-e', ${JSON.stringify(
+      `import(${JSON.stringify(join(import.meta.dirname, 'lock.ts'))}).then((l) => process.exit(l.lockFile(process.argv[1]) ? 1 : 0))`,
+    )}, path]);
+    process.exit(other.status);`;
+  const args = [
+    '--disable-warning=ExperimentalWarning',
+    '--expose-gc',
+    '--input-type=module',
+    '-e',
+    script,
+    join(folder, 'lock'),
+  ];
+  assert.equal(spawnSync(process.execPath, args, { stdio: 'inherit' }).status, 0);
 });
