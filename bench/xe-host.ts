@@ -7,7 +7,7 @@ import { startApi } from '../src/api/server.ts';
 import { systemClock } from '../src/base/clock.ts';
 import { randomIds } from '../src/base/ids.ts';
 import { silentLog } from '../src/base/log.ts';
-import { classes } from '../src/datamodel/index.ts';
+import { type ClassName, classes } from '../src/datamodel/index.ts';
 import { openDb } from '../src/db/memory-db.ts';
 import { connectOver, maxBody, xeDoor } from '../src/doors/xe/door.ts';
 import { openMemoryStore } from '../src/store/memory.ts';
@@ -62,6 +62,7 @@ const api = await startApi({
 });
 const transport = { call: (method: string, params: readonly unknown[]) => api.call(caller, method, params) };
 const door = xeDoor({
+  peek: (cls, ref) => db.find(cls as ClassName, ref),
   connect: connectOver(transport, async () => api.rootSession('xe')),
   log: silentLog,
   version: '0',

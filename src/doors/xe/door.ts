@@ -20,6 +20,7 @@ import { completion } from './completion.ts';
 import { printFailure } from './failure.ts';
 import { familyCommand, runFamily } from './family.ts';
 import { runHelp, unknownCommand } from './help.ts';
+import type { Peek } from './reader.ts';
 import { Screen } from './screen.ts';
 import { runTransfer } from './transfer.ts';
 import { verbs } from './verbs.ts';
@@ -43,6 +44,8 @@ export interface XeDoorParts {
   connect(login: Login): Promise<Connected>;
   readonly log: Log;
   readonly version: string;
+  /** Where the database is in this process: `(cls, ref) => db.find(cls, ref)`. Lists are faster with it. */
+  readonly peek?: Peek;
 }
 
 export interface Peer {
@@ -101,7 +104,7 @@ export function xeDoor(parts: XeDoorParts): XeDoor {
   };
 }
 
-interface Serving extends Pick<XeDoorParts, 'log' | 'version'> {
+interface Serving extends Pick<XeDoorParts, 'log' | 'version' | 'peek'> {
   connect(login: Login): Promise<Client>;
   readonly screen: Screen;
   readonly peer: Peer;
@@ -110,13 +113,13 @@ interface Serving extends Pick<XeDoorParts, 'log' | 'version'> {
 
 /** Runs one command and shows its failure; the status to exit with. */
 async function serve(serving: Serving, body: Buffer): Promise<number> {
-  const { screen, log, version, gone } = serving;
+  const { screen, log, version, gone, peek } = serving;
   let work: Work | undefined;
   try {
     const request = parseRequest(body.toString('utf8'));
     if (runOffline(serving, request)) return 0;
     const client = await serving.connect(loginOf(request, serving.peer));
-    work = new Work({ client, request, screen, log, gone, version });
+    work = new Work({ client, request, screen, log, gone, version, peek });
     await runCommand(work);
     return 0;
   } catch (error) {

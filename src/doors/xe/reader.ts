@@ -15,16 +15,22 @@ export function classOf(name: string): Class {
   return c;
 }
 
+/** The record of an object as the database holds it, not a copy of it. */
+export type Peek = (cls: string, ref: string) => Rec | undefined;
+
 export class Reader {
   readonly caller: Caller;
+  readonly #peek?: Peek;
   readonly #whole = new Map<string, Promise<ReadonlyMap<string, Rec>>>();
   /** Classes that have been fetched whole and have come. */
   readonly #ready = new Map<string, ReadonlyMap<string, Rec>>();
   readonly #single = new Map<string, Promise<Rec | undefined>>();
   #bulk = false;
 
-  constructor(caller: Caller) {
+  /** `peek` spares the copies when whole classes are read; rows name no internal field, so none is shown. */
+  constructor(caller: Caller, peek?: Peek) {
     this.caller = caller;
+    this.#peek = peek;
   }
   /** From now on whole classes are fetched instead of single objects. */
   expectMany(): void {
@@ -40,14 +46,27 @@ export class Reader {
   all(cls: string): Promise<ReadonlyMap<string, Rec>> {
     let whole = this.#whole.get(cls);
     if (!whole) {
-      whole = this.caller.call(`${cls}.get_all_records`).then((records) => {
-        const map = new Map(Object.entries(records as Readonly<Record<string, Rec>>));
+      whole = this.#fetchAll(cls).then((map) => {
         this.#ready.set(cls, map);
         return map;
       });
       this.#whole.set(cls, whole);
     }
     return whole;
+  }
+  async #fetchAll(cls: string): Promise<ReadonlyMap<string, Rec>> {
+    if (!this.#peek) {
+      const records = await this.caller.call(`${cls}.get_all_records`);
+      return new Map(Object.entries(records as Readonly<Record<string, Rec>>));
+    }
+    // the call is what checks session and role
+    const refs = (await this.caller.call(`${cls}.get_all`)) as readonly string[];
+    const found = new Map<string, Rec>();
+    for (const ref of refs) {
+      const rec = this.#peek(cls, ref);
+      if (rec) found.set(ref, rec);
+    }
+    return found;
   }
   /** One object; `undefined` for the null reference and for one that is gone. */
   get(cls: string, ref: string): Later<Rec | undefined> {

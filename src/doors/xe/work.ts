@@ -5,7 +5,7 @@ import { messageNamed } from '../../client/client.ts';
 import { runTask } from '../../client/events.ts';
 import { type Request, XeError } from './arguments.ts';
 import { cellOf, type Item, labelOf } from './cells.ts';
-import { Reader } from './reader.ts';
+import { type Peek, Reader } from './reader.ts';
 import type { RecordKind, Row } from './record.ts';
 import type { Screen } from './screen.ts';
 import { type Cell, minimalText, padded, recordText, textOf } from './table.ts';
@@ -18,6 +18,7 @@ export interface WorkParts {
   /** Aborted when the client has gone. */
   readonly gone: AbortSignal;
   readonly version: string;
+  readonly peek?: Peek;
 }
 
 export class Work {
@@ -36,7 +37,7 @@ export class Work {
     this.log = parts.log;
     this.gone = parts.gone;
     this.version = parts.version;
-    this.reader = new Reader(parts.client.$);
+    this.reader = new Reader(parts.client.$, parts.peek);
   }
 
   // ---- printing
