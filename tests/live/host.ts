@@ -36,6 +36,7 @@ export function cannotRun(): string | undefined {
 
 export async function liveHost(o: LiveOptions = {}): Promise<LiveHost> {
   const data = o.data ?? mkdtempSync(join(tmpdir(), 'ghl-'));
+  chmodSync(data, 0o711); // guests run as users of their own
   const args = [
     'up',
     '--data',
