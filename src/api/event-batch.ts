@@ -80,7 +80,8 @@ export class EventList extends Prebuilt {
 /** The struct that `event.from` answers. */
 export class EventBatch extends EventList {
   readonly token: string;
-  readonly #kept: { [C in Codec]?: Buffer } = {};
+  /** The last body that was made: all who wait for this batch are answered within moments. */
+  #kept: { readonly before: string; readonly after: string; readonly body: Buffer } | undefined;
   constructor(db: Db, events: readonly DbEvent[], token: string) {
     super(db, events, '0.0');
     this.token = token;
@@ -89,13 +90,16 @@ export class EventBatch extends EventList {
     return { events: super.plain(), valid_ref_counts: this.#counts(), token: this.token };
   }
   override chunks(codec: Codec): Chunk[] {
-    const kept = this.#kept[codec];
-    if (kept) return [kept];
-    const chunks = codec === 'xml' ? this.#xml() : this.#json();
+    return codec === 'xml' ? this.#xml() : this.#json();
+  }
+  override body(codec: Codec, before: string, after: string): Chunk[] {
+    const kept = this.#kept;
+    if (kept && kept.before === before && kept.after === after) return [kept.body];
+    const chunks = super.body(codec, before, after);
     if (this.events.length > keepBelow) return chunks;
-    const whole = Buffer.concat(chunks.map((c) => (typeof c === 'string' ? Buffer.from(c) : c)));
-    this.#kept[codec] = whole;
-    return [whole];
+    const body = Buffer.concat(chunks.map((c) => (typeof c === 'string' ? Buffer.from(c) : c)));
+    this.#kept = { before, after, body };
+    return [body];
   }
   #xml(): Chunk[] {
     const counts = Object.entries(this.#counts())

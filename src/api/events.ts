@@ -56,6 +56,7 @@ export class Events {
   readonly #bySession = new WeakMap<AbortSignal, Set<Waiter>>();
   /** Batches made since the last commit, by subscription and token: those who wait for the same share one. */
   readonly #shared = new Map<string, EventBatch | undefined>();
+  readonly #subscriptions = new Map<string, Subscription>();
   /** When each session was last answered, by subscription. */
   #answered = new WeakMap<AbortSignal, Map<string, number>>();
   readonly #registered = new WeakMap<AbortSignal, { items: Set<string>; sub: Subscription; since: number }>();
@@ -75,7 +76,7 @@ export class Events {
   /** `timeout` in seconds. */
   async from(asker: Asker, items: readonly string[], token: string, timeout: number): Promise<EventBatch> {
     const { db, clock } = this.#parts;
-    const sub = parseSubscription(items);
+    const sub = this.#subscription(items);
     const since = revisionOf(token);
     const end = clock.now() + Math.min(longest, Math.max(0, timeout)) * 1000;
     let batch = this.#batch(sub, since);
@@ -93,6 +94,16 @@ export class Events {
     }
     this.#note(asker, sub);
     return batch ?? new EventBatch(db, [], tokenOf(db.settled));
+  }
+  /** Equal items give the same object: what is found out for one waiter holds for its equals. */
+  #subscription(items: readonly string[]): Subscription {
+    const key = items.join('\n');
+    const known = this.#subscriptions.get(key);
+    if (known) return known;
+    const sub = parseSubscription(items);
+    if (this.#subscriptions.size >= 100) this.#subscriptions.clear();
+    this.#subscriptions.set(key, sub);
+    return sub;
   }
   /** The changes since then that the subscription wants; undefined when there are none. EVENTS_LOST. */
   #batch(sub: Subscription, since: number): EventBatch | undefined {
@@ -112,10 +123,12 @@ export class Events {
   #committed(events: readonly DbEvent[]): void {
     this.#shared.clear();
     if (this.#waiters.size === 0) return;
-    const touched = new Set<ClassName>(events.map((e) => e.cls));
+    const wanted = new Map<Subscription, boolean>();
     for (const waiter of [...this.#waiters]) {
-      const near = [...touched].some((cls) => waiter.sub.classes.has(cls));
-      if (near && events.some((e) => waiter.sub.matches(e))) waiter.wake();
+      const { sub } = waiter;
+      let wants = wanted.get(sub);
+      if (wants === undefined) wanted.set(sub, (wants = events.some((e) => sub.matches(e))));
+      if (wants) waiter.wake();
     }
   }
   /** Waits for a change that the subscription wants; false when the time is up first. */

@@ -12,12 +12,26 @@ export type Chunk = Buffer | string;
 export abstract class Prebuilt {
   abstract plain(): unknown;
   abstract chunks(codec: Codec): Chunk[];
+  /** The whole body of an answer; those that are sent to many keep it. */
+  body(codec: Codec, before: string, after: string): Chunk[] {
+    return [before, ...this.chunks(codec), after];
+  }
 }
 
 /** The wire text of any result. */
 export function encodeResult(codec: Codec, type: Type<unknown>, value: unknown): Chunk[] {
   if (value instanceof Prebuilt) return value.chunks(codec);
   return [codec === 'xml' ? xmlValue(type, value) : jsonValue(type, value)];
+}
+/** The body of an answer: the result between what its codec puts around it. */
+export function encodeBody(codec: Codec, type: Type<unknown>, value: unknown, around: Around): Chunk[] {
+  const { before, after } = around;
+  if (value instanceof Prebuilt) return value.body(codec, before, after);
+  return [before, ...encodeResult(codec, type, value), after];
+}
+export interface Around {
+  readonly before: string;
+  readonly after: string;
 }
 /** The value behind any result. */
 export const plainResult = (value: unknown): unknown => (value instanceof Prebuilt ? value.plain() : value);

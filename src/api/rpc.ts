@@ -6,7 +6,7 @@ import { type JsonCall, JsonError, jsonFailure, jsonSuccess, parseJsonCall } fro
 import { parseXmlCall, XmlError, xmlBare, xmlFailure, xmlSuccess } from '../wire/xmlrpc.ts';
 import type { Dispatcher } from './dispatch.ts';
 import { cors, sendError } from './pages.ts';
-import { type Chunk, type Codec, encodeResult } from './prebuilt.ts';
+import { type Chunk, type Codec, encodeBody } from './prebuilt.ts';
 import type { Caller } from './routes.ts';
 
 /** Bytes of a request's body. */
@@ -72,8 +72,8 @@ async function serveXml(dispatcher: Dispatcher, caller: Caller, body: Buffer, re
     if (!isUtf8(body)) throw notUtf8();
     const { method, params } = parseXmlCall(body.toString('utf8'));
     const answer = await dispatcher.call(caller, method, params);
-    const { before, after } = answer.bare ? xmlBare : xmlSuccess;
-    await send(res, 'text/xml', [before, ...encodeResult('xml', answer.type, answer.value), after]);
+    const around = answer.bare ? xmlBare : xmlSuccess;
+    await send(res, 'text/xml', encodeBody('xml', answer.type, answer.value, around));
   } catch (error) {
     if (error instanceof XmlError) sendError(res, 500, `The request is not XML-RPC: ${error.message}`);
     else await send(res, 'text/xml', [xmlFailure(toApiError(error).wire)]);
@@ -86,8 +86,7 @@ async function serveJson(dispatcher: Dispatcher, caller: Caller, body: Buffer, r
     call = parseJsonCall(text);
     if (!isUtf8(body)) throw notUtf8();
     const answer = await dispatcher.call(caller, call.method, call.params);
-    const { before, after } = jsonSuccess(call);
-    await send(res, 'application/json', [before, ...encodeResult('json', answer.type, answer.value), after]);
+    await send(res, 'application/json', encodeBody('json', answer.type, answer.value, jsonSuccess(call)));
   } catch (error) {
     if (error instanceof JsonError) sendError(res, 500, `The request is not a JSON-RPC call: ${error.message}`);
     else if (call) await send(res, 'application/json', [jsonFailure(call, toApiError(error).wire)]);
@@ -121,6 +120,7 @@ async function send(res: ServerResponse, type: string, chunks: readonly Chunk[])
   res.end(Buffer.concat(block, size));
 }
 function whole(chunks: readonly Chunk[]): Chunk {
+  if (chunks.length === 1) return chunks[0] as Chunk;
   if (chunks.every((c) => typeof c === 'string')) return chunks.join('');
   return Buffer.concat(chunks.map((c) => (typeof c === 'string' ? Buffer.from(c) : c)));
 }
