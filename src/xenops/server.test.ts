@@ -59,7 +59,13 @@ test('pause, unpause, reboot, suspend, resume', async () => {
   await h.xenops.vm.resume({ id, paused: false });
   assert.equal(await power(), 'Running');
   assert.equal((await h.xenops.vm.stat({ id })).state.suspendImage, null);
+  await h.xenops.vm.shutdown({ id, timeoutS: null });
+  assert.equal(await power(), 'Halted');
+  await assert.rejects(h.xenops.vm.resume({ id, paused: false }), kind('Bad_power_state'));
+  await h.xenops.vm.start({ id, paused: false });
+  await h.xenops.vm.suspend({ id, image });
   await h.xenops.vm.resetPower({ id });
+  assert.equal(await power(), 'Halted');
   assert.deepEqual(h.held(), []);
 });
 

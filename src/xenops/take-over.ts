@@ -16,6 +16,8 @@ export async function takeOver(core: Core): Promise<void> {
   const work: Promise<unknown>[] = [];
   for (const record of core.records.all()) {
     record.power = powerOf(record);
+    // Promised until it is known that the domain is gone.
+    if (record.run) core.reservations.adopt(record.run.spec);
     if (record.run || record.operation) lively.add(record.id);
   }
   for (const vm of lively) {

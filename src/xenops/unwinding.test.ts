@@ -125,6 +125,32 @@ for (const c of cases) {
     assert.deepEqual(await worldOf(h), await goal(c));
   });
 
+  for (const how of ['crash', 'crash-after'] as const) {
+    test(`${c.name}: the toolstack dies at each commit (${how}); what was done is carried through or taken back`, async () => {
+      const done = await goal(c);
+      for (let at = 1; ; at++) {
+        const { h } = await prepared(c);
+        const before = await worldOf(h);
+        h.dieAtCommit(at, how);
+        const act = c.act(h).catch((e: unknown) => e);
+        await h.advance(60_000);
+        if (!h.dead) {
+          await act;
+          break;
+        }
+        const ran = h.world.domains.get(id)?.power;
+        await h.restart();
+        await h.advance(60_000);
+        const after = await worldOf(h);
+        const same = [before, done].some((w) => JSON.stringify(w) === JSON.stringify(after));
+        const halted = after.power === 'Halted' && after.held.length === 0 && after.memoryCommitted === 0;
+        assert.ok(same || (how === 'crash' && halted && ran === undefined), JSON.stringify(after, null, 1));
+        // A guest that ran is not ended by the death of the toolstack.
+        if (ran === 'running') assert.equal(after.power, 'Running');
+      }
+    });
+  }
+
   for (const how of ['kill', 'close'] as const) {
     test(`${c.name}: the toolstack ends (${how}) before each step; nothing is leaked, nothing is half done`, async () => {
       const done = await goal(c);

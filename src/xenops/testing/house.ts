@@ -20,6 +20,10 @@ export interface TestHouse {
   backend: Simulator;
   /** Ends the domain manager without a word, as kill -9 does, and opens the next one over what is left. */
   restart(how?: 'kill' | 'close'): Promise<void>;
+  /** The domain manager dies at its nth commit from now (from 1), before or after it is written. */
+  dieAtCommit(n: number, how: 'crash' | 'crash-after'): void;
+  /** Whether it has died so. */
+  readonly dead: boolean;
   /** What is held in the world: domains, open disks, ports. Empty when nothing runs. */
   held(): readonly string[];
   /** Moves the clock by `ms`, in steps, letting all that is ready run in between. */
@@ -40,12 +44,20 @@ export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
   const disk = emptyDisk();
   /** The process of one domain manager: what it asks of its neighbours after its death is never done. */
   let process = { dead: false };
+  let death: { left: number; how: 'crash' | 'crash-after' } | undefined;
+  const dying = () => {
+    if (!death || --death.left > 0) return undefined;
+    process.dead = true;
+    house.backend.kill();
+    return death.how;
+  };
   const step = async (ms: number) => {
     await clock.advance(ms);
     await drain();
   };
   const open = async () => {
     process = { dead: false };
+    death = undefined;
     const mine = process;
     const dead = () => mine.dead;
     const own = clockOf(clock, dead);
@@ -64,7 +76,7 @@ export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
       faults: faults.faults,
       memoryBytes: o.memoryBytes ?? 2 ** 36,
     });
-    const store = openMemoryStore({ disk, fault: () => (dead() ? 'crash' : undefined) });
+    const store = openMemoryStore({ disk, fault: () => (dead() ? 'crash' : dying()) });
     const { memoryBytes: _, ...options } = o;
     house.xenops = await openXenops({
       backend: house.backend,
@@ -96,6 +108,12 @@ export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
         process.dead = true;
       }
       await house.during(open());
+    },
+    dieAtCommit(left, how) {
+      death = { left, how };
+    },
+    get dead() {
+      return process.dead;
     },
     held: () =>
       [
