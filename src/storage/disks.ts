@@ -14,6 +14,8 @@ export interface DiskGround {
   readonly uses: Uses;
   /** Tells watchers that a disk changed. */
   readonly changed: (sr: string, vdi: string) => void;
+  /** Aborted when storage closes: long work ends. */
+  readonly closing: AbortSignal;
 }
 /** What qcow2 with its usual clusters and ext4 can hold without surprises. */
 const largest = 2 ** 46;
@@ -127,7 +129,7 @@ async function open(uses: Uses, { repository }: Attached, a: Use): Promise<void>
 
 /** The long part runs outside the repositories' queues: the source is held for reading, the target is a hidden file. */
 async function copy(
-  { repositories, uses, changed }: DiskGround,
+  { repositories, uses, changed, closing }: DiskGround,
   a: { sr: string; vdi: string; toSr: string; to: string; name?: string },
   call: Call = {},
 ): Promise<VdiInfo> {
@@ -152,7 +154,8 @@ async function copy(
     try {
       const needed = await measureImage(from.image.path, from.image.format, staged.format);
       await requireSpace(dirname(staged.path), a.toSr, needed);
-      await convertImage(from.image, staged, call);
+      const signal = call.signal ? AbortSignal.any([call.signal, closing]) : closing;
+      await convertImage(from.image, staged, { ...call, signal });
       const info = await repositories.serial(a.toSr, () => staged.commit());
       changed(a.toSr, a.to);
       return info;

@@ -39,16 +39,18 @@ export async function openStorage(ground: StorageGround): Promise<Storage & { cl
     for (const listener of listeners) listener(event);
   };
   const changed = (sr: string, vdi: string) => tell({ event: 'vdi', sr, vdi });
+  const closing = new AbortController();
   const transfers = await openTransfers({ ...ground, repositories, uses, changed });
   return {
     sr: repositoryVerbs(repositories, uses, tell),
-    vdi: diskVerbs({ repositories, uses, changed }),
+    vdi: diskVerbs({ repositories, uses, changed, closing: closing.signal }),
     transfer: transfers.verbs,
     watch(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
     async close() {
+      closing.abort();
       await transfers.close();
       listeners.clear();
     },

@@ -245,6 +245,11 @@ export function describeStorageDriver({ type, without }: DriverUnderTest): void 
       stop.abort();
       await assert.rejects(copying, kindIs('Cancelled'));
       assert.deepEqual((await readdir(location)).sort(), before);
+      const cut = assert.rejects(s.vdi.copy({ ...third, to: randomIds.uuid() }), kindIs('Cancelled'));
+      await house.restart();
+      await cut;
+      s = house.storage();
+      assert.deepEqual((await readdir(location)).sort(), before);
       await s.vdi.destroy({ sr, vdi: to });
     });
     test('names are changed', can('rename'), async () => {
