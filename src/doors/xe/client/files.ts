@@ -129,5 +129,8 @@ function openForReading(file: string): number {
 export async function tunnel(host: Host, url: string): Promise<{ socket: Socket; head: Buffer }> {
   const answer = await follow(host, (path) => ({ method: 'CONNECT', path }), url);
   if (answer.status === 200) return answer;
-  throw await refusal(answer, 'cannot connect');
+  answer.socket.destroy();
+  throw new ClientError(
+    `cannot connect: the host answered ${answer.status} ${answer.response.statusMessage ?? ''}`.trim(),
+  );
 }
