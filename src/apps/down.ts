@@ -1,7 +1,7 @@
 /**
  * `guesthouse down`: shuts every guest down, then the toolstack, and leaves nothing running; a foreground `up` ends with 0.
  *
- *     mark DIR/run/down ─▶ supervisor and house (started when guests run without them) ─▶ house.shutdownGuests
+ *     mark DIR/run/down ─▶ supervisor and house (started again when they do not run) ─▶ house.shutdownGuests
  *       ─▶ stop the house ─▶ end the supervisor with all children ─▶ `up` has ended ─▶ unmark
  */
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,6 +16,7 @@ import {
   connectSupervisor,
   endSupervisor,
   ensureSupervisor,
+  guestProcesses,
   houseId,
   houseProcess,
   houseStopMs,
@@ -66,30 +67,36 @@ async function shutGuestsDown(
   timeoutS: number,
   say: Terminal['say'],
 ): Promise<number> {
-  const others = (await processes.process.list({})).filter((p) => p.running && p.id !== houseId);
   const found = await houseProcess(processes);
-  if (!found?.running && others.length === 0) return 0;
+  if (!found) return 0;
+  const guests = await guestProcesses(processes);
   const house = connectHouse(at, { connectTimeoutMs: houseStartMs });
+  const gone = Promise.withResolvers<never>();
+  let started = false;
+  gone.promise.catch(() => undefined);
+  const unwatch = processes.watch(({ event, process }) => {
+    if (event === 'exited' && process.id === houseId)
+      gone.reject(new Error(`the house ended; see ${at.output('house')}`));
+  });
   try {
-    if (found && !found.running) await startAgain(at, processes, found.command, say);
-    if (found) await house.house.ready({});
-    return (await house.house.shutdownGuests({ timeoutS })).stopped;
+    if (!found.running) await startAgain(at, processes, found.command);
+    started = true;
+    const asked = house.house.ready({}).then(() => house.house.shutdownGuests({ timeoutS }));
+    return (await Promise.race([asked, gone.promise])).stopped;
   } catch (error) {
-    say(`guesthouse: the guests cannot be shut down in order (${(error as Error).message}); ending them by force`);
-    return 0;
+    const reason = (error as Error).message;
+    if (guests > 0) say(`guesthouse: the guests cannot be shut down in order (${reason}); ending them by force`);
+    return guests;
   } finally {
+    unwatch();
     house.close();
   }
 }
 
-/** Guests run and nobody looks after them: the house is needed once more, without its demo guest. */
-async function startAgain(
-  at: Places,
-  processes: Processes,
-  command: readonly string[],
-  say: Terminal['say'],
-): Promise<void> {
-  say('guesthouse: starting the house to shut its guests down');
+/** Nobody looks after the guests and their networks: the house is needed once more, without its demo guest. */
+async function startAgain(at: Places, processes: Processes, command: readonly string[]): Promise<void> {
+  // A supervisor that has just returned may be about to start it by itself.
+  await processes.process.stop({ id: houseId, timeoutMs: houseStopMs });
   await processes.process.start({
     id: houseId,
     command: command.filter((arg) => arg !== '--demo'),

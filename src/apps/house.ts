@@ -18,7 +18,6 @@ import { connectContract } from '../rpc/client.ts';
 import { serveContract } from '../rpc/server.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { bootDemo } from './demo.ts';
-import { doorRoutes } from './doors.ts';
 import { type Hypervisor, openGround } from './ground.ts';
 import { type GuestImage, openHouse, type RunningHouse } from './join.ts';
 import { openLog } from './logging.ts';
@@ -126,7 +125,6 @@ async function open(): Promise<RunningHouse> {
     address: tcp.host,
     guest: guestImage(),
     boot: bootId(),
-    doors: doorRoutes(log),
   });
   return opened;
 }

@@ -9,7 +9,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Registrar } from '../api/registrar.ts';
-import type { Caller, Route } from '../api/routes.ts';
+import type { Caller } from '../api/routes.ts';
 import { hostFacts, seedDatabase } from '../api/seed.ts';
 import { type ApiParts, type RunningApi, startApi } from '../api/server.ts';
 import { type SyncParts, startSync, syncAll } from '../api/sync.ts';
@@ -32,6 +32,7 @@ import { encodeRecordJson } from '../wire/jsonrpc.ts';
 import { encodeRecordXml } from '../wire/xmlrpc.ts';
 import type { Backend } from '../xenops/backend.ts';
 import { openXenops, type XenopsServer } from '../xenops/server.ts';
+import { routesOf } from './doors.ts';
 
 export interface GuestImage {
   readonly kernel: string;
@@ -60,8 +61,6 @@ export interface HouseOptions {
   /** Names the host's present boot. */
   readonly boot?: string;
   readonly loginDelayMs?: number;
-  /** Handlers of doors, made once the API can be called. */
-  doors?(api: { call: RunningApi['call']; rootSession: RunningApi['rootSession'] }): readonly Route[];
   /** Stand-ins for tests. */
   readonly storage?: Storage & { close(): Promise<void> };
   readonly network?: Network & { close(): Promise<void> };
@@ -156,11 +155,10 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
       authenticate: o.authenticate,
       changePassword: o.changePassword,
       listen: o.listen,
-      routes:
-        o.doors?.({
-          call: (caller, method, params) => api.call(caller, method, params),
-          rootSession: (origin) => api.rootSession(origin),
-        }) ?? [],
+      routes: routesOf(house, {
+        call: (caller, method, params) => api.call(caller, method, params),
+        rootSession: (origin) => api.rootSession(origin),
+      }),
       ...(o.loginDelayMs === undefined ? {} : { loginDelayMs: o.loginDelayMs }),
     }),
   );

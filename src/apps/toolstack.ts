@@ -81,6 +81,11 @@ async function answers(at: Places, child: ChildProcess, said: () => string): Pro
   }
 }
 
+/** Guests that are processes, as the backends tag them; those of the simulator live in the house. */
+export async function guestProcesses(processes: Processes): Promise<number> {
+  return (await processes.process.list({})).filter((p) => p.running && p.tags['kind'] === 'guest').length;
+}
+
 /** Ends the supervisor, and answers when its process is gone. */
 export async function endSupervisor(processes: Processes, children: boolean): Promise<void> {
   const { pid } = await processes.supervisor.info({});

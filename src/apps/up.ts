@@ -35,6 +35,7 @@ import {
   connectSupervisor,
   endSupervisor,
   ensureSupervisor,
+  guestProcesses,
   houseId,
   houseProcess,
   houseRunsAs,
@@ -104,9 +105,8 @@ export async function up(options: UpOptions, { out, say }: Terminal, houseProgra
 
 /** A host that cannot start leaves no supervisor behind, unless guests of an earlier run need one. */
 async function endIdle(processes: Processes): Promise<void> {
-  const running = (await processes.process.list({})).filter((p) => p.running);
-  if (running.length > 0) return;
-  await endSupervisor(processes, false);
+  if ((await guestProcesses(processes)) > 0) return;
+  await endSupervisor(processes, true);
 }
 
 /** The first signal ends it in order, a second one at once. */
@@ -232,9 +232,10 @@ function isDownAtWork(at: Places): boolean {
 /** Ends the toolstack; guests run on. */
 async function leave(at: Places, processes: Processes, say: Terminal['say']): Promise<void> {
   tellSystemd('--stopping');
-  const running = await countGuests(at);
+  const running = Math.max(await countGuests(at), await guestProcesses(processes));
   await processes.process.stop({ id: houseId, timeoutMs: houseStopMs });
-  await endSupervisor(processes, false);
+  // What serves guests, such as their DHCP, runs on as long as they do.
+  await endSupervisor(processes, running === 0);
   const again = `guesthouse up --data ${at.data}`;
   if (running === 0) return say(`guesthouse: the toolstack has ended; no guest runs. Start again: ${again}`);
   say(`guesthouse: the toolstack has ended; ${running} guest${running === 1 ? ' runs' : 's run'} on`);

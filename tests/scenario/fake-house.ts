@@ -64,7 +64,12 @@ if (refusal) {
 async function startGuest(): Promise<void> {
   if (refusal) return;
   try {
-    await processes.process.start({ id: 'guest', command: ['/bin/sleep', '1000'], log: at.output('guest') });
+    await processes.process.start({
+      id: 'guest',
+      command: ['/bin/sleep', '1000'],
+      log: at.output('guest'),
+      tags: { kind: 'guest' },
+    });
   } catch (error) {
     if (!isKind(error, 'Already_running')) throw error;
   }
