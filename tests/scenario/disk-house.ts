@@ -2,9 +2,6 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { House } from '../../src/api/context.ts';
-import { consoleRoutes } from '../../src/api/routes/console.ts';
-import { diskRoutes } from '../../src/api/routes/disks.ts';
 import { openGround } from '../../src/apps/ground.ts';
 import { openHouse, type RunningHouse } from '../../src/apps/join.ts';
 import { systemClock } from '../../src/base/clock.ts';
@@ -96,9 +93,8 @@ export async function diskHouse(world: Partial<World> = {}): Promise<DiskHouse> 
     if (level === 'error') console.error(message, fields);
   });
   const open = async (): Promise<RunningHouse> => {
-    const house = { log } as { -readonly [K in keyof House]: House[K] };
     const ground = { processes: {} as Processes, data, clock: systemClock, ids: randomIds, log };
-    const running = await openHouse({
+    return openHouse({
       data,
       store: openMemoryStore({ disk }),
       backend: await openGround('simulator', ground),
@@ -115,11 +111,7 @@ export async function diskHouse(world: Partial<World> = {}): Promise<DiskHouse> 
       address: '127.0.0.1',
       guest: { kernel: '/somewhere/vmlinux', ramdisk: '/somewhere/initramfs', cmdline: 'console=ttyS0' },
       loginDelayMs: 10,
-      doors: () => [...diskRoutes(house), ...consoleRoutes(house)],
     });
-    const { db, storage, xenops } = running;
-    Object.assign(house, { db, storage, xenops });
-    return running;
   };
   let running = await open();
   return {

@@ -2,7 +2,6 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { doorRoutes } from '../../src/apps/doors.ts';
 import { type Hypervisor, openGround } from '../../src/apps/ground.ts';
 import { type GuestImage, openHouse, type RunningHouse } from '../../src/apps/join.ts';
 import { systemClock } from '../../src/base/clock.ts';
@@ -65,7 +64,6 @@ export async function testHouse(o: TestHouseOptions = {}): Promise<TestHouse> {
       address: '127.0.0.1',
       guest: o.guest ?? { kernel: '/nowhere/vmlinux', ramdisk: '/nowhere/initramfs', cmdline: 'console=ttyS0' },
       loginDelayMs: 10,
-      doors: doorRoutes(log),
     });
   };
   let house = await open();
