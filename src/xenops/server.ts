@@ -2,6 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Ids } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
+import { Unwind } from '../base/unwind.ts';
 import { type Call, ContractError } from '../contracts/contract.ts';
 import type { Network } from '../contracts/network.ts';
 import type { Storage } from '../contracts/storage.ts';
@@ -50,9 +51,13 @@ export type XenopsServer = Xenops & {
 export async function openXenops(o: XenopsOptions): Promise<XenopsServer> {
   const events = new Listeners<XenopsEvent>(o.log);
   const closing = new AbortController();
+  await using unwind = new Unwind();
+  unwind.add(() => o.backend.close());
   const core = await makeCore(o, events, closing.signal);
   const unwatch = watchGround(core);
+  unwind.add(unwatch);
   await takeOver(core);
+  unwind.keep();
   return serve(core, events, async () => {
     unwatch();
     closing.abort(xenopsErrors.make('Interrupted', { operation: 'the operation', vm: 'all VMs' }));

@@ -86,6 +86,7 @@ class SimulatedHost implements Simulator {
     this.#dead = true;
     this.#listeners.clear();
     await this.#consoles?.close();
+    this.world.close();
   }
   kill(): void {
     this.#dead = true;

@@ -1,5 +1,5 @@
 /** The simulator's hypervisor: what outlives the toolstack, as plain data. */
-import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import type { VbdSpec, VifSpec, VmSpec } from '../../../contracts/xenops.ts';
 import type { DomainEnd } from '../../backend.ts';
 
@@ -45,6 +45,10 @@ export class SimWorld {
   saved(_path: string): void {
     // Kept in memory only.
   }
+  /** No more changes are written. */
+  close(): void {
+    // Nothing to let go of.
+  }
   /** The host loses power: domains are gone, images stay. */
   reboot(): void {
     for (const vm of [...this.domains.keys()]) {
@@ -60,6 +64,7 @@ type Line = { vm: string; domain: unknown } | { path: string; image: SimImage };
 export class FileWorld extends SimWorld {
   readonly #file: string;
   #lines = 0;
+  #journal = -1;
 
   constructor(file: string) {
     super();
@@ -78,14 +83,19 @@ export class FileWorld extends SimWorld {
     if (image) this.#write({ path, image });
   }
 
+  override close(): void {
+    if (this.#journal >= 0) closeSync(this.#journal);
+    this.#journal = -1;
+  }
   #read(line: Line): void {
     if ('path' in line) this.images.set(line.path, line.image);
     else if (line.domain === null) this.domains.delete(line.vm);
     else this.domains.set(line.vm, decodeDomain(line.domain));
   }
   #write(line: Line): void {
+    if (this.#journal < 0) return;
     if (this.#lines > 10_000 + 4 * this.domains.size) this.#rewrite();
-    appendFileSync(this.#file, `${JSON.stringify(line)}\n`, { mode: 0o600 });
+    writeSync(this.#journal, `${JSON.stringify(line)}\n`);
     this.#lines++;
   }
   #rewrite(): void {
@@ -93,6 +103,8 @@ export class FileWorld extends SimWorld {
     for (const [path, image] of this.images) lines.push({ path, image });
     writeFileSync(`${this.#file}.new`, lines.map((line) => `${JSON.stringify(line)}\n`).join(''), { mode: 0o600 });
     renameSync(`${this.#file}.new`, this.#file);
+    if (this.#journal >= 0) closeSync(this.#journal);
+    this.#journal = openSync(this.#file, 'a');
     this.#lines = lines.length;
   }
 }
