@@ -22,7 +22,8 @@ export async function benchHost(hypervisor: string, guest?: object, sockets = 16
     hypervisor,
     ...(guest ? ['--guest', JSON.stringify(guest)] : []),
   ];
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
+  const flags = (process.env['HOST_FLAGS'] ?? '').split(' ').filter((f) => f !== ''); // such as --cpu-prof
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...flags, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const line = await new Promise<string>((resolve, reject) => {

@@ -1,5 +1,5 @@
 /** Joins the lifecycle tables to the database: per class, why an operation may not start, and what may. */
-import type { ApiError } from '../datamodel/errors.ts';
+import type { Refusal } from '../datamodel/errors.ts';
 import type { ClassName, Rec } from '../datamodel/index.ts';
 import {
   hostOperations,
@@ -21,7 +21,7 @@ import type { Db, Reader, Writer } from '../db/db.ts';
 
 export interface Guard {
   /** Why `op` may not start on the object now; undefined when it may. */
-  check(db: Reader, ref: string, op: string): ApiError | undefined;
+  check(db: Reader, ref: string, op: string): Refusal | undefined;
   /** The value of its `allowed_operations`. */
   allowed(db: Reader, ref: string): string[];
 }
@@ -41,7 +41,7 @@ function aroundSr(db: Reader, sr: Rec<'SR'>): SrSurroundings {
 
 const table = <O extends string>(
   ops: readonly O[],
-  refuse: (op: O, db: Reader, ref: string) => ApiError | undefined,
+  refuse: (op: O, db: Reader, ref: string) => Refusal | undefined,
 ): Guard => ({
   check: (db, ref, op) => refuse(op as O, db, ref),
   allowed: (db, ref) => ops.filter((op) => refuse(op, db, ref) === undefined),

@@ -21,7 +21,7 @@ export interface Operation {
 export async function holding<T>(db: Db, o: Operation, work: () => Promise<T>): Promise<T> {
   const guard: Guard | undefined = guards[o.cls];
   const refusal = guard?.check(db, o.ref, o.op);
-  if (refusal) throw refusal;
+  if (refusal) throw refusal();
   if (!guard || o.quiet || !classes[o.cls]?.fields['current_operations']) return work();
   db.write((w) => {
     change(db, w, o, (current) => ({ ...current, [o.task]: o.op }));

@@ -37,6 +37,14 @@ export class ApiError extends Error {
 export const fail = <C extends Code>(code: C, params: ErrorParams<C>, options?: ErrorOptions): ApiError =>
   ApiError.of(code, params, options);
 
+/** Why something may not be done, told only when asked: guards run far more often than their errors are read. */
+export type Refusal = () => ApiError;
+/** `fail`, put off. */
+export const refusal =
+  <C extends Code>(code: C, params: ErrorParams<C>): Refusal =>
+  () =>
+    ApiError.of(code, params);
+
 /** Anything thrown, as an API error: what is not declared becomes `INTERNAL_ERROR` and keeps its cause. */
 export const toApiError = (e: unknown): ApiError =>
   e instanceof ApiError

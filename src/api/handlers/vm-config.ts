@@ -176,7 +176,7 @@ export const vmConfig = {
   },
   assert_operation_valid(ctx, a) {
     const refused = refuseVm(a.op as VmOperation, ctx.db.get('VM', a.self), a.self);
-    if (refused) throw refused;
+    if (refused) throw refused();
   },
   update_allowed_operations(ctx, a) {
     ctx.db.write((w) => refreshVm(ctx.db, w, a.self));
@@ -190,7 +190,7 @@ async function setTemplate(ctx: Ctx, self: Self, value: boolean): Promise<void> 
   if (vm.is_a_template === value) return;
   if (value) {
     const refused = refuseVm('make_into_template', vm, self);
-    if (refused) throw refused;
+    if (refused) throw refused();
     ctx.db.write((w) => {
       w.set('VM', self, { is_a_template: true });
       refreshVm(ctx.db, w, self);

@@ -13,7 +13,7 @@ const vm = (patch: Partial<VmView> = {}): VmView => ({
   other_config: {},
   ...patch,
 });
-const refusal = (op: VmOperation, view: VmView) => refuseVm(op, view, 'OpaqueRef:1')?.wire;
+const refusal = (op: VmOperation, view: VmView) => refuseVm(op, view, 'OpaqueRef:1')?.().wire;
 
 test('a wrong power state is refused with the states that would do', () => {
   assert.deepEqual(refusal('pause', vm()), ['VM_BAD_POWER_STATE', 'OpaqueRef:1', 'running', 'halted']);

@@ -9,8 +9,7 @@
  *
  * Source: reference/xenapi/NOTES.md §12. The checks run in its order; the first that fails is the answer.
  */
-import type { ApiError } from '../errors.ts';
-import { fail } from '../errors.ts';
+import { type Refusal, refusal } from '../errors.ts';
 import type { Rec } from '../index.ts';
 
 export type VmOperation = Rec<'VM'>['allowed_operations'][number];
@@ -167,17 +166,17 @@ function together(op: VmOperation, running: string): boolean {
 }
 
 /** Why `op` may not start on the VM now; undefined when it may. */
-export function refuseVm(op: VmOperation, vm: VmView, ref: string): ApiError | undefined {
+export function refuseVm(op: VmOperation, vm: VmView, ref: string): Refusal | undefined {
   const blocked = vm.blocked_operations[op];
-  if (blocked !== undefined) return fail('OPERATION_BLOCKED', { ref, code: blocked });
+  if (blocked !== undefined) return refusal('OPERATION_BLOCKED', { ref, code: blocked });
   const states = vm.is_control_domain && op.startsWith('changing_') ? any : needs[op];
   if (!states.includes(vm.power_state)) {
     const expected = states.map((p) => p.toLowerCase()).join(', ');
-    return fail('VM_BAD_POWER_STATE', { vm: ref, expected, actual: vm.power_state.toLowerCase() });
+    return refusal('VM_BAD_POWER_STATE', { vm: ref, expected, actual: vm.power_state.toLowerCase() });
   }
   for (const [task, running] of Object.entries(vm.current_operations)) {
     if (!together(op, running)) {
-      return fail('OTHER_OPERATION_IN_PROGRESS', {
+      return refusal('OTHER_OPERATION_IN_PROGRESS', {
         class: 'VM',
         object: ref,
         operation_type: running,
@@ -188,18 +187,18 @@ export function refuseVm(op: VmOperation, vm: VmView, ref: string): ApiError | u
   return refuseKind(op, vm, ref);
 }
 
-function refuseKind(op: VmOperation, vm: VmView, ref: string): ApiError | undefined {
+function refuseKind(op: VmOperation, vm: VmView, ref: string): Refusal | undefined {
   if (vm.is_a_snapshot) {
-    return onSnapshots.has(op) ? undefined : fail('VM_IS_SNAPSHOT', [ref, op]);
+    return onSnapshots.has(op) ? undefined : refusal('VM_IS_SNAPSHOT', [ref, op]);
   }
   if (vm.is_a_template) {
     const fine = onTemplates.has(op) || (!vm.is_default_template && onOwnTemplates.has(op));
-    return fine ? undefined : fail('VM_IS_TEMPLATE', { vm: ref });
+    return fine ? undefined : refusal('VM_IS_TEMPLATE', { vm: ref });
   }
-  if (op === 'provision') return fail('PROVISION_ONLY_ALLOWED_ON_TEMPLATE', {});
-  if (op === 'revert') return fail('REVERT_ONLY_ALLOWED_ON_SNAPSHOT', []);
+  if (op === 'provision') return refusal('PROVISION_ONLY_ALLOWED_ON_TEMPLATE', {});
+  if (op === 'revert') return refusal('REVERT_ONLY_ALLOWED_ON_SNAPSHOT', []);
   if (vm.is_control_domain && !onControlDomain.has(op)) {
-    return fail('OPERATION_NOT_ALLOWED', { reason: `This is a control domain: ${op} is not possible on it` });
+    return refusal('OPERATION_NOT_ALLOWED', { reason: `This is a control domain: ${op} is not possible on it` });
   }
   return undefined;
 }
