@@ -52,7 +52,7 @@ async function request(host: Host, ask: Ask): Promise<Answer> {
   });
 }
 
-/** Path and query of a URL; another host than the one that we talk to is refused, so that no secret leaves for it. */
+/** Path and query of a URL. Whatever host it names, the request goes to the one that we talk to: no session leaves for another. */
 const pathOf = (url: string): string => {
   if (url.startsWith('/')) return url;
   const { pathname, search } = new URL(url);

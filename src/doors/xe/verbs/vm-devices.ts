@@ -173,9 +173,10 @@ const diskAdd: Verb = async (work, command) => {
   const sr = srUuid ? await byUuid(work.reader, 'SR', srUuid) : String((await thePool(work.reader)).rec.default_SR);
   if (sr === nullRef) throw new XeError('The pool has no default SR: give sr-uuid=', [['parameter', 'sr-uuid']]);
   for (const vm of await vmsOf(work, command)) {
+    const device = await freeDevice(work, 'VM.get_allowed_VBD_devices', vm.ref, params.need('device'));
     const args = {
       SR: sr,
-      name_label: `${vm.rec.name_label} ${params.need('device')}`,
+      name_label: `${vm.rec.name_label} ${device}`,
       name_description: '',
       virtual_size: size,
       type: 'user',
@@ -183,7 +184,6 @@ const diskAdd: Verb = async (work, command) => {
       read_only: false,
       other_config: {},
     };
-    const device = await freeDevice(work, 'VM.get_allowed_VBD_devices', vm.ref, params.need('device'));
     const vdi = String(await work.run('VDI.create', { args }));
     try {
       const vbd = await createVbd(work, {
