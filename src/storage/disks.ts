@@ -1,6 +1,8 @@
 /** The verbs on disks. */
 
 import { dirname } from 'node:path';
+import { bestEffort } from '../base/best-effort.ts';
+import type { Log } from '../base/log.ts';
 import type { Api, Call } from '../contracts/contract.ts';
 import { type storageContract, storageErrors, type VdiInfo } from '../contracts/storage.ts';
 import type { Capability } from './driver.ts';
@@ -14,8 +16,11 @@ export interface DiskGround {
   readonly uses: Uses;
   /** Tells watchers that a disk changed. */
   readonly changed: (sr: string, vdi: string) => void;
+  readonly log: Log;
   /** Aborted when storage closes: long work ends. */
   readonly closing: AbortSignal;
+  /** Long work that runs: awaited by `close`. */
+  readonly running: Set<Promise<unknown>>;
 }
 /** What qcow2 with its usual clusters and ext4 can hold without surprises. */
 const largest = 2 ** 46;
@@ -68,6 +73,8 @@ export function diskVerbs(ground: DiskGround): Api<typeof storageContract>['vdi'
         uses.check(a.sr, a.vdi, 'RW');
         await repository.remove(a.vdi);
         changed(a.sr, a.vdi);
+        const idle = (vdi: string) => uses.of(a.sr, vdi).length === 0;
+        await bestEffort('the next destruction tidies too', ground.log, () => repository.tidy?.(idle));
       }),
     stat: (a) => on(a.sr, null, ({ repository }) => repository.info(a.vdi)),
     resize: (a) =>
@@ -85,7 +92,11 @@ export function diskVerbs(ground: DiskGround): Api<typeof storageContract>['vdi'
       }),
     snapshot: branch('snapshot'),
     clone: branch('clone'),
-    copy: (a, call) => copy(ground, a, call),
+    copy: (a, call) => {
+      const work = copy(ground, a, call);
+      ground.running.add(work);
+      return work.finally(() => ground.running.delete(work));
+    },
     rename: (a) =>
       on(a.sr, 'rename', async ({ repository }) => {
         await repository.rename(a.vdi, a.name, a.description);

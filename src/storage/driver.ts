@@ -72,6 +72,8 @@ export interface Repository {
   create(disk: NewDisk): Promise<VdiInfo>;
   /** No error when there is none. */
   remove(vdi: string): Promise<void>;
+  /** Gives back space and length of chains where that is quick; only disks that are `idle` may be touched, none may change. */
+  tidy?(idle: (vdi: string) => boolean): Promise<void>;
   /** Grows; the caller has checked that it grows. */
   resize(vdi: string, virtualSize: number): Promise<VdiInfo>;
   rename(vdi: string, name: string | undefined, description: string | undefined): Promise<void>;

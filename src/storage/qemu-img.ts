@@ -24,6 +24,10 @@ export async function createImage(path: string, format: Format, virtualSize: num
 export async function resizeImage(path: string, format: Format, virtualSize: number): Promise<void> {
   await runTool('qemu-img', ['resize', '-q', '-f', format, '--', path, String(virtualSize)]);
 }
+/** Writes what `path` holds into the file below it; `path` itself reads the same before, during and after, also when cut off. */
+export async function commitImage(path: string): Promise<void> {
+  await runTool('qemu-img', ['commit', '-q', '-d', '-f', 'qcow2', '--', path]);
+}
 /** Copies the content, through all backing files, into the existing image `to`. */
 export async function convertImage(
   from: { path: string; format: Format },

@@ -40,10 +40,11 @@ export async function openStorage(ground: StorageGround): Promise<Storage & { cl
   };
   const changed = (sr: string, vdi: string) => tell({ event: 'vdi', sr, vdi });
   const closing = new AbortController();
+  const running = new Set<Promise<unknown>>();
   const transfers = await openTransfers({ ...ground, repositories, uses, changed });
   return {
     sr: repositoryVerbs(repositories, uses, tell),
-    vdi: diskVerbs({ repositories, uses, changed, closing: closing.signal }),
+    vdi: diskVerbs({ repositories, uses, changed, log, closing: closing.signal, running }),
     transfer: transfers.verbs,
     watch(listener) {
       listeners.add(listener);
@@ -51,6 +52,7 @@ export async function openStorage(ground: StorageGround): Promise<Storage & { cl
     },
     async close() {
       closing.abort();
+      await Promise.allSettled(running);
       await transfers.close();
       listeners.clear();
     },

@@ -1,5 +1,6 @@
 /** What every storage driver must do, by the storage contract. Called once for each driver in `storage.test.ts`. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -228,6 +229,38 @@ export function describeStorageDriver({ type, without }: DriverUnderTest): void 
       for (const disk of [vdi, snapshot, clone]) await s.vdi.destroy({ sr, vdi: disk });
       assert.deepEqual(await readdir(location), ['sr.json']);
     });
+    test(
+      'a disk that was snapshotted again and again is one file when its snapshots are gone',
+      can('snapshot'),
+      async () => {
+        const vdi = await make(1);
+        const snapshots: string[] = [];
+        for (const byte of [1, 2, 3, 4]) {
+          const { path, format } = await s.vdi.open({ sr, vdi, user: 'guest', mode: 'RW' });
+          const write = `write -P ${byte} ${byte * 65536} 65536`;
+          execFileSync('qemu-io', ['-f', format, '-c', write, path]);
+          await s.vdi.close({ sr, vdi, user: 'guest' });
+          const to = randomIds.uuid();
+          if (byte < 4) await s.vdi.snapshot({ sr, vdi, to });
+          snapshots.push(to);
+        }
+        const content = await download(s, sr, vdi);
+        assert.deepEqual(
+          [65536, 131072, 196608, 262144].map((at) => content[at]),
+          [1, 2, 3, 4],
+        );
+        assert.equal((await readdir(location)).filter((file) => file.includes('.base.')).length, 3);
+        // What a guest has open is not merged under it.
+        await s.vdi.open({ sr, vdi, user: 'guest', mode: 'RW' });
+        for (const to of snapshots) await s.vdi.destroy({ sr, vdi: to });
+        assert.equal((await readdir(location)).filter((file) => file.includes('.base.')).length, 3);
+        await s.vdi.close({ sr, vdi, user: 'guest' });
+        await s.vdi.destroy({ sr, vdi: await make(1) });
+        assert.deepEqual((await readdir(location)).sort(), [`${vdi}.json`, `${vdi}.qcow2`, 'sr.json'].sort());
+        assert.ok((await download(s, sr, vdi)).equals(content));
+        await s.vdi.destroy({ sr, vdi });
+      },
+    );
     test('a copy is whole and independent; a cancelled one leaves nothing', can('copy'), async () => {
       const vdi = await make(8);
       await upload(s, sr, vdi, pattern(8 * MiB));

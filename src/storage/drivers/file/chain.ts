@@ -5,7 +5,9 @@
  *     D.qcow2           D.qcow2 ─▶ B.base         C.qcow2 ─▶ B.base     B.base has no children: removed
  *                       S.qcow2 ─▶ B.base
  *
- * A base that is left with one child stays; merging it into the child is future work (it costs space, not content).
+ * A base that is left with one child is merged with it when nobody has a disk on it open and the child is small (`merge`): the
+ * child's content is written into the base, which then takes over the child's name. Cut off anywhere, the child reads the
+ * same. Other such bases stay until a disk on them is destroyed again; they cost space, not content.
  * `freeze` is safe to be killed at any step: B gets a second name for D's file, then D's new overlay takes over D's
  * name in one rename. Before it D reads its own file, after it the overlay on the same bytes.
  */
@@ -15,8 +17,11 @@ import type { Ids } from '../../../base/ids.ts';
 import type { Log } from '../../../base/log.ts';
 import { storageErrors } from '../../../contracts/storage.ts';
 import { removeFile, syncPath } from '../../durable.ts';
-import { createImage } from '../../qemu-img.ts';
+import { commitImage, createImage } from '../../qemu-img.ts';
 import { baseName, isBase, type Layer, readLayer, temporaryName, topName, vdiOf } from './layer.ts';
+
+/** A merge holds up the repository's other work: this much is written within a second or two. */
+const quickBytes = 128 << 20;
 
 export class Chains {
   readonly #folder: string;
@@ -131,6 +136,30 @@ export class Chains {
         this.#layers.delete(file);
       }
     }
+  }
+  /** Merges what `idle` allows and what is quick. */
+  async merge(idle: (vdi: string) => boolean): Promise<void> {
+    if (this.#damaged.length > 0) return;
+    const busy = new Set<string>();
+    for (const [vdi, top] of this.tops()) if (!idle(vdi)) for (const layer of this.chain(top)) busy.add(layer.file);
+    for (const base of [...this.#layers.values()].filter((layer) => isBase(layer.file))) {
+      const [child, ...others] = [...this.#layers.values()].filter((layer) => layer.backing === base.file);
+      if (!child || others.length > 0 || base.format !== 'qcow2' || busy.has(base.file)) continue;
+      // An empty one, as snapshots are, gains nothing: chains do not grow on it.
+      const { empty } = await this.refresh(child.file);
+      if (!empty && (await stat(this.at(child.file))).blocks * 512 <= quickBytes) await this.#absorb(base, child);
+    }
+  }
+  async #absorb(base: Layer, child: Layer): Promise<void> {
+    const { mode } = await stat(this.at(child.file));
+    await chmod(this.at(base.file), 0o600);
+    await commitImage(this.at(child.file));
+    await syncPath(this.at(base.file));
+    await rename(this.at(base.file), this.at(child.file));
+    await chmod(this.at(child.file), mode & 0o777);
+    await syncPath(this.#folder);
+    this.#layers.delete(base.file);
+    await this.refresh(child.file);
   }
   #idle(): readonly string[] {
     const layers = [...this.#layers.values()];

@@ -64,6 +64,9 @@ export class FileRepository implements Repository {
     if (this.#chains.find(vdi)) await this.#chains.remove(vdi);
     await removeFile(this.#chains.at(sidecarName(vdi)));
   }
+  tidy(idle: (vdi: string) => boolean): Promise<void> {
+    return this.#chains.merge(idle);
+  }
   async resize(vdi: string, virtualSize: number): Promise<VdiInfo> {
     const top = this.#chains.top(vdi);
     await requireSpace(this.#folder, this.#sr, emptyDiskBytes);
