@@ -2,7 +2,8 @@
 
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdtemp, readFile, rm, truncate, watch, writeFile } from 'node:fs/promises';
+import { watch } from 'node:fs';
+import { chmod, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -99,18 +100,19 @@ export async function qemuBench(changed: Partial<QemuOptions> = {}, log: Log = s
   };
   const consolePath = (vm: string) => join(folder, 'qemu', vm, 'console.log');
   const consoleOf = (vm: string) => readFile(consolePath(vm), 'utf8');
-  const says = async (vm: string, text: string) => {
-    const stop = new AbortController();
-    const late = setTimeout(() => stop.abort(new Error(`${vm} did not say "${text}"`)), 120_000);
-    const changes = watch(consolePath(vm), { signal: stop.signal });
-    try {
-      if ((await consoleOf(vm)).includes(text)) return;
-      for await (const _ of changes) if ((await consoleOf(vm)).includes(text)) return;
-    } finally {
-      clearTimeout(late);
-      stop.abort();
-    }
-  };
+  const says = (vm: string, text: string) =>
+    new Promise<void>((resolve, reject) => {
+      const finish = (error?: Error) => {
+        clearTimeout(late);
+        changes.close();
+        if (error) reject(error);
+        else resolve();
+      };
+      const look = () => void consoleOf(vm).then((said) => said.includes(text) && finish(), finish);
+      const changes = watch(consolePath(vm), look);
+      const late = setTimeout(() => finish(new Error(`${vm} did not say "${text}"`)), 120_000);
+      look();
+    });
   const type = async (vm: string, text: string) => {
     const path = (await backend.vm.observe(vm))?.consoles.find((c) => c.protocol === 'vt100')?.socket;
     await new Promise<void>((resolve, reject) => {

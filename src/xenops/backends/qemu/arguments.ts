@@ -19,11 +19,17 @@ export interface Firmware {
   readonly vars: string;
   readonly secure: boolean;
 }
+export interface KernelFiles {
+  readonly kernel: string;
+  readonly ramdisk: string | undefined;
+}
 export interface ArgumentsInput {
   readonly qemu: string;
   readonly record: DomainRecord;
   readonly paths: DomainPaths;
   readonly firmware?: Firmware;
+  /** Where the kernel and its ramdisk are, of a guest that is started from them. */
+  readonly kernel?: KernelFiles;
   /** Waits for a saved state instead of starting. */
   readonly incoming: boolean;
   /** The guest's clock in RFC 3339 without zone; the host's when absent. */
@@ -67,13 +73,13 @@ function firmwareArguments(firmware: Firmware | undefined): string[] {
   const guarded = firmware.secure ? ['-global', 'driver=cfi.pflash01,property=secure,value=on'] : [];
   return [...flash('firmware-code', firmware.code, true), ...flash('firmware-vars', firmware.vars, false), ...guarded];
 }
-function bootArguments({ record, incoming }: ArgumentsInput): string[] {
+function bootArguments({ record, kernel, incoming }: ArgumentsInput): string[] {
   const { boot } = record.spec;
   if (boot.kind !== 'kernel') return ['-boot', 'strict=on'];
   // A resumed guest has its kernel in memory; the file may be gone by then.
   if (incoming) return [];
-  const ramdisk = boot.ramdisk === undefined ? [] : ['-initrd', boot.ramdisk];
-  return ['-kernel', boot.kernel, ...ramdisk, '-append', boot.cmdline];
+  const { kernel: file, ramdisk } = kernel ?? { kernel: boot.kernel, ramdisk: boot.ramdisk };
+  return ['-kernel', file, ...(ramdisk === undefined ? [] : ['-initrd', ramdisk]), '-append', boot.cmdline];
 }
 /** The devices that every guest has. */
 function commonDevices(machine: Machine): string[] {
@@ -147,13 +153,16 @@ function netdevOption({ type, hostfwd, ...rest }: Json): string {
   return options(String(type), { ...(rest as Record<string, string>), ...(forwards ? { hostfwd: forwards } : {}) });
 }
 
+/** A name that fits into an argument: it is only shown. */
+const displayName = (name: string): string => name.replaceAll('\0', '\ufffd').slice(0, 200);
+
 /** Program and arguments. The guest stands still until `cont`. */
 export function qemuArguments(input: ArgumentsInput): string[] {
   const { record, paths } = input;
   const socket = (path: string, more = {}) => ({ path, server: true, wait: false, ...more });
   return [
     input.qemu,
-    ...['-name', options('', { guest: record.spec.name, 'debug-threads': true }), '-uuid', record.spec.id],
+    ...['-name', options('', { guest: displayName(record.spec.name), 'debug-threads': true }), '-uuid', record.spec.id],
     ...['-nodefaults', '-no-user-config', '-S', '-display', 'none', '-msg', 'timestamp=on'],
     ...['-sandbox', options('on', denied)],
     ...['-machine', machineOption(record.machine, input.firmware), ...processor(record.machine)],

@@ -1,19 +1,21 @@
 /** From a created domain to a guest that stands at its first instruction. */
 import { access, constants, open } from 'node:fs/promises';
+import { ContractError } from '../../../contracts/contract.ts';
 import { xenopsErrors } from '../../../contracts/xenops.ts';
-import { type Firmware, qemuArguments } from './arguments.ts';
+import { type Firmware, type KernelFiles, qemuArguments } from './arguments.ts';
 import type { Domain } from './domain.ts';
 import { firmwareFor } from './firmware.ts';
 import type { Ground } from './ground.ts';
 import { kernelEntry } from './kernel.ts';
 import { applyBalloon } from './requests.ts';
+import { canRead } from './user.ts';
 
 /** Starts the guest's QEMU, paused. Nothing to do when it is built. */
 export async function buildDomain(domain: Domain, ground: Ground): Promise<void> {
   if (domain.built) return;
-  await checkKernel(domain);
+  const kernel = await kernelFiles(domain);
   const firmware = await firmwareFor(domain);
-  await domain.launch(commandOf(domain, ground, firmware, false));
+  await domain.launch(commandOf(domain, ground, { firmware, kernel, incoming: false }));
   try {
     await setLinks(domain);
     const { dynamicMax, staticMax } = domain.record.spec.memory;
@@ -25,7 +27,12 @@ export async function buildDomain(domain: Domain, ground: Ground): Promise<void>
   }
 }
 
-export function commandOf(domain: Domain, ground: Ground, firmware: Firmware | undefined, incoming: boolean): string[] {
+interface BootFiles {
+  readonly firmware: Firmware | undefined;
+  readonly kernel?: KernelFiles | undefined;
+  readonly incoming: boolean;
+}
+export function commandOf(domain: Domain, ground: Ground, { firmware, kernel, incoming }: BootFiles): string[] {
   const { record, needs } = domain;
   const offset = Number(record.spec.platform['timeoffset'] ?? 0);
   const rtcBase =
@@ -37,6 +44,7 @@ export function commandOf(domain: Domain, ground: Ground, firmware: Firmware | u
     record,
     paths: needs.folders.paths(domain.vm),
     ...(firmware ? { firmware } : {}),
+    ...(kernel ? { kernel } : {}),
     incoming,
     ...(rtcBase ? { rtcBase } : {}),
   });
@@ -47,20 +55,28 @@ export async function setLinks(domain: Domain): Promise<void> {
     if (nic.spec.carrier === false) await domain.execute('set_link', { name: nic.device, up: false });
 }
 
-/** Refuses a kernel that cannot be started, and gives the guest's user a copy of one that it cannot read. */
-async function checkKernel(domain: Domain): Promise<void> {
+/** Refuses a kernel that cannot be started; the guest's user gets copies of files that it cannot read. */
+async function kernelFiles(domain: Domain): Promise<KernelFiles | undefined> {
   const { boot, id } = domain.record.spec;
-  if (boot.kind !== 'kernel') return;
+  if (boot.kind !== 'kernel') return undefined;
   const refuse = (reason: string, cause?: unknown) =>
     xenopsErrors.make('No_bootable_device', { vm: id, reason }, { cause });
   try {
-    const file = await open(boot.kernel, 'r');
-    await using _ = file;
+    await using file = await open(boot.kernel, 'r');
     if ((await kernelEntry(file)) === undefined)
       throw refuse(`${boot.kernel} is neither a Linux bzImage nor an ELF kernel with a PVH entry`);
-    if (boot.ramdisk !== undefined) await access(boot.ramdisk, constants.R_OK);
+    return {
+      kernel: await readable(domain, boot.kernel, 'kernel'),
+      ramdisk: boot.ramdisk === undefined ? undefined : await readable(domain, boot.ramdisk, 'ramdisk'),
+    };
   } catch (error) {
-    if (error instanceof Error && error.name === 'ContractError') throw error;
+    if (error instanceof ContractError) throw error;
     throw refuse(error instanceof Error ? error.message : String(error), error);
   }
+}
+async function readable(domain: Domain, path: string, name: string): Promise<string> {
+  const owner = domain.needs.owner(domain.record.domid);
+  await access(path, constants.R_OK);
+  if (!owner || (await canRead(owner, path))) return path;
+  return domain.needs.folders.give(domain.vm, path, name, owner);
 }

@@ -15,9 +15,11 @@ import { attachDrive, attachNic, changeDisc, detachDrive, detachNic } from './pl
 import { QmpClosed, QmpError, QmpTimeout } from './qmp.ts';
 import { requestShutdown, sendKeys, setMemoryTarget, setVcpus } from './requests.ts';
 import { restoreDomain, saveDomain } from './suspend.ts';
+import { decideUser, type RunAs } from './user.ts';
 
 export type { Patience } from './domain.ts';
 export type { AccelerationChoice } from './ground.ts';
+export type { RunAs } from './user.ts';
 
 export interface QemuOptions {
   readonly processes: Processes;
@@ -31,8 +33,8 @@ export interface QemuOptions {
   readonly acceleration?: AccelerationChoice;
   /** The program; found in PATH when absent. */
   readonly qemu?: string;
-  /** As root: the guest with domid D runs as the user `baseUid + D`. */
-  readonly runAs?: { readonly baseUid: number; readonly gid: number } | undefined;
+  /** As root: who guests run as. Absent: users of their own where possible; null: ourselves. See `decideUser`. */
+  readonly runAs?: RunAs | null | undefined;
   readonly patience?: Partial<Patience>;
 }
 
@@ -52,7 +54,7 @@ const capabilities: readonly Capability[] = [
 const mib = 1 << 20;
 
 export function qemuBackend(options: QemuOptions): Backend {
-  const { processes, clock, log, runAs } = options;
+  const { processes, clock, log } = options;
   const domains = new Map<string, Domain>();
   const listeners = new Set<(event: BackendEvent) => void>();
   const folders = new Folders(options.dir, options.logDir, log);
@@ -69,6 +71,7 @@ export function qemuBackend(options: QemuOptions): Backend {
       for (const listener of [...listeners]) listener(event);
     },
   };
+  let runAs: RunAs | undefined;
   let ground: Ground | undefined;
   let unwatch: (() => void) | undefined;
   const here = (): Ground => {
@@ -91,8 +94,9 @@ export function qemuBackend(options: QemuOptions): Backend {
   };
 
   async function open(): Promise<void> {
-    ground = await createGround(options);
     await folders.open();
+    runAs = await decideUser(options.runAs, options.dir, log);
+    ground = await createGround({ ...options, runAs });
     unwatch = processes.watch(({ event, process }) => {
       const found = process.tags['kind'] === 'guest' ? domains.get(process.tags['vm'] ?? '') : undefined;
       if (event === 'exited' && found?.processId === process.id) void found.processEnded(process);

@@ -58,6 +58,9 @@ export function machineFor(spec: VmSpec, version: string, accelerator: Accelerat
   };
 }
 
+/** Linux takes 2048 characters; other kernels may take more. */
+const longestCmdline = 16_384;
+
 /** Refuses a description that QEMU cannot run. */
 export function checkSpec(spec: VmSpec): void {
   const bad = (key: string, reason: string) => xenopsErrors.make('Bad_spec', { key, reason });
@@ -72,6 +75,8 @@ export function checkSpec(spec: VmSpec): void {
     throw xenopsErrors.make('Invalid_vcpus', { count: spec.vcpus.max, max: 255 });
   if (spec.vcpus.current < 1 || spec.vcpus.current > spec.vcpus.max)
     throw xenopsErrors.make('Invalid_vcpus', { count: spec.vcpus.current, max: spec.vcpus.max });
+  if (spec.boot.kind === 'kernel' && spec.boot.cmdline.length > longestCmdline)
+    throw bad('boot.cmdline', `it has ${spec.boot.cmdline.length} characters; at most ${longestCmdline} are possible`);
   if (spec.boot.kind === 'kernel')
     for (const [key, text] of Object.entries({ cmdline: spec.boot.cmdline, kernel: spec.boot.kernel }))
       if (text.includes('\0')) throw bad(`boot.${key}`, 'it contains a NUL character');

@@ -1,5 +1,5 @@
 /** Decides how guests are run, by running one, and remembers the answer until the host boots again. */
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bestEffort } from '../../../base/best-effort.ts';
 import type { Clock } from '../../../base/clock.ts';
@@ -7,6 +7,7 @@ import type { Log } from '../../../base/log.ts';
 import type { Processes, ProcessInfo, ProcessSpec } from '../../../contracts/processes.ts';
 import type { Accelerator } from './machine.ts';
 import { passedStatus, probeKernel } from './probe-payload.ts';
+import type { RunAs } from './user.ts';
 
 export interface ProbeOptions {
   readonly processes: Processes;
@@ -15,7 +16,7 @@ export interface ProbeOptions {
   readonly dir: string;
   readonly qemu: string;
   readonly acceleration?: 'auto' | Accelerator;
-  readonly runAs?: { readonly baseUid: number; readonly gid: number } | undefined;
+  readonly runAs?: RunAs | undefined;
 }
 export interface Findings {
   /** QEMU's version, `7.2.22`. */
@@ -32,7 +33,6 @@ const probeMs = 3_000;
 /** What is known of this QEMU on this host since it booted; found out first, if nothing is. */
 export async function probe(options: ProbeOptions): Promise<Findings> {
   const { dir, log, acceleration = 'auto' } = options;
-  await mkdir(dir, { recursive: true, mode: 0o711 });
   const key = await circumstances(options);
   const file = join(dir, 'ground.json');
   const kept = await remembered(file, key);

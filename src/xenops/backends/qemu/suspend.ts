@@ -5,7 +5,7 @@
 import { chown, type FileHandle, open, rm } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { bestEffort } from '../../../base/best-effort.ts';
-import type { Call } from '../../../contracts/contract.ts';
+import { type Call, ContractError } from '../../../contracts/contract.ts';
 import type { OpenDisk } from '../../../contracts/storage.ts';
 import { xenopsErrors } from '../../../contracts/xenops.ts';
 import { commandOf, setLinks } from './build.ts';
@@ -75,7 +75,7 @@ export async function saveDomain(domain: Domain, image: OpenDisk, call: Call): P
     await bestEffort('an image that failed', domain.needs.log, () => spoil(file));
     if (wasRunning && !domain.dead.aborted)
       await bestEffort('a guest that could not be saved goes on', domain.needs.log, () => domain.execute('cont'));
-    if (error instanceof Error && error.name === 'ContractError') throw error;
+    if (error instanceof ContractError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw xenopsErrors.make('Failed_to_suspend', { vm: domain.vm, reason }, { cause: error });
   }
@@ -165,7 +165,7 @@ export async function restoreDomain(domain: Domain, ground: Ground, image: OpenD
   domain.record = record;
   try {
     const firmware = await firmwareFor(domain);
-    await domain.launch(commandOf(domain, ground, firmware, true));
+    await domain.launch(commandOf(domain, ground, { firmware, incoming: true }));
     await sendState(domain, file, start, length, call);
     await setLinks(domain);
     await domain.settle();
@@ -173,7 +173,7 @@ export async function restoreDomain(domain: Domain, ground: Ground, image: OpenD
     for (const nic of late.nics) await attachNic(domain, nic);
   } catch (error) {
     await giveUp(domain, before);
-    if (error instanceof Error && error.name === 'ContractError') throw error;
+    if (error instanceof ContractError) throw error;
     const words = await domain.needs.folders.lastWords(domain.vm);
     const reason = `${image.path} could not be resumed: ${error instanceof Error ? error.message : String(error)}; ${words}`;
     throw xenopsErrors.make('Io_error', { reason }, { cause: error });

@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { endOfEvent, endOfLog, endOfStatus } from './ends.ts';
+
+const shutdown = (reason: string) => endOfEvent({ event: 'SHUTDOWN', data: { guest: true, reason } })?.reason;
+
+test('events tell why a guest ended', () => {
+  assert.equal(shutdown('guest-shutdown'), 'poweroff');
+  assert.equal(shutdown('guest-reset'), 'reboot');
+  assert.equal(shutdown('guest-panic'), 'crash');
+  assert.equal(shutdown('host-signal'), 'killed');
+  assert.equal(endOfEvent({ event: 'GUEST_PANICKED', data: { action: 'pause' } })?.reason, 'crash');
+  assert.equal(endOfEvent({ event: 'GUEST_PANICKED', data: { action: 'run' } }), undefined);
+  assert.equal(endOfEvent({ event: 'STOP', data: {} }), undefined);
+});
+test('the last line of the log counts', () => {
+  assert.equal(endOfLog('nothing'), undefined);
+  const log = 'qemu_system_shutdown_request reason=6\nother\nqemu_system_shutdown_request reason=7\n';
+  assert.equal(endOfLog(log)?.reason, 'reboot');
+});
+test('run states', () => {
+  assert.equal(endOfStatus('running', ''), undefined);
+  assert.equal(endOfStatus('shutdown', 'qemu_system_shutdown_request reason=7')?.reason, 'reboot');
+  assert.equal(endOfStatus('shutdown', '')?.reason, 'poweroff');
+  assert.equal(endOfStatus('guest-panicked', '')?.reason, 'crash');
+});
