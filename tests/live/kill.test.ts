@@ -48,18 +48,25 @@ test(`${kills} kills at random instants on QEMU (seed ${seed})`, { skip: cannotR
   await using h = await liveHost();
   const vms = await Promise.all(['one', 'two'].map((name) => vmWithDisk(h, name)));
   for (let i = 0; i < kills; i++) {
+    let cut = false;
     const work = vms.map(async (vm) => {
       for (let n = 0; n < 3; n++) {
         const state = (await h.call('VM.get_power_state', vm)) as string;
         const [method, ...rest] = pick(next[state] ?? [['VM.get_uuid']]);
-        await h.call(method, vm, ...rest);
+        await h.call(method, vm, ...rest).catch((error: unknown) => {
+          const expected = error instanceof Gone || (cut && error instanceof Failure);
+          assert.ok(expected, `${method} failed ${cut ? 'after' : 'before'} the kill: ${error}`);
+          throw error;
+        });
       }
     });
+    const settled = Promise.allSettled(work);
     await new Promise((resolve) => setTimeout(resolve, rnd() * 400));
+    cut = true;
     const killed = killToolstack(h, rnd);
-    for (const done of await Promise.allSettled(work)) {
+    for (const done of await settled) {
       const fine = done.status === 'fulfilled' || done.reason instanceof Gone || done.reason instanceof Failure;
-      assert.ok(fine, `unexpected: ${done.status === 'rejected' ? done.reason : ''}`);
+      assert.ok(fine, done.status === 'rejected' ? String(done.reason) : '');
     }
     await h.back();
     await eventually(() => assertWorld(h, `after kill ${i} (${killed})`));
