@@ -8,6 +8,8 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { syncCertificate } from '../api/certificate.ts';
+import { startFollowing } from '../api/follow.ts';
 import { Registrar } from '../api/registrar.ts';
 import type { Caller } from '../api/routes.ts';
 import { hostFacts, seedDatabase } from '../api/seed.ts';
@@ -136,6 +138,7 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
       .push(ref)
       .catch((error: unknown) => log.warn('a VM could not be registered', { vm: ref, error: String(error) }));
   unwind.add(registrar.start());
+  unwind.add(startFollowing({ db, xenops, storage, host, clock, log }));
   const house = {
     ...base,
     db,
@@ -162,6 +165,7 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
       ...(o.loginDelayMs === undefined ? {} : { loginDelayMs: o.loginDelayMs }),
     }),
   );
+  await syncCertificate({ db, host, dataDir: o.data });
   const session = api.rootSession('house');
   const owned = unwind.move();
   return {

@@ -121,7 +121,8 @@ export async function refreshDisk(ctx: Ctx, ref: Ref<'VDI'>): Promise<void> {
   const vdi = ctx.db.get('VDI', ref);
   const sr = ctx.db.get('SR', vdi.SR);
   const info = await ask(ctx, (call) => ctx.storage.vdi.stat({ sr: sr.uuid, vdi: vdi.uuid }, call));
-  ctx.db.set('VDI', ref, sizesOf(info));
+  // A user may have made it read-only on top of what storage says.
+  ctx.db.set('VDI', ref, { ...sizesOf(info), read_only: info.readOnly || vdi.read_only });
 }
 
 /** Writes the sizes of a repository as they are now. */
