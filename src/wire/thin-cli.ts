@@ -13,7 +13,7 @@ export const protocolMajor = 0;
 export const protocolMinor = 2;
 /** Bytes of a greeting. */
 export const greetingLength = magic.length + 8;
-/** A payload longer than this is refused: nobody sends one. */
+/** A payload longer than this is refused by clients: no host sends one. */
 export const maxPayload = 64 * 1024 * 1024;
 
 /** What the host asks of the client. */
@@ -227,10 +227,13 @@ export function decodeGreeting(bytes: Buffer): { readonly major: number; readonl
  */
 export class ThinCliReader {
   readonly #source: AsyncIterator<Buffer>;
+  readonly #limit: number;
   #held: Buffer = Buffer.alloc(0);
 
-  constructor(source: AsyncIterable<Buffer>) {
+  /** `limit`: bytes of the longest message that is taken; blobs are not messages. */
+  constructor(source: AsyncIterable<Buffer>, limit = maxPayload) {
     this.#source = source[Symbol.asyncIterator]();
+    this.#limit = limit;
   }
   async greeting(): Promise<{ readonly major: number; readonly minor: number }> {
     const word = await this.#take(magic.length);
@@ -243,7 +246,7 @@ export class ThinCliReader {
     const head = await this.#take(4);
     if (!head) return undefined;
     const length = head.readUInt32LE();
-    if (length > maxPayload) throw new ThinCliError(`a message of ${length} bytes is longer than ${maxPayload}`);
+    if (length > this.#limit) throw new ThinCliError(`a message of ${length} bytes is longer than ${this.#limit}`);
     const payload = await this.#take(length);
     if (!payload) throw new ThinCliError('the connection was closed inside a message');
     return decodePayload(payload);

@@ -41,11 +41,19 @@ function cases(line: (names: readonly string[], params: readonly string[]) => st
 function bash(): string {
   return `# bash completion for xe; load it with:  source <(xe completion bash)
 _xe() {
-  local cur=\${COMP_WORDS[COMP_CWORD]} line=\${COMP_LINE:0:COMP_POINT} cmd word params
+  local line=\${COMP_LINE:0:COMP_POINT} cmd= word params i skip=
   # '=' and ':' split words in bash; the last blank-free piece of the line is what is being typed
   word=\${line##* }
-  for cmd in \${COMP_WORDS[@]:1}; do [[ $cmd == -* ]] || break; done
-  if [[ $COMP_CWORD -le 1 || $cmd == "$word" ]]; then
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    if [[ $skip ]]; then skip=; continue; fi
+    case \${COMP_WORDS[i]} in
+      -s|-p|-u|-pw|-pwf|--fingerprint) skip=1 ;;
+      -*) ;;
+      *) cmd=\${COMP_WORDS[i]}; break ;;
+    esac
+  done
+  [[ $skip ]] && return
+  if [[ -z $cmd ]]; then
     COMPREPLY=($(compgen -W "help completion ${[...parameters().keys()].join(' ')}" -- "$word")); return
   fi
   case $cmd in

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
+import fc from 'fast-check';
+import { ManualClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
 import { fail } from '../../datamodel/errors.ts';
 import { connectOver, type XeDoor, xeDoor } from './door.ts';
 import { type FakeHost, fakeHost } from './fake-host.ts';
-import { type Outcome, runXe } from './fake-server.ts';
+import { duplexPair, type Outcome, runXe } from './fake-server.ts';
 
 const golden = join(import.meta.dirname, '..', '..', '..', 'tests', 'golden', 'xe');
 
@@ -428,5 +430,61 @@ describe('refusals', () => {
     assert.deepEqual(host.calls.at(-1), ['session.logout']);
     const none = await xe(['vm-list'], { local: false });
     assert.equal(none.code, 1);
+  });
+
+  test('whatever is posted ends with an exit of 0 or 1', async () => {
+    const names = [
+      'vm-list',
+      'vm-start',
+      'vm-param-set',
+      'vm-param-add',
+      'sr-create',
+      'bond-create',
+      'vdi-create',
+      'help',
+      'vm-disk-list',
+    ];
+    const word = fc.oneof(
+      fc.constantFrom(
+        'vm=web',
+        `uuid=${uuid(9)}`,
+        'params=all',
+        '--json',
+        '--minimal',
+        '--multiple',
+        'param-name=tags',
+        'type=x',
+        'name-label=n',
+      ),
+      fc.string({ unit: 'binary', maxLength: 20 }),
+      fc.constantFrom('__proto__=1', 'constructor=1', 'other-config:__proto__=1', '=', ':', '--', 'a:b:c=d=e'),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...names), fc.array(word, { maxLength: 6 }), async (name, words) => {
+        world();
+        const { code } = await xe([name, ...words], { lines: ['yes'] });
+        assert.ok(code === 0 || code === 1);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test('a client that does not greet in time, or talks nonsense, is closed', async () => {
+    const clock = new ManualClock();
+    const idle = xeDoor({ connect: () => assert.fail(), log: silentLog, version: '0', clock });
+    const body = Buffer.from('vm-list\n');
+    const [near, far] = duplexPair();
+    const late = idle.handle(far, Buffer.alloc(0), body, { local: true });
+    await clock.advance(29_999);
+    assert.ok(!far.destroyed);
+    await clock.advance(1);
+    await late;
+    assert.ok(far.destroyed);
+    near.destroy();
+    const [client, host] = duplexPair();
+    const ended = idle.handle(host, Buffer.alloc(0), body, { local: true });
+    client.write('GET / HTTP/1.1\r\nhost: somewhere.example\r\n\r\n');
+    await ended;
+    assert.ok(host.writableEnded);
   });
 });

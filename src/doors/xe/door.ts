@@ -9,6 +9,7 @@
  */
 import type { Duplex } from 'node:stream';
 import { bestEffort } from '../../base/best-effort.ts';
+import { type Clock, systemClock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import { type Client, createClient } from '../../client/client.ts';
 import type { Transport } from '../../client/transport.ts';
@@ -46,6 +47,7 @@ export interface XeDoorParts {
   readonly version: string;
   /** Where the database is in this process: `(cls, ref) => db.find(cls, ref)`. Lists are faster with it. */
   readonly peek?: Peek;
+  readonly clock?: Clock;
 }
 
 export interface Peer {
@@ -58,6 +60,8 @@ export interface XeDoor {
   handle(socket: Duplex, head: Buffer, body: Buffer, peer: Peer): Promise<void>;
 }
 
+/** How long a client may take to greet. */
+const greetingMs = 30_000;
 /** Bytes that a posted command may have. */
 export const maxBody = 200 * 1024;
 
@@ -76,7 +80,7 @@ export function connectOver(transport: Transport, localSession: () => Promise<st
 }
 
 export function xeDoor(parts: XeDoorParts): XeDoor {
-  const { log } = parts;
+  const { log, clock = systemClock } = parts;
   return {
     async handle(socket, head, body, peer) {
       const gone = new AbortController();
@@ -90,7 +94,8 @@ export function xeDoor(parts: XeDoorParts): XeDoor {
         return connected.client;
       };
       try {
-        await screen.greet();
+        const tooLate = clock.after(greetingMs, () => socket.destroy());
+        await screen.greet().finally(tooLate);
         await screen.exit(await serve({ ...parts, connect, screen, peer, gone: gone.signal }, body));
       } catch (error) {
         if (!(error instanceof ThinCliError) && !gone.signal.aborted)

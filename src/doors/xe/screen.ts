@@ -13,6 +13,8 @@ import {
 
 /** Output is gathered up to this many bytes before it is sent. */
 const batch = 64 * 1024;
+/** Clients send responses and headers of blobs only; all of them are a few bytes long. */
+const maxMessage = 1024;
 
 export class Screen {
   readonly #socket: Duplex;
@@ -24,7 +26,7 @@ export class Screen {
   /** `head`: bytes that came after the request's body. */
   constructor(socket: Duplex, head: Buffer) {
     this.#socket = socket;
-    this.#reader = new ThinCliReader(chunks(socket, head));
+    this.#reader = new ThinCliReader(chunks(socket, head), maxMessage);
   }
   /** Says hello and hears the client's. */
   async greet(): Promise<void> {
