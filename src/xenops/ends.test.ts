@@ -145,3 +145,18 @@ test('what ended with the host is told from what was killed', async () => {
     assert.deepEqual([state.power, state.lastEnd?.reason, h.held()], ['Halted', reason, []]);
   }
 });
+
+test('a guest that ends and no longer fits is left Halted, and why is said', async () => {
+  const memory = (n: number) => ({ staticMax: n * 2 ** 30, dynamicMax: n * 2 ** 30, dynamicMin: 2 ** 30 });
+  const h = await testHouse({ memoryBytes: 3 * 2 ** 30, limits });
+  await h.xenops.vm.add(testSpec(1, { memory: memory(1), onPoweroff: 'restart' }));
+  await h.xenops.vm.add(testSpec(2, { memory: memory(2) }));
+  await h.xenops.vm.start({ id, paused: false });
+  await h.xenops.vm.start({ id: vmId(2), paused: false });
+  await h.xenops.vm.add(testSpec(1, { memory: memory(2), onPoweroff: 'restart' }));
+  await h.advance(130_000);
+  h.backend.endGuest(id, end('poweroff'));
+  const state = await after(h, 0);
+  assert.equal(state.power, 'Halted');
+  assert.match(state.lastEnd?.detail ?? '', /not started again: .* needs 2147483648 bytes/);
+});

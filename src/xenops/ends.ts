@@ -109,9 +109,25 @@ export class Ends {
       await op.run(shutdownPlan(runOf(record).spec, { timeoutS: null }));
       ended(op, null);
     } else if (todo.delayS === 0) {
-      await rebootNow(this.#core, op, null);
+      await this.#restart(op);
     } else {
       await this.#restartLater(op, todo.delayS);
+    }
+  }
+  /** A restart that is refused before anything was touched (no memory for a greater description) leaves the VM Halted. */
+  async #restart(op: Operation): Promise<void> {
+    const { record } = op;
+    try {
+      await rebootNow(this.#core, op, null);
+    } catch (error) {
+      if (record.operation === 'reboot') throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      this.#core.log.warn('a guest could not be started again', { vm: record.id, error: why });
+      if (record.lastEnd) {
+        record.lastEnd = { ...record.lastEnd, detail: `${record.lastEnd.detail}; not started again: ${why}` };
+      }
+      await op.run(shutdownPlan(runOf(record).spec, { timeoutS: null }));
+      ended(op, null);
     }
   }
   /** The domain goes at once; the mark makes sure that the restart is not forgotten when the toolstack restarts meanwhile. */

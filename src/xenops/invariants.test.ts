@@ -61,6 +61,7 @@ type Command =
     }
   | { readonly do: 'end'; readonly vm: number; readonly end: DomainEnd }
   | { readonly do: 'tray'; readonly vm: number }
+  | { readonly do: 'die'; readonly commits: number; readonly how: 'crash' | 'crash-after' }
   | { readonly do: 'advance'; readonly ms: number }
   | { readonly do: 'restart'; readonly how: 'kill' | 'close' | 'host' };
 
@@ -120,6 +121,14 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       do: fc.constant('end' as const),
       vm,
       end: fc.record({ reason, detail: fc.constant('by itself') }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('die' as const),
+      commits: fc.integer({ min: 1, max: 4 }),
+      how: fc.constantFrom('crash' as const, 'crash-after' as const),
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('tray' as const), vm }) },
@@ -222,11 +231,14 @@ class Program {
     if (c.do === 'fault') h.faults.set(c.verb, c.fault, c.times, c.skip);
     else if (c.do === 'end') h.backend.endGuest(vmId(c.vm), c.end);
     else if (c.do === 'tray') h.backend.openTray(vmId(c.vm), 'cd');
+    else if (c.do === 'die') h.dieAtCommit(c.commits, c.how);
     else if (c.do === 'advance') await h.advance(c.ms);
     else {
       if (c.how !== 'close') this.#pending = new Set();
       if (c.how === 'host') h.world.reboot();
+      const { deaths } = h;
       await h.restart(c.how === 'close' ? 'close' : 'kill');
+      if (h.deaths > deaths) this.#pending = new Set();
     }
   }
   async #call(c: Command & { do: 'call' }): Promise<void> {
@@ -243,7 +255,7 @@ class Program {
         assert.ok(error.kind !== 'Internal_error' || injected || allowed(error), error.stack);
       },
     );
-    if (c.wait) await this.h.during(answered);
+    if (c.wait) await this.h.during(Promise.race([answered, this.h.death()]));
     else answered.catch((error: unknown) => this.#failures.push(error));
   }
   readonly #failures: unknown[] = [];
@@ -251,6 +263,7 @@ class Program {
   /** Lets everything come to rest. */
   async quiet(): Promise<void> {
     this.h.faults.clear();
+    this.h.dieAtCommit(Number.POSITIVE_INFINITY, 'crash');
     await this.h.advance(40 * 60_000);
     await this.h.during(this.h.xenops.barrier.wait({}));
     assert.deepEqual(this.#failures, []);
@@ -316,7 +329,10 @@ test(`${runs} random programs leave records and world in agreement`, async () =>
     const h = await testHouse({ memoryBytes: 5 * GiB, boot: 'b' });
     for (const n of vms) await h.xenops.vm.add(spec(n));
     const p = new Program(h);
-    for (const c of commands) await p.do(c);
+    for (const c of commands) {
+      await p.do(c);
+      if (h.dead) await p.do({ do: 'restart', how: 'kill' });
+    }
     await p.quiet();
     const before = await check(h);
     // What is durable is what was in memory.

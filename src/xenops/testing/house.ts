@@ -20,10 +20,14 @@ export interface TestHouse {
   backend: Simulator;
   /** Ends the domain manager without a word, as kill -9 does, and opens the next one over what is left. */
   restart(how?: 'kill' | 'close'): Promise<void>;
+  /** How many domain managers died without closing. */
+  deaths: number;
   /** The domain manager dies at its nth commit from now (from 1), before or after it is written. */
   dieAtCommit(n: number, how: 'crash' | 'crash-after'): void;
   /** Whether it has died so. */
   readonly dead: boolean;
+  /** Resolves when the present domain manager has died so. */
+  death(): Promise<void>;
   /** What is held in the world: domains, open disks, ports. Empty when nothing runs. */
   held(): readonly string[];
   /** Moves the clock by `ms`, in steps, letting all that is ready run in between. */
@@ -43,12 +47,14 @@ export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
   const faults = new FaultList();
   const disk = emptyDisk();
   /** The process of one domain manager: what it asks of its neighbours after its death is never done. */
-  let process = { dead: false };
+  let process = living();
   let death: { left: number; how: 'crash' | 'crash-after' } | undefined;
   const dying = () => {
     if (!death || --death.left > 0) return undefined;
     process.dead = true;
+    house.deaths++;
     house.backend.kill();
+    process.died();
     return death.how;
   };
   const step = async (ms: number) => {
@@ -56,7 +62,7 @@ export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
     await drain();
   };
   const open = async () => {
-    process = { dead: false };
+    process = living();
     death = undefined;
     const mine = process;
     const dead = () => mine.dead;
@@ -104,7 +110,7 @@ export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
         process.dead = true;
         house.backend.kill();
       } else {
-        await house.during(house.xenops.close());
+        await house.during(Promise.race([house.xenops.close(), process.death]));
         process.dead = true;
       }
       await house.during(open());
@@ -112,6 +118,8 @@ export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
     dieAtCommit(left, how) {
       death = { left, how };
     },
+    deaths: 0,
+    death: () => process.death,
     get dead() {
       return process.dead;
     },
@@ -166,6 +174,10 @@ function clockOf(clock: ManualClock, dead: () => boolean): Clock {
         signal?.addEventListener('abort', stop, { once: true });
       }),
   };
+}
+function living() {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { dead: false, death: promise, died: resolve };
 }
 /** Lets everything run that waits for no time to pass. */
 function drain(): Promise<void> {
