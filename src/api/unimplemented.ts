@@ -131,7 +131,6 @@ export const unimplemented = [
   'VM.get_SRs_required_for_recovery',
   'VM.recover',
   'VM.import_convert',
-  'VM.set_appliance',
   'VM.set_groups',
   'VM.query_services',
   'VM.call_plugin',

@@ -10,6 +10,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { syncCertificate } from '../api/certificate.ts';
 import { startFollowing } from '../api/follow.ts';
+import { startForwards } from '../api/follow-forwards.ts';
 import { Registrar } from '../api/registrar.ts';
 import type { Caller } from '../api/routes.ts';
 import { hostFacts, seedDatabase } from '../api/seed.ts';
@@ -138,6 +139,7 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
       .push(ref)
       .catch((error: unknown) => log.warn('a VM could not be registered', { vm: ref, error: String(error) }));
   unwind.add(registrar.start());
+  unwind.add(startForwards({ db, network, log }));
   unwind.add(startFollowing({ db, xenops, storage, host, clock, log }));
   const house = {
     ...base,

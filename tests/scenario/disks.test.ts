@@ -115,8 +115,13 @@ test('names live on the medium: forgotten and introduced again, a repository has
   const [back] = await h.root<string[]>('VDI.get_by_name_label', 'renamed');
   assert.equal((await sizes(h, back as string)).uuid, uuid);
 
+  await assert.rejects(h.root('SR.destroy', again), code('SR_HAS_PBD'));
+  const [connection] = await h.root<string[]>('SR.get_PBDs', again);
+  await h.root('PBD.unplug', connection);
   await assert.rejects(h.root('SR.destroy', again), code('SR_NOT_EMPTY'));
+  await h.root('PBD.plug', connection);
   await h.root('VDI.destroy', back);
+  await h.root('PBD.unplug', connection);
   await h.root('SR.destroy', again);
   assert.equal(existsSync(location), false);
   await assert.rejects(h.root('SR.get_record', again), code('HANDLE_INVALID'));

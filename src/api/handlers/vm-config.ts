@@ -124,6 +124,10 @@ export const vmConfig = {
     if (a.value !== nullRef) ctx.db.get('VDI', a.value);
     return put(ctx, a.self, { suspend_VDI: a.value });
   },
+  set_appliance(ctx, a) {
+    if (a.value !== nullRef) ctx.db.get('VM_appliance', a.value);
+    return put(ctx, a.self, { appliance: a.value });
+  },
   set_has_vendor_device: (ctx, a) => put(ctx, a.self, { has_vendor_device: a.value }),
   set_bios_strings: (ctx, a) => setBiosStrings(ctx, a.self, a.value),
   copy_bios_strings: (ctx, a) => setBiosStrings(ctx, a.vm, ctx.db.get('host', a.host).bios_strings),

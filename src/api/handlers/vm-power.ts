@@ -5,6 +5,7 @@ import { fail } from '../../datamodel/errors.ts';
 import { ask } from '../ask.ts';
 import type { Ctx, SomeHandlers } from '../context.ts';
 import { createDisk, destroyDisk } from './vdi-work.ts';
+import { applyForwards, forwardsKey } from './vif-forwards.ts';
 
 /** Seconds that a guest gets to shut down when it was asked to; `platform:shutdown_timeout` overrides. */
 const shutdownTimeoutS = 300;
@@ -34,6 +35,9 @@ async function start(ctx: Ctx, vm: Ref<'VM'>, paused: boolean): Promise<void> {
   const record = ctx.db.get('VM', vm);
   if (record.affinity !== nullRef && ctx.db.has('host', record.affinity)) assertHere(ctx, record.affinity);
   if (!ctx.db.get('host', ctx.host).enabled) throw fail('NO_HOSTS_AVAILABLE', {});
+  for (const vif of record.VIFs) {
+    if (forwardsKey in ctx.db.get('VIF', vif).other_config) await ask(ctx, () => applyForwards(ctx, vif));
+  }
   await operate(ctx, vm, (id, call) => ctx.xenops.vm.start({ id, paused }, call));
   ctx.db.set('VM', vm, { ha_always_run: record.ha_restart_priority !== '' });
 }

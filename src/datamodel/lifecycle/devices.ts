@@ -164,10 +164,10 @@ export function refuseSr(op: Op<'SR'>, sr: SrView, ref: string, around: SrSurrou
       });
     }
   }
-  if (op === 'forget' && around.plugged > 0) return refusal('SR_HAS_PBD', { sr: ref });
+  if (exclusive.has(op) && around.plugged > 0) return refusal('SR_HAS_PBD', { sr: ref });
   if (op === 'destroy') {
     if (sr.other_config['indestructible'] === 'true') return refusal('SR_INDESTRUCTIBLE', { sr: ref });
-    if (around.plugged === 0) return refusal('SR_HAS_NO_PBDS', { sr: ref });
+    if (around.pbds === 0) return refusal('SR_HAS_NO_PBDS', { sr: ref });
   }
   if ((op === 'scan' || op.startsWith('vdi_')) && around.plugged === 0) return refusal('SR_NOT_ATTACHED', { sr: ref });
   if (sr.content_type === 'iso' && ['vdi_resize', 'vdi_clone', 'vdi_snapshot'].includes(op))
