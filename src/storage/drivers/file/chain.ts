@@ -152,7 +152,7 @@ export class Chains {
   }
   async #absorb(base: Layer, child: Layer): Promise<void> {
     const { mode } = await stat(this.at(child.file));
-    await chmod(this.at(base.file), 0o600);
+    for (const file of [base.file, child.file]) await chmod(this.at(file), 0o600);
     await commitImage(this.at(child.file));
     await syncPath(this.at(base.file));
     await rename(this.at(base.file), this.at(child.file));
