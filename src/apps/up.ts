@@ -27,7 +27,7 @@ import type { Processes, ProcessSpec } from '../contracts/processes.ts';
 import { lockFile, statOf } from '../processes/index.ts';
 import { followLog } from './follow-log.ts';
 import { preparePassword } from './password.ts';
-import { type Places, places } from './places.ts';
+import { defaultData, type Places, places } from './places.ts';
 import { Refusal } from './refusal.ts';
 import { tellSystemd } from './systemd.ts';
 import {
@@ -44,6 +44,7 @@ import {
   makePlaces,
   sizeOf,
 } from './toolstack.ts';
+import { openTunToGuests } from './tun.ts';
 import { checkFree, checkUpOptions, type UpOptions } from './up-options.ts';
 import { version } from './version.ts';
 
@@ -71,6 +72,7 @@ export async function up(options: UpOptions, { out, say }: Terminal, houseProgra
   const end = Promise.withResolvers<'signal' | 'down'>();
   const stopListening = onSignals(() => end.resolve('signal'), say);
   const made = preparePassword(at, options.passwordFile);
+  if (options.hypervisor !== 'simulator') openTunToGuests(say);
   await ensureSupervisor(at);
   let leaving = false;
   const onLost = () => {
@@ -150,7 +152,10 @@ async function untilReady(at: Places, processes: Processes, say: Terminal['say']
     if (event !== 'exited' || process.id !== houseId) return;
     if (process.exitCode === 1 || ++crashes > crashesAllowed) gaveUp.reject(new Refusal(lastWords(at, from)));
   });
-  const unhear = house.watch((event) => say(`guesthouse: ${event.text}`));
+  const unhear = house.watch(({ text }) => {
+    // That it is ready is said below, in the form that programs wait for.
+    if (!text.startsWith('ready ')) say(`guesthouse: ${text}`);
+  });
   try {
     return await Promise.race([gaveUp.promise, asked(house, processes)]);
   } catch (error) {
@@ -194,6 +199,7 @@ function announce(at: Places, ready: HouseReady, madePassword: string | undefine
   out(`ready ${url}`);
   if (demo) {
     say('guesthouse: try next, in another terminal:');
+    if (at.data !== places(defaultData()).data) say(`  export GUESTHOUSE_DATA=${at.data}`);
     for (const line of ['vm-list', `console vm=${demo.name}`, `vm-shutdown vm=${demo.name}`]) say(`  bin/xe ${line}`);
   }
   say(`guesthouse: Ctrl-C ends the toolstack and leaves guests running`);
