@@ -170,7 +170,7 @@ export class Dispatcher {
     const fields = {
       method: entry.m.method,
       session: session.trackId,
-      user: session.user,
+      user: session.user || call.args['uname'],
       originator: session.originator,
       from: caller.address,
       object: objectOf(call),

@@ -31,7 +31,7 @@ export interface Asker {
 interface Waiter {
   readonly sub: Subscription;
   /** A change that it wants was committed. */
-  readonly wake: () => void;
+  readonly wake: (before: number) => void;
   /** The session ended. */
   readonly end: () => void;
 }
@@ -56,6 +56,8 @@ export class Events {
   readonly #bySession = new WeakMap<AbortSignal, Set<Waiter>>();
   /** Batches made since the last commit, by subscription and token: those who wait for the same share one. */
   readonly #shared = new Map<string, EventBatch | undefined>();
+  /** The last commit that was heard of. */
+  #seen: number;
   readonly #subscriptions = new Map<string, Subscription>();
   /** When each session was last answered, by subscription. */
   #answered = new WeakMap<AbortSignal, Map<string, number>>();
@@ -64,7 +66,8 @@ export class Events {
 
   constructor(parts: EventParts) {
     this.#parts = parts;
-    this.#stop = parts.db.watch((events) => this.#committed(events));
+    this.#seen = parts.db.settled;
+    this.#stop = parts.db.watch((events, revision) => this.#committed(events, revision));
   }
   close(): void {
     this.#stop();
@@ -88,9 +91,12 @@ export class Events {
       }
     }
     // what did not match so far need not be looked at again: a long wait must not outlive the memory of changes
-    for (let from = since; !batch; batch = this.#batch(sub, from)) {
-      from = Math.max(from, db.settled);
-      if (!(await this.#change(asker, sub, end - clock.now()))) break;
+    let from = Math.max(since, db.settled);
+    while (!batch) {
+      const before = await this.#change(asker, sub, end - clock.now());
+      if (before === undefined) break;
+      from = Math.max(from, before);
+      batch = this.#batch(sub, from);
     }
     this.#note(asker, sub);
     return batch ?? new EventBatch(db, [], tokenOf(db.settled));
@@ -120,7 +126,9 @@ export class Events {
     if (!changes) throw fail('EVENTS_LOST', {});
     return changes.filter((e) => sub.matches(e));
   }
-  #committed(events: readonly DbEvent[]): void {
+  #committed(events: readonly DbEvent[], revision: number): void {
+    const before = this.#seen;
+    this.#seen = revision;
     this.#shared.clear();
     if (this.#waiters.size === 0) return;
     const wanted = new Map<Subscription, boolean>();
@@ -128,13 +136,13 @@ export class Events {
       const { sub } = waiter;
       let wants = wanted.get(sub);
       if (wants === undefined) wanted.set(sub, (wants = events.some((e) => sub.matches(e))));
-      if (wants) waiter.wake();
+      if (wants) waiter.wake(before);
     }
   }
-  /** Waits for a change that the subscription wants; false when the time is up first. */
-  #change(asker: Asker, sub: Subscription, ms: number): Promise<boolean> {
+  /** Waits for a change that the subscription wants: the revision before it, or undefined when the time is up first. */
+  #change(asker: Asker, sub: Subscription, ms: number): Promise<number | undefined> {
     const { clock } = this.#parts;
-    if (ms <= 0) return Promise.resolve(false);
+    if (ms <= 0) return Promise.resolve(undefined);
     const gone = asker.gone();
     const siblings = this.#waitersOf(asker.ended);
     return new Promise((resolve, reject) => {
@@ -145,9 +153,9 @@ export class Events {
       };
       const waiter: Waiter = {
         sub,
-        wake: () => {
+        wake: (before) => {
           settle();
-          resolve(true);
+          resolve(before);
         },
         end: () => {
           settle();
@@ -156,7 +164,7 @@ export class Events {
       };
       const cancel = clock.after(ms, () => {
         settle();
-        resolve(false);
+        resolve(undefined);
       });
       this.#waiters.add(waiter);
       siblings.add(waiter);
@@ -221,7 +229,9 @@ export class Events {
       if (!events) throw fail('EVENTS_LOST', {});
       const wanted = events.filter((e) => sub.matches(e));
       if (wanted.length > 0) return new EventList(db, wanted, (clock.now() / 1000).toFixed(1));
-      await this.#change(asker, sub, longest * 1000);
+      const before = await this.#change(asker, sub, longest * 1000);
+      const now = this.#registered.get(asker.ended);
+      if (now && before !== undefined) now.since = Math.max(now.since, before);
     }
   }
   /** Reports the object as changed, and answers the token of just before. */

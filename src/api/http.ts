@@ -22,7 +22,16 @@ export interface HttpParts {
   readonly dispatcher: Dispatcher;
   readonly router: Router;
   readonly version: string;
+  readonly patience?: Patience;
 }
+/** How long a client may take to send, in milliseconds: the head of a request, and the body of a call. */
+export interface Patience {
+  readonly headMs: number;
+  readonly bodyMs: number;
+}
+const usual: Patience = { headMs: 20_000, bodyMs: 30_000 };
+/** Connections at once on one listening socket; more are closed at once. */
+const connectionLimit = 4000;
 const rpcPaths: ReadonlyMap<string, Codec> = new Map([
   ['/', 'xml'],
   ['/RPC2', 'xml'],
@@ -30,35 +39,38 @@ const rpcPaths: ReadonlyMap<string, Codec> = new Map([
   ['/json', 'xml'],
   ['/jsonrpc', 'json'],
 ]);
-const options = {
+const options = ({ headMs }: Patience) => ({
   maxHeaderSize: 16 * 1024,
-  headersTimeout: 20_000,
+  headersTimeout: headMs,
   /** Uploads may take days; RPC bodies have a limit of their own. */
   requestTimeout: 0,
-  connectionsCheckingInterval: 5_000,
+  connectionsCheckingInterval: Math.ceil(headMs / 4),
   keepAliveTimeout: 65_000,
   /** Other upgrades (h2c) are answered as if they had not been asked for. */
   shouldUpgradeCallback: (req: IncomingMessage) => req.headers.upgrade?.toLowerCase() === 'websocket',
-};
+});
 
 export class HttpServer {
   readonly #parts: HttpParts;
   readonly #servers: (http.Server | https.Server)[] = [];
   readonly #sockets = new Set<Socket>();
 
+  readonly #patience: Patience;
+
   constructor(parts: HttpParts) {
     this.#parts = parts;
+    this.#patience = parts.patience ?? usual;
   }
   /** Answers the endpoint with the port that was chosen for port 0. Rejects with EADDRINUSE and the like. */
   async listenTcp({ host, port }: Endpoint): Promise<Endpoint> {
-    const server = http.createServer(options);
+    const server = http.createServer(options(this.#patience));
     this.#serve(server, 'connection', false);
     await listening(server, () => server.listen(port, host));
     return { host, port: (server.address() as AddressInfo).port };
   }
   async listenTls({ host, port }: Endpoint, certificate: Certificate): Promise<Endpoint> {
     const server = https.createServer({
-      ...options,
+      ...options(this.#patience),
       cert: certificate.cert,
       key: certificate.key,
       minVersion: 'TLSv1.2',
@@ -72,7 +84,7 @@ export class HttpServer {
   async listenLocal(path: string): Promise<string> {
     mkdirSync(dirname(path), { recursive: true });
     if (existsSync(path) && !(await answers(path))) unlinkSync(path);
-    const server = http.createServer(options);
+    const server = http.createServer(options(this.#patience));
     this.#serve(server, 'connection', true);
     await listening(server, () => server.listen(path));
     chmodSync(path, 0o600);
@@ -96,6 +108,7 @@ export class HttpServer {
 
   #serve(server: http.Server | https.Server, event: 'connection' | 'secureConnection', local: boolean): void {
     this.#servers.push(server);
+    server.maxConnections = connectionLimit;
     // a client that closed its sending side still gets its answer
     Object.assign(server, { httpAllowHalfOpen: true });
     const toHttp = server.listeners(event);
@@ -123,7 +136,7 @@ export class HttpServer {
     res.on('error', () => res.destroy());
     if (req.method === 'POST' && codec) {
       const caller = callerOf(peerOf(req.socket, local), req.headers['user-agent'], res, req.socket);
-      void serveRpc(this.#parts.dispatcher, codec, caller, req, res);
+      void serveRpc(this.#parts.dispatcher, codec, caller, req, res, this.#patience.bodyMs);
     } else if (req.method === 'OPTIONS') {
       res.writeHead(200, { ...cors, 'access-control-allow-methods': 'GET, PUT, POST, OPTIONS', 'content-length': 0 });
       res.end();

@@ -11,8 +11,6 @@ import type { Caller } from './routes.ts';
 
 /** Bytes of a request's body. */
 export const bodyLimit = 300 * 1024;
-/** How long a body may take to arrive. */
-const bodyMs = 30_000;
 /** Answers above this are written in blocks, waiting for the client. */
 const blockSize = 256 * 1024;
 
@@ -23,15 +21,17 @@ export async function serveRpc(
   caller: Caller,
   req: IncomingMessage,
   res: ServerResponse,
+  /** How long the body may take to arrive. */
+  bodyMs: number,
 ): Promise<void> {
-  const body = await readBody(req, res);
+  const body = await readBody(req, res, bodyMs);
   if (!body) return;
   if (codec === 'xml') await serveXml(dispatcher, caller, body, res);
   else await serveJson(dispatcher, caller, body, res);
 }
 
 /** The body, or undefined when the request was refused or the client has gone. */
-function readBody(req: IncomingMessage, res: ServerResponse): Promise<Buffer | undefined> {
+function readBody(req: IncomingMessage, res: ServerResponse, bodyMs: number): Promise<Buffer | undefined> {
   const announced = Number(req.headers['content-length'] ?? 0);
   const tooLarge = () => sendError(res, 413, `requests may have up to ${bodyLimit} bytes`);
   return new Promise((resolve) => {

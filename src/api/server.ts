@@ -6,7 +6,7 @@ import type { House, Services } from './context.ts';
 import { Dispatcher } from './dispatch.ts';
 import { Events } from './events.ts';
 import { handlers as allHandlers } from './handlers/index.ts';
-import { type Endpoint, HttpServer } from './http.ts';
+import { type Endpoint, HttpServer, type Patience } from './http.ts';
 import { type Authenticate, type Identity, Logins } from './login.ts';
 import { plainResult } from './prebuilt.ts';
 import { ensureRoles } from './rbac.ts';
@@ -36,6 +36,8 @@ export interface ApiParts {
   readonly routes?: readonly Route[];
   /** Milliseconds that a failed login waits; 5000 when absent. */
   readonly loginDelayMs?: number;
+  /** How long clients may take to send; 20 s for heads and 30 s for bodies when absent. */
+  readonly patience?: Patience;
   /** Other handlers than those of `handlers/index.ts`: for tests. */
   readonly handlers?: Registry;
 }
@@ -62,7 +64,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
   const journals = startJournals(house);
   const dispatcher = new Dispatcher(house, server, parts.handlers ?? (allHandlers as Registry));
   const router = new Router({ routes: parts.routes ?? [], server, log: house.log });
-  const http = new HttpServer({ dispatcher, router, version: house.version });
+  const http = new HttpServer({ dispatcher, router, version: house.version, patience: parts.patience });
   const stopSweep = sweep(house, server);
   const close = async () => {
     stopSweep();

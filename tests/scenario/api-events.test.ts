@@ -1,8 +1,11 @@
 /** event.from and its older relatives. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { EventBatch } from '../../src/api/event-batch.ts';
+import { Events } from '../../src/api/events.ts';
+import { ManualClock, systemClock } from '../../src/base/clock.ts';
 import { vmHandlersFor } from './api-fakes.ts';
-import { apiHouse, jsonrpc, type Loose, login, xmlrpc } from './api-house.ts';
+import { apiHouse, jsonrpc, type Loose, login, memoryDb, xmlrpc } from './api-house.ts';
 
 const brief = (r: Loose) => r.events.map((e: Loose) => `${e.operation} ${e.class} ${e.ref}`);
 
@@ -129,4 +132,73 @@ test('tasks are followed by their events', async () => {
     token = r.token;
     status = r.events.find((e: Loose) => e.ref === task)?.snapshot.status ?? status;
   }
+});
+
+test('a caller that falls behind is answered every 50 ms, one that keeps up at once', async () => {
+  const clock = new ManualClock(1_000_000);
+  const db = await memoryDb(clock);
+  const events = new Events({ db, clock });
+  const never = new AbortController().signal;
+  const asker = { ref: 'OpaqueRef:s', ended: new AbortController().signal, gone: () => never };
+  const vm = db.create('VM', {});
+  await db.durable();
+  const change = async (name_label: string) => {
+    db.set('VM', vm, { name_label });
+    await db.durable();
+  };
+  const names = (batch: EventBatch) => (batch.plain() as Loose).events.map((e: Loose) => e.snapshot.name_label);
+  let { token } = await events.from(asker, ['vm'], '', 1);
+  for (const name of ['a', 'b', 'c']) {
+    const waiting = events.from(asker, ['vm'], token, 60);
+    await change(name);
+    const batch = await waiting;
+    assert.deepEqual(names(batch), [name], 'at once: the clock stands still');
+    token = batch.token;
+  }
+  await change('d');
+  let answered = false;
+  const behind = events.from(asker, ['vm'], token, 60).then((b) => {
+    answered = true;
+    return b;
+  });
+  await clock.advance(49);
+  await change('e');
+  assert.equal(answered, false);
+  await clock.advance(1);
+  assert.deepEqual(names(await behind), ['e'], 'folded');
+  assert.equal(clock.pending, 0, 'no timer is left');
+
+  const task = db.create('task', { name_label: 't' });
+  await db.durable();
+  const tasks = await events.from(asker, ['task'], '', 1);
+  db.set('task', task, { progress: 0.5 });
+  await db.durable();
+  assert.equal(
+    (await events.from(asker, ['task'], tasks.token, 60)).plain() instanceof Object,
+    true,
+    'tasks never wait',
+  );
+  events.close();
+});
+
+test('a long wait outlives the memory of changes', async () => {
+  const db = await memoryDb(systemClock, 10);
+  const events = new Events({ db, clock: systemClock });
+  const never = new AbortController().signal;
+  const asker = { ref: 'OpaqueRef:s', ended: new AbortController().signal, gone: () => never };
+  const [vm, pool] = [db.create('VM', {}), db.create('pool', {})];
+  await db.durable();
+  const { token } = await events.from(asker, [`vm/${vm}`], '', 1);
+  events.register(asker, [`vm/${vm}`]);
+  const waits = [events.from(asker, [`vm/${vm}`], token, 60), events.next(asker)];
+  for (let i = 0; i < 100; i++) {
+    db.set('pool', pool, { name_label: `n ${i}` });
+    await db.durable();
+  }
+  await assert.rejects(events.from(asker, ['pool'], token, 1), /EVENTS_LOST/);
+  db.set('VM', vm, { name_label: 'x' });
+  const [batch, list] = await Promise.all(waits);
+  assert.deepEqual(brief(batch?.plain()), [`mod vm ${vm}`]);
+  assert.deepEqual(brief({ events: list?.plain() }), [`mod vm ${vm}`]);
+  events.close();
 });

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { House } from '../../src/api/context.ts';
+import type { Patience } from '../../src/api/http.ts';
 import type { Identity } from '../../src/api/login.ts';
 import type { Route } from '../../src/api/routes.ts';
 import { type RunningApi, startApi } from '../../src/api/server.ts';
@@ -35,6 +36,7 @@ export interface Options {
   readonly tls?: boolean;
   readonly local?: boolean;
   readonly loginDelayMs?: number;
+  readonly patience?: Patience;
   readonly dir?: string;
   readonly users?: Readonly<Record<string, Identity & { readonly password: string }>>;
 }
@@ -43,9 +45,17 @@ export interface Options {
 export type Loose = any;
 export const password = 'correct horse';
 
-export async function memoryDb(clock: Clock = systemClock): Promise<Db> {
+export async function memoryDb(clock: Clock = systemClock, remember?: number): Promise<Db> {
   const encode = { xml: encodeRecordXml, json: encodeRecordJson };
-  return openDb({ store: openMemoryStore(), classes, clock, ids: randomIds, log: silentLog, encode });
+  return openDb({
+    store: openMemoryStore(),
+    classes,
+    clock,
+    ids: randomIds,
+    log: silentLog,
+    encode,
+    ...(remember ? { remember } : {}),
+  });
 }
 export async function apiHouse(o: Options = {}): Promise<ApiHouse> {
   const dir = o.dir ?? mkdtempSync(join(tmpdir(), 'guesthouse-api-'));
@@ -81,6 +91,7 @@ export async function apiHouse(o: Options = {}): Promise<ApiHouse> {
     },
     routes: o.routes ?? [],
     loginDelayMs: o.loginDelayMs ?? 0,
+    ...(o.patience ? { patience: o.patience } : {}),
     ...(o.handlers ? { handlers: o.handlers } : {}),
   });
   const port = api.listening.tcp?.port ?? 0;

@@ -318,3 +318,27 @@ test('a wrong password is refused late, and nobody else waits for it', async () 
   await h.api.close();
   await wrong;
 });
+
+test('slow senders are told so, and let go', async () => {
+  await using h = await apiHouse({ patience: { headMs: 100, bodyMs: 100 } });
+  assert.match(await raw(h.port, 'POST / HTTP/1.1\r\nhost: x\r\nslow'), /^HTTP\/1\.1 408 /);
+  assert.match(
+    await raw(h.port, 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n<methodCall>'),
+    /^HTTP\/1\.1 408 /,
+  );
+});
+
+test('a client that does not read is waited for, without its answer piling up', async () => {
+  await using h = await apiHouse();
+  for (let i = 0; i < 5000; i++) h.db.create('VM', { name_label: 'x'.repeat(500) });
+  const s = await login(h.url);
+  const socket = connect(h.port, '127.0.0.1');
+  socket.pause();
+  socket.write(post('/', xmlCall('VM.get_all_records', [s])));
+  assert.deepEqual(await xmlrpc(h.url, 'pool.get_all', s), [h.house.pool]);
+  let size = 0;
+  socket.on('data', (d) => (size += d.length));
+  socket.resume();
+  await new Promise((resolve) => socket.once('close', resolve));
+  assert.ok(size > 5000 * 5000, `${size} bytes came`);
+});
