@@ -62,7 +62,7 @@ export async function qemuBench(changed: Partial<QemuOptions> = {}, log: Log = s
   let backend: Backend = qemuBackend(options);
 
   const idOf = (n: number) => {
-    const id = ids.get(n) ?? randomUUID();
+    const id = ids.get(n) ?? `${String(n).padStart(8, '0')}${randomUUID().slice(8)}`;
     ids.set(n, id);
     return id;
   };

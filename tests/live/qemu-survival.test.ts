@@ -56,15 +56,16 @@ for (const [key, reason] of [
 ] as const)
   live(`a guest that ended while nobody looked is found with its reason: ${reason}`, async (b) => {
     const vm = await boot(b);
-    const next = b.backend;
     const told = nextEnd(b);
     await b.type(vm, key);
     await told;
-    // What was noted of it is lost, as when the toolstack was killed before: QEMU itself must know.
     const file = join(b.folder, 'qemu', vm, 'domain.json');
-    const { end, ...record } = JSON.parse(await readFile(file, 'utf8'));
-    assert.equal(end.reason, reason);
-    await next.close();
+    let noted: { end?: { reason: string } } = {};
+    while (!noted.end) noted = JSON.parse(await readFile(file, 'utf8'));
+    assert.equal(noted.end.reason, reason);
+    await b.backend.close();
+    // What was noted of it is lost, as when the toolstack was killed before: QEMU itself must know.
+    const { end: _, ...record } = noted;
     await writeFile(file, JSON.stringify(record));
     const again = await b.again();
     await again.open();

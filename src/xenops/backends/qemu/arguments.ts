@@ -177,8 +177,15 @@ export function qemuArguments(input: ArgumentsInput): string[] {
     ],
     ...['-serial', 'chardev:serial', '-vnc', options(`unix:${paths.vnc}`, {})],
     // An ended guest stays until it is destroyed, so that nobody takes a killed QEMU for a guest that powered off; the
-    // trace line keeps the reason for a toolstack that was away.
-    ...['-action', 'shutdown=pause,reboot=shutdown,panic=pause', '-trace', 'qemu_system_shutdown_request'],
+    // trace lines keep the reason for a toolstack that was away (see ends.ts).
+    ...[
+      '-action',
+      'shutdown=pause,reboot=shutdown,panic=pause',
+      '-trace',
+      'qemu_system_shutdown_request',
+      '-trace',
+      'runstate_set',
+    ],
     ...commonDevices(record.machine),
     ...pluggedDevices(record),
     ...(input.incoming ? ['-incoming', 'defer'] : []),

@@ -205,6 +205,7 @@ export class Domain {
     this.#dead.abort(new Error('the domain is destroyed'));
     this.#drop();
     await this.#endProcess(hung);
+    await this.#writing;
     await this.needs.folders.remove(this.vm);
   }
   /** Lets go of the QEMU, which runs on. */

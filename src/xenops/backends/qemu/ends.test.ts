@@ -18,6 +18,11 @@ test('the last line of the log counts', () => {
   const log = 'qemu_system_shutdown_request reason=6\nother\nqemu_system_shutdown_request reason=7\n';
   assert.equal(endOfLog(log)?.reason, 'reboot');
 });
+test('a reset shows only in the run state', () => {
+  const log = 'runstate_set current_run_state 9 (running) new_state 10 (shutdown)\n';
+  assert.equal(endOfLog(log)?.reason, 'reboot');
+  assert.equal(endOfLog(`qemu_system_shutdown_request reason=6\n${log}`)?.reason, 'poweroff');
+});
 test('run states', () => {
   assert.equal(endOfStatus('running', ''), undefined);
   assert.equal(endOfStatus('shutdown', 'qemu_system_shutdown_request reason=7')?.reason, 'reboot');

@@ -30,10 +30,12 @@ const causes = [
   'guest-reset',
   'guest-panic',
 ];
-/** The end that a QEMU's log tells of, for a toolstack that was away when it happened. */
+/** The end that a QEMU's log tells of (its traces `qemu_system_shutdown_request` and `runstate_set`), for a toolstack that was away when it happened. */
 export function endOfLog(text: string): DomainEnd | undefined {
   const numbers = [...text.matchAll(/qemu_system_shutdown_request reason=(\d+)/g)].map((m) => Number(m[1]));
   const last = numbers.at(-1);
+  // A reset that ends the guest leaves no such line, only the change of the run state.
+  if (last === undefined && /runstate_set .*\(shutdown\)\s*$/m.test(text)) return endOfShutdown('guest-reset');
   return last === undefined ? undefined : endOfShutdown(causes[last] ?? `reason ${last}`);
 }
 /** The end that a run state stands for, if it does. */

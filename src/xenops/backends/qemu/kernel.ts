@@ -42,7 +42,8 @@ function hasPvhNote(notes: Buffer): boolean {
     const nameSize = notes.readUInt32LE(p);
     const size = notes.readUInt32LE(p + 4);
     const name = notes.toString('latin1', p + 12, p + 12 + nameSize).replace(/\0$/, '');
-    if (name === 'Xen' && notes.readUInt32LE(p + 8) === pvhNote) return true;
+    const end = p + 12 + padded(nameSize) + size;
+    if (name === 'Xen' && notes.readUInt32LE(p + 8) === pvhNote) return end <= notes.length;
     p += 12 + padded(nameSize) + padded(size);
   }
   return false;
