@@ -2,7 +2,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Ctx } from '../../src/api/context.ts';
+import { handlers } from '../../src/api/handlers/index.ts';
+import type { Registry } from '../../src/api/table.ts';
+import { unimplemented } from '../../src/api/unimplemented.ts';
 import { logTo } from '../../src/base/log.ts';
+import { classes } from '../../src/datamodel/index.ts';
+import { allMessages } from '../../src/datamodel/messages.ts';
 import { vmHandlersFor } from './api-fakes.ts';
 import { apiHouse, jsonrpc, type Loose, login, xmlrpc } from './api-house.ts';
 
@@ -177,4 +182,18 @@ test('one audit line per call, without secrets', async () => {
   );
   assert.equal(calls[0].object, vm);
   assert.ok(!lines.some((l) => l.includes(s) || l.includes('correct horse')));
+});
+
+test('every declared message has a handler or is listed as unimplemented, and no handler is for nothing', () => {
+  const listed: ReadonlySet<string> = new Set(unimplemented);
+  const registry = handlers as Registry;
+  for (const c of Object.values(classes)) {
+    const known = allMessages(c);
+    for (const name of Object.keys(c.messages)) {
+      const handled = registry[c.name]?.[name] !== undefined;
+      assert.notEqual(handled, listed.has(`${c.name}.${name}`), `${c.name}.${name}`);
+    }
+    for (const name of Object.keys(registry[c.name] ?? {}))
+      assert.ok(known.has(name) || name.startsWith('set_'), `${c.name}.${name} is not declared`);
+  }
 });

@@ -1,11 +1,13 @@
 /** The HTTP server by bytes: bad input, slow and half-closed clients, routes, raw connections, TLS, the local socket. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { connect as tlsConnect } from 'node:tls';
 import { HttpError, type Route } from '../../src/api/routes.ts';
 import { fail } from '../../src/datamodel/errors.ts';
 import { xmlCall } from '../../src/wire/xmlrpc.ts';
@@ -280,7 +282,7 @@ test('CONNECT, upgrades and raw connections are handed over', async () => {
 });
 
 test('TLS with a certificate of our own; the local socket logs root in', async () => {
-  await using h = await apiHouse({ tls: true, local: true });
+  await using h = await apiHouse({ routes, tls: true, local: true });
   const { tls, socketPath } = h.api.listening;
   const ask = (options: https.RequestOptions, secure: boolean, body: string) =>
     new Promise<Loose>((resolve, reject) => {
@@ -304,6 +306,10 @@ test('TLS with a certificate of our own; the local socket logs root in', async (
   assert.equal(statSync(join(h.dir, 'tls', 'server.key')).mode & 0o777, 0o600);
   assert.equal(statSync(socketPath as string).mode & 0o777, 0o600);
   const local = await ask({ socketPath }, false, call('session.login_with_password', 'root', 'anything'));
+  const cli = tlsConnect({ host: '127.0.0.1', port: tls?.port ?? 0, rejectUnauthorized: false });
+  cli.write('POST /cli HTTP/1.0\r\ncontent-length: 4\r\n\r\nbody');
+  assert.equal(String((await once(cli, 'data'))[0]), 'raw body false\n');
+  cli.destroy();
   const me = await ask({ socketPath }, false, call('session.get_is_local_superuser', local.result, local.result));
   assert.equal(me.result, true);
 });
