@@ -28,7 +28,8 @@ export async function status(
 /** Looks at the processes; changes nothing. */
 export async function look(data: string): Promise<Status> {
   const at = places(data);
-  if (!(await isAnswered(at.supervisorSocket))) return { data: at.data, supervisor: null, house: null, processes: [] };
+  const nothing: Status = { data: at.data, supervisor: null, house: null, processes: [] };
+  if (!(await isAnswered(at.supervisorSocket))) return nothing;
   const processes = connectSupervisor(at, { connectTimeoutMs: 1000 });
   const house = connectHouse(at, { connectTimeoutMs: 0 });
   try {
@@ -39,6 +40,8 @@ export async function look(data: string): Promise<Status> {
       house: await house.house.info({}).catch(absent),
       processes: all.map(({ id, pid, running, adopted }) => ({ id, pid, running, adopted })),
     };
+  } catch (error) {
+    return absent(error) ?? nothing;
   } finally {
     house.close();
     processes.close();

@@ -78,7 +78,7 @@ export async function up(options: UpOptions, { out, say }: Terminal, houseProgra
   const onLost = () => {
     if (!leaving) void keepSupervisor(at, processes, say, () => end.resolve('down'));
   };
-  const processes = connectSupervisor(at, { onLost, connectTimeoutMs: 30_000 });
+  const processes = connectSupervisor(at, { onLost, connectTimeoutMs: 3000 });
   // Watching keeps the connection, whose loss tells that the supervisor was killed.
   const stopWatching = processes.watch(() => undefined);
   const unfollow = followLog(at.log('house'), say);

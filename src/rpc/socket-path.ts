@@ -13,18 +13,23 @@ export function checkSocketPath(path: string): void {
     );
 }
 
-/** Whether a process accepts connections there. */
+/** How long a process that accepts may take to greet; one that is stopped is there too. */
+const greetingMs = 2000;
+
+/** Whether a process serves a contract there. One that is being killed may still accept, but greets no more. */
 export function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
-    socket.once('connect', () => {
+    const answer = (is: boolean) => {
+      resolve(is);
       socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      // Reset: it ended at this moment.
-      if (['ECONNREFUSED', 'ENOENT', 'ECONNRESET'].includes(error.code ?? '')) resolve(false);
-      else if (error.code === 'EAGAIN') resolve(true);
+    };
+    socket.once('connect', () => socket.setTimeout(greetingMs, () => answer(true)));
+    socket.once('data', () => answer(true));
+    socket.once('close', () => answer(false));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (['ECONNREFUSED', 'ENOENT', 'ECONNRESET', 'EPIPE'].includes(error.code ?? '')) answer(false);
+      else if (error.code === 'EAGAIN') answer(true);
       else reject(error);
     });
   });
