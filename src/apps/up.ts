@@ -20,6 +20,7 @@
  * - `guesthouse down` calls `house.shutdownGuests`, then stops the house and the supervisor with all other children.
  */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { systemClock } from '../base/clock.ts';
 import { isKind } from '../contracts/contract.ts';
 import type { HouseReady } from '../contracts/house.ts';
@@ -193,7 +194,7 @@ function lastWords(at: Places, from: number): string {
 function announce(at: Places, ready: HouseReady, madePassword: string | undefined, { out, say }: Terminal): void {
   const { url, tlsUrl, hypervisor, accelerator, demo } = ready;
   say(`guesthouse: guests run on ${hypervisor}${accelerator && accelerator !== hypervisor ? ` (${accelerator})` : ''}`);
-  if (tlsUrl) say(`guesthouse: from other machines: ${tlsUrl}`);
+  if (tlsUrl) say(`guesthouse: from other machines: ${tlsUrl.replace('//0.0.0.0:', `//${hostname()}:`)}`);
   if (madePassword) say(`guesthouse: log in as root with the password ${madePassword} (kept in ${at.password})`);
   else say(`guesthouse: log in as root; the password is in ${at.password}`);
   out(`ready ${url}`);
