@@ -1,0 +1,123 @@
+/** A Linux guest sees what is plugged, is saved and resumed with it, and obeys the power button on every machine. */
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { isKind } from '../../src/contracts/contract.ts';
+import type { VmSpec } from '../../src/contracts/xenops.ts';
+import { cannotRun } from './host.ts';
+import { type QemuBench, qemuBench } from './qemu-bench.ts';
+
+const mib = 1 << 20;
+const folder = join(import.meta.dirname, '../../build/guest');
+
+function tinyLinux(machine: string, changes: Partial<VmSpec> = {}): Partial<VmSpec> {
+  const m = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as Record<string, string>;
+  return {
+    boot: {
+      kind: 'kernel',
+      kernel: join(folder, m['kernel'] ?? ''),
+      ramdisk: join(folder, m['ramdisk'] ?? ''),
+      cmdline: m['cmdline'] ?? '',
+    },
+    platform: { machine },
+    memory: { staticMax: 192 * mib, dynamicMax: 192 * mib, dynamicMin: 96 * mib },
+    ...changes,
+  };
+}
+/** Runs a command in the guest's shell and answers what it printed. */
+async function run(b: QemuBench, vm: string, command: string): Promise<string> {
+  const mark = randomUUID().slice(0, 8);
+  // The mark is put together by the shell, so that the echo of what is typed does not hold it.
+  await b.type(vm, `echo '<'${mark}; ${command}; echo ${mark}'>'\n`);
+  await b.says(vm, `${mark}>`);
+  const said = await b.consoleOf(vm);
+  return said.slice(said.lastIndexOf(`<${mark}`) + mark.length + 1, said.lastIndexOf(`${mark}>`)).trim();
+}
+/** Until the guest's answer is as wished; the test's own time limit bounds it. */
+async function sees(b: QemuBench, vm: string, command: string, fits: (answer: string) => boolean): Promise<void> {
+  while (!fits(await run(b, vm, command)));
+}
+async function poweredOff(b: QemuBench, vm: string): Promise<void> {
+  const ended = new Promise<string>((resolve) =>
+    b.backend.watch((e) => e.event === 'ended' && e.vm === vm && resolve(e.end.reason)),
+  );
+  await b.backend.vm.requestShutdown(vm, 'poweroff');
+  assert.equal(await ended, 'poweroff');
+  await b.backend.vm.destroy(vm);
+}
+const options = { skip: cannotRun() ?? false, timeout: 180_000 };
+
+for (const machine of ['pc'])
+  test(`Linux on ${machine}: plugging, suspend, resume, power button`, options, async () => {
+    const b = await qemuBench();
+    try {
+      b.with(tinyLinux(machine));
+      const spec = b.spec(1);
+      const vm = spec.id;
+      const { backend } = b;
+      await backend.open();
+      await backend.vm.create(spec, 1);
+      await backend.vm.build(spec);
+      await backend.vm.unpause(vm);
+      await b.ready(vm);
+      await backend.vm.setVcpus(vm, 2);
+      await sees(b, vm, 'cat /sys/devices/system/cpu/present', (s) => s === '0-1');
+      if ((await backend.host()).accelerator === 'tcg')
+        await assert.rejects(backend.vm.setVcpus(vm, 1), (e) => isKind(e, 'Unimplemented'));
+      const disk = await b.disk(1, 0);
+      const vif = await b.vif(1, 0);
+      await backend.vbd.attach(vm, disk);
+      await backend.vif.attach(vm, vif);
+      await sees(b, vm, 'cat /sys/block/vda/size', (s) => s === '8192');
+      await sees(b, vm, 'cat /sys/class/net/e*/address', (s) => s === vif.spec.mac);
+      await run(b, vm, 'echo 2b-or-not | dd of=/dev/vda bs=512 conv=sync,fsync 2>/dev/null; word=survived');
+      await backend.vm.setMemoryTarget(vm, 128 * mib);
+      await backend.vm.sendKeys(vm, 'trigger', 'nmi');
+
+      const image = await b.image();
+      await backend.vm.save(vm, image, {});
+      await backend.vm.destroy(vm);
+      await backend.vm.create(spec, 2);
+      await backend.vif.attach(vm, vif);
+      await backend.vbd.attach(vm, disk);
+      await backend.vm.restore(spec, image, {});
+      await backend.vm.unpause(vm);
+      const seen = await backend.vm.observe(vm);
+      assert.deepEqual(
+        [seen?.vcpus, seen?.memoryTarget, seen?.vbds, seen?.vifs],
+        [2, 128 * mib, [disk.spec.id], [vif.spec.id]],
+      );
+      assert.equal(await run(b, vm, 'echo $word; head -c 9 /dev/vda'), 'survived\r\n2b-or-not');
+      await backend.vbd.detach(vm, disk.spec.id, false);
+      await backend.vif.detach(vm, vif.spec.id, false);
+      assert.equal(await run(b, vm, 'ls /sys/block'), '');
+      await poweredOff(b, vm);
+    } finally {
+      await b.dispose();
+    }
+  });
+
+for (const machine of ['q35', 'microvm'])
+  test(`Linux on ${machine} obeys the power button`, options, async () => {
+    const b = await qemuBench();
+    try {
+      b.with(tinyLinux(machine));
+      const spec = b.spec(1);
+      await b.backend.open();
+      await b.backend.vm.create(spec, 1);
+      await b.backend.vbd.attach(spec.id, await b.disk(1, 0));
+      await b.backend.vm.build(spec);
+      await b.backend.vm.unpause(spec.id);
+      await b.ready(spec.id);
+      if (machine === 'microvm') {
+        const refused = (e: unknown) => isKind(e, 'Unimplemented');
+        await assert.rejects(b.backend.vm.setVcpus(spec.id, 2), refused);
+        await assert.rejects(b.backend.vbd.attach(spec.id, await b.disk(1, 1)), refused);
+      }
+      await poweredOff(b, spec.id);
+    } finally {
+      await b.dispose();
+    }
+  });
