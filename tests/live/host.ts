@@ -142,3 +142,16 @@ export function processesWith(text: string): Map<number, string> {
   }
   return found;
 }
+
+/** Answers when a line of the console log is `word`. */
+export async function consoleSays(file: string, word: string): Promise<void> {
+  const deadline = Date.now() + 120_000;
+  const line = new RegExp(`^${word}\\r?$`, 'm');
+  while (!existsSync(file) || !line.test(readFileSync(file, 'latin1'))) {
+    if (Date.now() > deadline)
+      throw new Error(
+        `the guest did not say ${word}: ${existsSync(file) ? readFileSync(file, 'latin1').slice(-300) : 'no log'}`,
+      );
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

@@ -7,7 +7,7 @@ import { createClient } from 'xen-api';
 import { jsonDriver, xeDriver, xmlDriver } from '../scenario/drivers.ts';
 import { password, testHouse } from '../scenario/house.ts';
 import { lifecycle } from '../scenario/lifecycle.ts';
-import { cannotRun } from './host.ts';
+import { cannotRun, consoleSays } from './host.ts';
 
 const skip = cannotRun() ?? false;
 const folder = join(import.meta.dirname, '../../build/guest');
@@ -21,9 +21,10 @@ const image = () => {
 
 test('the life of a VM, by every client, on QEMU', { skip }, async (t) => {
   await using h = await testHouse({ hypervisor: 'qemu', guest: image() });
+  const up = (uuid: string) => consoleSays(join(h.data, 'domains', uuid, 'console.log'), 'READY');
   for (const make of [xmlDriver, jsonDriver, xeDriver]) {
     const driver = await make(h);
-    await t.test(driver.name, () => lifecycle(driver, { template: 'Tiny Linux', answers: true, suspend: true }));
+    await t.test(driver.name, () => lifecycle(driver, { template: 'Tiny Linux', answers: true, suspend: true, up }));
   }
   assert.deepEqual(await h.house.storage.vdi.users({}), [], 'no disk stays open');
   assert.deepEqual(await h.house.network.port.list({}), [], 'no port stays');

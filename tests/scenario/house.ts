@@ -28,12 +28,13 @@ export interface TestHouseOptions {
   readonly hypervisor?: Hypervisor;
   readonly guest?: GuestImage;
   readonly quiet?: boolean;
+  readonly log?: Log;
 }
 
 export async function testHouse(o: TestHouseOptions = {}): Promise<TestHouse> {
   const data = mkdtempSync(join(tmpdir(), 'gh-'));
   chmodSync(data, 0o711); // guests run as users of their own
-  const log = o.quiet ? silentLog : complaints;
+  const log = o.log ?? (o.quiet ? silentLog : complaints);
   const processes = createSupervisor({
     folder: join(data, 'processes'),
     version: 'test',

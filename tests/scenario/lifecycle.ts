@@ -7,6 +7,8 @@ export interface Ground {
   /** The guest answers to a request to shut down or reboot. */
   readonly answers: boolean;
   readonly suspend: boolean;
+  /** Answers when the guest of a VM that was started is up. */
+  up?(uuid: string): Promise<void>;
 }
 
 export async function lifecycle(d: Driver, ground: Ground): Promise<void> {
@@ -19,6 +21,7 @@ export async function lifecycle(d: Driver, ground: Ground): Promise<void> {
 
   await d.power(uuid, 'start');
   assert.equal(await d.state(uuid), 'running');
+  await ground.up?.(uuid);
   assert.equal(await d.refusal(uuid, 'start'), 'VM_BAD_POWER_STATE');
   await d.power(uuid, 'pause');
   assert.equal(await d.state(uuid), 'paused');
@@ -32,6 +35,12 @@ export async function lifecycle(d: Driver, ground: Ground): Promise<void> {
   }
   await d.power(uuid, 'hard_reboot');
   assert.equal(await d.state(uuid), 'running');
+  await ground.up?.(uuid);
+  if (ground.answers) {
+    await d.power(uuid, 'clean_reboot');
+    assert.equal(await d.state(uuid), 'running');
+    await ground.up?.(uuid);
+  }
   await d.power(uuid, ground.answers ? 'clean_shutdown' : 'hard_shutdown');
   assert.equal(await d.state(uuid), 'halted');
   await d.power(uuid, 'start');
