@@ -19,6 +19,7 @@ interface Result {
 export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const count = { passed: 0, failed: 0, skipped: 0 };
   const reasons = new Map<string, number>();
+  const times: { readonly file: string; readonly ms: number }[] = [];
   for await (const event of source) {
     if (event.type === 'test:pass') {
       const result = event.data as unknown as Result;
@@ -35,13 +36,26 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
       if (result.details?.error?.failureType === 'subtestsFailed') continue;
       count.failed++;
       yield failure(result);
+    } else if (event.type === 'test:summary') {
+      // One for each file, then one for all, which has no file.
+      const { file, duration_ms: ms } = event.data;
+      if (file) times.push({ file: relative(process.cwd(), file), ms });
     } else if (event.type === 'test:stderr' && process.env['GUESTHOUSE_TEST_OUTPUT']) yield event.data.message;
   }
   for (const [reason, times] of reasons) yield `skipped ${times}: ${reason}\n`;
+  yield slowest(times);
   const { passed, failed, skipped } = count;
   const file = process.env['GUESTHOUSE_TEST_COUNT'];
   if (file) appendFileSync(file, `${passed} ${failed} ${skipped}\n`);
   else yield `${passed} passed, ${failed} failed, ${skipped} skipped\n`;
+}
+
+/** The files that a shorter run starts with; all of them with GUESTHOUSE_TEST_TIMES. */
+function slowest(times: readonly { readonly file: string; readonly ms: number }[]): string {
+  const all = process.env['GUESTHOUSE_TEST_TIMES'] !== undefined;
+  const shown = times.toSorted((a, b) => b.ms - a.ms).slice(0, all ? undefined : 3);
+  if (times.length < 2) return '';
+  return `slowest: ${shown.map(({ file, ms }) => `${file} ${(ms / 1000).toFixed(1)} s`).join(all ? '\n  ' : ', ')}\n`;
 }
 
 /** Bounded, so that one bad assertion does not flood the terminal. */
