@@ -18,6 +18,11 @@ function seconds(text: string): number {
   return value;
 }
 
+function folder(text: string): string {
+  if (text.trim() === '') throw new InvalidArgumentError('it is empty; name the folder of the host.');
+  return text;
+}
+
 function commands(): Command {
   const program = new Command('guesthouse')
     .description('A virtualisation toolstack: creates virtual machines, runs them and looks after them')
@@ -27,7 +32,7 @@ function commands(): Command {
   program
     .command('up')
     .description('run the host in the foreground; Ctrl-C ends the toolstack and leaves guests running')
-    .option('--data <dir>', dataHelp, defaultData())
+    .option('--data <dir>', dataHelp, folder, defaultData())
     .option('--listen <address>', 'plain HTTP, for this machine only', '127.0.0.1:8080')
     .option('--listen-tls <address>', 'HTTPS with a certificate of its own; none turns it off', '0.0.0.0:8443')
     .option('--hypervisor <kind>', 'auto, xen, qemu or simulator', 'auto')
@@ -44,7 +49,7 @@ function commands(): Command {
   program
     .command('down')
     .description('shut guests down and end the toolstack; leaves nothing running')
-    .option('--data <dir>', dataHelp, defaultData())
+    .option('--data <dir>', dataHelp, folder, defaultData())
     .option('--timeout <seconds>', 'time for each guest before it is forced', seconds, 20)
     .action(async (o) => {
       const { down } = await import('./down.ts');
@@ -53,7 +58,7 @@ function commands(): Command {
   program
     .command('status')
     .description('what runs; exit status 0 when the host is ready, 3 when not')
-    .option('--data <dir>', dataHelp, defaultData())
+    .option('--data <dir>', dataHelp, folder, defaultData())
     .option('--json', 'for programs', false)
     .action(async (o) => {
       const { status } = await import('./status.ts');
@@ -62,7 +67,7 @@ function commands(): Command {
   program
     .command('bugreport')
     .description('pack logs, records without secrets and versions for a report')
-    .option('--data <dir>', dataHelp, defaultData())
+    .option('--data <dir>', dataHelp, folder, defaultData())
     .option('-o, --output <file>', 'a .tar.gz; named after the time by default')
     .action(async (o) => {
       const { bugreport } = await import('./bugreport.ts');

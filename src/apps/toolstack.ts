@@ -1,7 +1,7 @@
 /** Starting and finding the supervisor and the house of a data folder, for `up`, `down` and `status`. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { isKind } from '../contracts/contract.ts';
 import { houseContract } from '../contracts/house.ts';
@@ -21,14 +21,34 @@ const supervisorStartMs = 20_000;
 /** Makes the folders, with rights for guests' own users to pass through but not to look. */
 export function makePlaces(at: Places): void {
   try {
-    mkdirSync(at.data, { recursive: true, mode: 0o711 });
-    mkdirSync(at.run, { recursive: true, mode: 0o711 });
-    mkdirSync(at.logs, { recursive: true, mode: 0o700 });
+    makeFolder(at.data, 0o711);
+    makeFolder(at.run, 0o711);
+    makeFolder(at.logs, 0o700);
     checkSocketPath(at.supervisorSocket);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    const why = code === 'EACCES' || code === 'EROFS' ? `you may not write there (${code})` : (error as Error).message;
-    throw new Refusal(`--data ${at.data}: ${why}; choose another folder with --data DIR`);
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    throw new Refusal(`--data ${at.data}: ${noFolder[code] ?? message}; choose another folder with --data DIR`);
+  }
+}
+
+const noFolder: Readonly<Record<string, string>> = {
+  EACCES: 'you may not write there (EACCES)',
+  EPERM: 'nobody can make a folder there (EPERM)',
+  EROFS: 'you may not write there (EROFS)',
+  ENOENT: 'nobody can make a folder there (ENOENT)',
+  EEXIST: 'it is a file',
+  ENOTDIR: 'it lies below a file',
+  ENOSPC: 'the disk is full',
+};
+
+/** Node's own recursive form never ends below /proc, where a folder that exists cannot be written. */
+function makeFolder(path: string, mode: number): void {
+  if (!existsSync(dirname(path))) makeFolder(dirname(path), mode);
+  try {
+    mkdirSync(path, { mode });
+  } catch (error) {
+    // It was there, or another `up` was faster.
+    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw error;
   }
 }
 
