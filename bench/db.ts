@@ -117,7 +117,13 @@ async function run(vms: number): Promise<Line[]> {
     const bytes = JSON.stringify(busy.rows('VM').next().value?.[1] ?? '').length;
     const lines: Line[] = [
       { what: `start-up, ${vms} VMs`, peer: null, project: start.ms ?? 0, unit: 'ms', target: '< 2000' },
-      { what: 'resident after it (peer: before it)', peer: start.before ?? 0, project: start.rss ?? 0, unit: 'MiB', target: '≤ 350' },
+      {
+        what: 'resident after it (peer: before it)',
+        peer: start.before ?? 0,
+        project: start.rss ?? 0,
+        unit: 'MiB',
+        target: '≤ 350',
+      },
       { what: 'first texts of all VMs', peer: null, project: start.all ?? 0, unit: 'ms', target: '' },
     ];
     for (const writers of [1, 16]) {

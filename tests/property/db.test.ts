@@ -55,7 +55,7 @@ const names = Object.keys(model);
 // ---- random programs ------------------------------------------------------
 const refOf = (cls: string) => fc.integer({ min: 0, max: 3 }).map((n) => `OpaqueRef:${cls}${n}`);
 const maybe = (cls: string) => fc.oneof({ weight: 4, arbitrary: refOf(cls) }, fc.constant(nullRef));
-function valueOf(cls: string, name: string): fc.Arbitrary<unknown> {
+function valueFor(cls: string, name: string): fc.Arbitrary<unknown> {
   const f = shapes.get(cls)?.fields.get(name);
   const type = f?.field.type;
   if (name === 'uuid') return fc.integer({ min: 0, max: 40 }).map((n) => `uuid ${n}`);
@@ -66,14 +66,14 @@ function valueOf(cls: string, name: string): fc.Arbitrary<unknown> {
 }
 const fieldsOf = (cls: string) => {
   const writable = [...(shapes.get(cls)?.fields.values() ?? [])].filter((f) => !f.from && f.name !== 'uuid');
-  return fc.record(Object.fromEntries(writable.map((f) => [f.name, valueOf(cls, f.name)])), { requiredKeys: [] });
+  return fc.record(Object.fromEntries(writable.map((f) => [f.name, valueFor(cls, f.name)])), { requiredKeys: [] });
 };
 const anOp: fc.Arbitrary<Op> = fc.constantFrom(...names).chain((cls) =>
   fc.oneof(
     {
       weight: 4,
       arbitrary: fc
-        .tuple(refOf(cls), fieldsOf(cls), valueOf(cls, 'uuid'))
+        .tuple(refOf(cls), fieldsOf(cls), valueFor(cls, 'uuid'))
         .map(([r, fields, uuid]): Op => ({ op: 'create', cls, ref: r, fields: { ...fields, uuid } })),
     },
     {
