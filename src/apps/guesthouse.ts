@@ -90,9 +90,10 @@ function commands(): Command {
 try {
   await commands().parseAsync();
 } catch (error) {
-  const refused = error instanceof Refusal;
-  terminal.say(
-    `guesthouse: ${refused ? error.message : error instanceof Error ? (error.stack ?? error.message) : error}`,
-  );
+  const { code, address } = error as NodeJS.ErrnoException & { address?: string };
+  if (error instanceof Refusal) terminal.say(`guesthouse: ${error.message}`);
+  else if (code === 'EACCES' && address)
+    terminal.say(`guesthouse: ${address}: only root and the user who started the host may use it`);
+  else terminal.say(`guesthouse: ${error instanceof Error ? (error.stack ?? error.message) : error}`);
   process.exitCode = 1;
 }

@@ -69,7 +69,8 @@ async function secure(
     const servername = isIP(host) ? undefined : host;
     // who the host is gets judged below, by certificate authority or by fingerprint
     const socket = connect({ host, port, servername, rejectUnauthorized: false });
-    const fail = (error: Error) => reject(new ClientError(`cannot reach ${host}:${port} over TLS: ${error.message}`));
+    const fail = (error: NodeJS.ErrnoException) =>
+      reject(new ClientError(`cannot reach ${host}:${port} over TLS: ${tlsReason(error)}`));
     socket.once('error', fail);
     socket.once('secureConnect', () => {
       socket.off('error', fail);
@@ -82,6 +83,12 @@ async function secure(
     });
   });
 }
+
+/** OpenSSL's own words mean nothing to somebody who took the port of plain HTTP. */
+const tlsReason = (error: NodeJS.ErrnoException) =>
+  /wrong version number|record header/.test(error.message)
+    ? 'it does not speak TLS there; for plain HTTP add --nossl, for another port -p PORT'
+    : error.message.trim();
 
 const plainPrint = (text: string) => text.replaceAll(/[^0-9a-fA-F]/g, '').toLowerCase();
 
