@@ -12,12 +12,18 @@ export interface Demo {
 }
 
 /** Finds or makes the demo VM, starts it if it does not run, and answers when it is up. `seconds` bounds the wait. */
-export async function bootDemo(house: RunningHouse, log: Log, seconds = 180): Promise<Demo> {
+export async function bootDemo(
+  house: RunningHouse,
+  log: Log,
+  say: (text: string) => void,
+  seconds = 180,
+): Promise<Demo> {
   const { db } = house;
   const ref =
     [...db.rows('VM')].find(([, vm]) => mark in vm.other_config && !vm.is_a_template)?.[0] ?? (await make(house));
   const { uuid, power_state } = db.get('VM', ref);
   if (power_state === 'Running') return { name, uuid };
+  say('booting the demo guest');
   if (power_state === 'Paused') await house.root('VM.unpause', ref);
   else {
     await house.root(power_state === 'Suspended' ? 'VM.resume' : 'VM.start', ref, true, false);

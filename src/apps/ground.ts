@@ -7,6 +7,7 @@ import type { Log } from '../base/log.ts';
 import type { Processes } from '../contracts/processes.ts';
 import type { Backend } from '../xenops/backend.ts';
 import { backends } from '../xenops/backends/index.ts';
+import { openTunToGuests } from './tun.ts';
 
 export type Hypervisor = 'auto' | 'xen' | 'qemu' | 'simulator';
 export interface GroundParts {
@@ -37,13 +38,15 @@ export async function openGround(wish: Hypervisor, parts: GroundParts): Promise<
       'qemu-system-x86_64 was not found; install the package qemu-system-x86, or choose --hypervisor simulator',
     );
   }
+  const runAs = usersOfGuests(parts);
+  if (runAs) openTunToGuests(parts.log);
   return (await backends.qemu()).qemuBackend({
     ...parts,
     qemu,
     dir: join(parts.data, 'domains'),
     logDir: join(parts.data, 'log', 'guests'),
     acceleration: acceleration(process.env['GUESTHOUSE_ACCELERATION'] ?? 'auto'),
-    runAs: usersOfGuests(parts),
+    runAs,
   });
 }
 

@@ -5,6 +5,11 @@ import { Refusal } from './refusal.ts';
 import type { Terminal } from './up.ts';
 import { version } from './version.ts';
 
+/** Whoever read along has gone, as `head` does: no reason to end. */
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+  });
 const terminal: Terminal = {
   out: (line) => void process.stdout.write(`${line}\n`),
   say: (line) => void process.stderr.write(`${line}\n`),

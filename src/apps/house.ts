@@ -91,7 +91,7 @@ process.on('uncaughtException', (error) => {
 try {
   house = await open();
   await autostart(house);
-  const demo = values.demo ? await demoGuest(house) : null;
+  const demo = values.demo ? await bootDemo(house, log, say) : null;
   readyNow = await describe(house, demo);
   started.resolve(readyNow);
   say(`ready ${readyNow.url}`);
@@ -140,11 +140,6 @@ async function autostart(opened: RunningHouse): Promise<void> {
     .catch((error: unknown) =>
       log.error('not every VM that starts with the host was started', { error: String(error) }),
     );
-}
-
-async function demoGuest(opened: RunningHouse) {
-  say('booting the demo guest');
-  return bootDemo(opened, log);
 }
 
 async function describe(opened: RunningHouse, demo: HouseReady['demo']): Promise<HouseReady> {

@@ -4,6 +4,7 @@ import type { HouseInfo } from '../contracts/house.ts';
 import type { ProcessInfo } from '../contracts/processes.ts';
 import { isAnswered } from '../rpc/index.ts';
 import { places } from './places.ts';
+import { commandName, shellWord } from './to-type.ts';
 import { connectHouse, connectSupervisor } from './toolstack.ts';
 import type { Terminal } from './up.ts';
 
@@ -54,7 +55,8 @@ function absent(error: unknown): null {
 }
 
 function lines({ data, supervisor, house, processes }: Status): string[] {
-  if (!supervisor) return [`${data}: not running; start it with: guesthouse up --data ${data}`];
+  if (!supervisor)
+    return [`${data}: not running; start it with: ${commandName('guesthouse')} up --data ${shellWord(data)}`];
   const ready = house?.ready;
   return [
     `data          ${data}`,

@@ -1,21 +1,31 @@
-/** The device through which a guest's QEMU, which is not root, opens its network interface. */
+/** The device through which a guest's QEMU, which is not root, opens the network interface that root made for it. */
 import { chmodSync, statSync } from 'node:fs';
-import type { Terminal } from './up.ts';
+import type { Log } from '../base/log.ts';
 
-const path = '/dev/net/tun';
+const device = '/dev/net/tun';
 
 /**
- * Anybody may open the device where udev runs: the kernel lets each user use only the interfaces that root gave him. Where udev
- * does not run, as in many containers, it is root's alone, and guests would have no network.
+ * Makes it usable by the guests' own users. Where udev runs it is, for everybody: the kernel lets each user open only the
+ * interfaces that root gave him. Where udev does not run, as in many containers, it is root's alone, and the rights are set here.
  */
-export function openTunToGuests(say: Terminal['say']): void {
-  if (process.getuid?.() !== 0) return;
+export function openTunToGuests(log: Log, path = device): void {
   const found = statSync(path, { throwIfNoEntry: false });
-  if (!found?.isCharacterDevice() || (found.mode & 0o006) === 0o006) return;
+  if (found === undefined) {
+    log.warn(
+      `${path} is missing: guests will have no network; load the module tun, or give the device to this container`,
+    );
+    return;
+  }
+  if (!found.isCharacterDevice() || (found.mode & 0o006) === 0o006) return;
   try {
     chmodSync(path, 0o666);
-    say(`guesthouse: made ${path} readable and writable for all, as udev does; guests run without root rights`);
+    log.warn(`${path} was closed to guests, which run without root rights: opened to all (mode 0666), as udev does`);
   } catch (error) {
-    say(`guesthouse: ${path} cannot be opened to guests (${(error as Error).message}); they may have no network`);
+    log.warn(
+      `${path} is closed to guests and cannot be opened to them: they will have no network; try chmod 0666 ${path}`,
+      {
+        error: (error as Error).message,
+      },
+    );
   }
 }

@@ -31,6 +31,7 @@ import { preparePassword } from './password.ts';
 import { defaultData, type Places, places } from './places.ts';
 import { Refusal } from './refusal.ts';
 import { tellSystemd } from './systemd.ts';
+import { commandName, shellWord } from './to-type.ts';
 import {
   connectHouse,
   connectSupervisor,
@@ -45,7 +46,6 @@ import {
   makePlaces,
   sizeOf,
 } from './toolstack.ts';
-import { openTunToGuests } from './tun.ts';
 import { checkFree, checkUpOptions, type UpOptions } from './up-options.ts';
 import { version } from './version.ts';
 
@@ -73,7 +73,6 @@ export async function up(options: UpOptions, { out, say }: Terminal, houseProgra
   const end = Promise.withResolvers<'signal' | 'down'>();
   const stopListening = onSignals(() => end.resolve('signal'), say);
   const made = preparePassword(at, options.passwordFile);
-  if (options.hypervisor !== 'simulator') openTunToGuests(say);
   await ensureSupervisor(at);
   let leaving = false;
   const onLost = () => {
@@ -200,8 +199,11 @@ function announce(at: Places, ready: HouseReady, madePassword: string | undefine
   out(`ready ${url}`);
   if (demo) {
     say('guesthouse: try next, in another terminal:');
-    if (at.data !== places(defaultData()).data) say(`  export GUESTHOUSE_DATA=${at.data}`);
-    for (const line of ['vm-list', `console vm=${demo.name}`, `vm-shutdown vm=${demo.name}`]) say(`  bin/xe ${line}`);
+    // Another terminal does not have this one's environment.
+    const elsewhere = { ...process.env, GUESTHOUSE_DATA: undefined };
+    if (at.data !== places(defaultData(elsewhere)).data) say(`  export GUESTHOUSE_DATA=${shellWord(at.data)}`);
+    const xe = commandName('xe');
+    for (const line of ['vm-list', `console vm=${demo.name}`, `vm-shutdown vm=${demo.name}`]) say(`  ${xe} ${line}`);
   }
   say(`guesthouse: Ctrl-C ends the toolstack and leaves guests running`);
   const reason = tellSystemd('--ready', `--status=ready at ${url}`);
@@ -243,11 +245,12 @@ async function leave(at: Places, processes: Processes, say: Terminal['say']): Pr
   await processes.process.stop({ id: houseId, timeoutMs: houseStopMs });
   // What serves guests, such as their DHCP, runs on as long as they do.
   await endSupervisor(processes, running === 0);
-  const again = `guesthouse up --data ${at.data}`;
+  const guesthouse = commandName('guesthouse');
+  const again = `${guesthouse} up --data ${shellWord(at.data)}`;
   if (running === 0) return say(`guesthouse: the toolstack has ended; no guest runs. Start again: ${again}`);
   say(`guesthouse: the toolstack has ended; ${running} guest${running === 1 ? ' runs' : 's run'} on`);
   say(`guesthouse: take over again: ${again}`);
-  say(`guesthouse: shut down too:   guesthouse down --data ${at.data}`);
+  say(`guesthouse: shut down too:   ${guesthouse} down --data ${shellWord(at.data)}`);
 }
 
 async function countGuests(at: Places): Promise<number> {
