@@ -612,7 +612,9 @@ export const commands: readonly Command[] = [
   command('pbd-destroy', 'uuid', '', { call: 'PBD.destroy' }),
   command('pbd-plug', 'uuid', '', { call: 'PBD.plug' }),
   command('pbd-unplug', 'uuid', '', { call: 'PBD.unplug' }),
-  command('network-create', 'name-label', 'name-description MTU bridge managed', { call: 'network.create' }),
+  command('network-create', 'name-label', 'name-description MTU bridge managed other-config:', {
+    call: 'network.create',
+  }),
   command('network-destroy', 'uuid', '', { call: 'network.destroy' }),
   command('network-attach', 'uuid host-uuid', '', { call: 'network.attach', hidden: true }),
   command('vif-create', 'device network-uuid vm-uuid', 'mac', {
