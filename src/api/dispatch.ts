@@ -102,7 +102,8 @@ export class Dispatcher {
         ? entry.run(this.#house as Ctx, call.args)
         : this.#run(call, this.#server.tasks.dummy(entry.m.method));
       if (value instanceof Promise) value = await value;
-      if (db.revision !== before) await db.durable();
+      // whoever sees a task's end must find it so after a restart
+      if (db.revision !== before || entry.cls.name === 'task') await db.durable();
       this.#audit(call, started, undefined);
       return { type: entry.m.result, value };
     } catch (error) {

@@ -12,10 +12,9 @@ import { plainResult } from './prebuilt.ts';
 import { ensureRoles } from './rbac.ts';
 import { Router } from './router.ts';
 import type { Caller, Route } from './routes.ts';
-import { RowJournal } from './row-journal.ts';
 import { Sessions } from './sessions.ts';
 import type { Registry } from './table.ts';
-import { revivedTask, Tasks } from './tasks.ts';
+import { reviveTasks, Tasks } from './tasks.ts';
 import { ensureCertificate } from './tls.ts';
 
 export type { Identity };
@@ -53,7 +52,7 @@ export interface RunningApi {
   close(): Promise<void>;
 }
 
-/** How often sessions and tasks are looked through for what has expired. Milliseconds. */
+/** How often sessions and tasks are looked through for what has expired, and the pool's heartbeat goes out. Milliseconds. */
 const sweepMs = 60_000;
 
 /** Rejects when a socket cannot be listened on (`EADDRINUSE`); nothing is left open then. */
@@ -61,7 +60,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
   const { house } = parts;
   const server = makeServices(parts);
   ensureRoles(house.db);
-  const journals = startJournals(house);
+  reviveTasks(house.db, house.clock.now());
   const dispatcher = new Dispatcher(house, server, parts.handlers ?? (allHandlers as Registry));
   const router = new Router({ routes: parts.routes ?? [], server, log: house.log });
   const http = new HttpServer({ dispatcher, router, version: house.version, patience: parts.patience });
@@ -73,7 +72,6 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
     server.sessions.endAll();
     await http.close();
     server.events.close();
-    for (const journal of journals) journal.stop();
   };
   try {
     const listening = await listen(parts, http);
@@ -103,34 +101,15 @@ function makeServices({ house, authenticate, changePassword, loginDelayMs = 5000
     changePassword,
   };
 }
-/** Brings back tasks and alerts from before a restart: the database keeps neither. */
-function startJournals({ db, log, clock, dataDir }: House): RowJournal[] {
-  const tasks = new RowJournal({
-    db,
-    log,
-    file: join(dataDir, 'api', 'tasks.jsonl'),
-    cls: 'task',
-    version: (t) => String(t['status']),
-    revive: (t) => revivedTask(t, clock.now()),
-  });
-  const messages = new RowJournal({
-    db,
-    log,
-    file: join(dataDir, 'api', 'messages.jsonl'),
-    cls: 'message',
-    version: () => '',
-    revive: (m) => m,
-  });
-  for (const journal of [tasks, messages]) journal.start();
-  return [tasks, messages];
-}
-function sweep({ clock, log }: House, { sessions, tasks }: Services): () => void {
+/** Ends what has expired, and reports the pool as changed: clients see by it that events still come. */
+function sweep({ clock, log, db, pool }: House, { sessions, tasks }: Services): () => void {
   let stop: () => void;
   const next = () => {
     stop = clock.after(sweepMs, () => {
       try {
         sessions.expire();
         tasks.expire();
+        db.touch('pool', pool);
       } catch (error) {
         log.error('looking through sessions and tasks failed', { error: String(error) });
       }

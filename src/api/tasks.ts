@@ -7,8 +7,8 @@
  *      ├──▶ failure ◀───────┤
  *      └──▶ cancelled ◀─────┘   TASK_CANCELLED
  *
- * Asynchronous calls and HTTP transfers have a row; synchronous calls have a `DummyRef:` and cost nothing. Rows are not in the
- * store: a journal brings them back after a restart, unfinished ones as failed (see `revivedTask`).
+ * Asynchronous calls and HTTP transfers have a row; synchronous calls have a `DummyRef:` and cost nothing. A restart ends
+ * unfinished ones as failed (see `reviveTasks`).
  */
 import type { Clock } from '../base/clock.ts';
 import type { Ids } from '../base/ids.ts';
@@ -197,13 +197,16 @@ const interrupted = [
   'the toolstack was restarted while this task ran: see what state its object is in, then try again',
 ];
 
-/** How a task comes back after a restart: ended ones as they were, others as failed; client-made ones without work go on. */
-export function revivedTask(
-  record: Readonly<Record<string, unknown>>,
-  now: number,
-): Readonly<Record<string, unknown>> | undefined {
-  const t = record as unknown as Rec<'task'>;
-  const { subtasks: _, ...kept } = { ...t, session: nullRef, current_operations: {}, allowed_operations: [] };
-  if (finished(t)) return now - timeOf(t.finished) < keepFinishedMs ? kept : undefined;
-  return { ...kept, status: 'failure', progress: 1, finished: timeText(now), error_info: interrupted };
+/**
+ * Ends what a restart interrupted: nothing works on it any more, a client's own task included, for its session is gone. Progress
+ * is not stored.
+ */
+export function reviveTasks(db: Db, now: number): void {
+  db.write((w) => {
+    for (const [ref, t] of [...db.rows('task')]) {
+      if (finished(t)) w.set('task', ref, { progress: 1 });
+      else
+        w.set('task', ref, { status: 'failure', progress: 1, finished: timeText(now), error_info: [...interrupted] });
+    }
+  });
 }

@@ -187,3 +187,23 @@ test('both HTTP transports carry calls, errors and refusals', async () => {
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
 });
+
+test('types offer setters for what clients may set, and nothing else', () => {
+  const { transport } = recorder();
+  const client = createClient(transport, 'S');
+  const offered = () => [
+    client.VM.set_name_label({ self: vm, value: 'n' }),
+    client.VM.add_to_HVM_boot_params({ self: vm, key: 'order', value: 'c' }),
+    client.VM.add_tags({ self: vm, value: 'x' }),
+    client.VM.remove_tags({ self: vm, value: 'x' }),
+    // @ts-expect-error: the server's
+    client.VM.set_power_state({ self: vm, value: 'Running' }),
+    // @ts-expect-error: given at creation
+    client.VIF.set_MAC({ self: 'OpaqueRef:x', value: '' }),
+    // @ts-expect-error: no map
+    client.VM.add_to_name_label({ self: vm, key: 'a', value: 'b' }),
+    // @ts-expect-error: no set
+    client.VM.add_name_label({ self: vm, value: 'b' }),
+  ];
+  assert.equal(typeof offered, 'function');
+});

@@ -20,27 +20,30 @@ type Declared<C extends Class> = {
 type Getters<C extends Class> = {
   readonly [K in keyof C['fields'] as `get_${Name<K>}`]: (args: Self<C>) => Promise<FieldType<C, K>>;
 };
+/** Fields that clients set. */
+type Writable<C extends Class> = {
+  readonly [K in keyof C['fields']]: C['fields'][K]['access'] extends 'RW' ? K : never;
+}[keyof C['fields']];
 type Setters<C extends Class> = {
-  readonly [K in keyof C['fields'] as 'RW' extends C['fields'][K]['access'] ? `set_${Name<K>}` : never]: (
+  readonly [K in Writable<C> as `set_${Name<K>}`]: (
     args: Self<C> & { readonly value: FieldType<C, K> },
   ) => Promise<void>;
 };
 type SetMembers<C extends Class> = {
-  readonly [K in keyof C['fields'] as 'RW' extends C['fields'][K]['access']
-    ? FieldType<C, K> extends readonly unknown[]
-      ? `add_${Name<K>}` | `remove_${Name<K>}`
-      : never
+  readonly [K in Writable<C> as FieldType<C, K> extends readonly unknown[]
+    ? `add_${Name<K>}` | `remove_${Name<K>}`
     : never]: (args: Self<C> & { readonly value: Element<FieldType<C, K>> }) => Promise<void>;
 };
+type Maps<C extends Class> = {
+  readonly [K in Writable<C>]: FieldType<C, K> extends readonly unknown[] | string | number | boolean ? never : K;
+}[Writable<C>];
 type MapAdders<C extends Class> = {
-  readonly [K in keyof C['fields'] as 'RW' extends C['fields'][K]['access'] ? `add_to_${Name<K>}` : never]: (
+  readonly [K in Maps<C> as `add_to_${Name<K>}`]: (
     args: Self<C> & { readonly key: string; readonly value: MapValue<FieldType<C, K>> },
   ) => Promise<void>;
 };
 type MapRemovers<C extends Class> = {
-  readonly [K in keyof C['fields'] as 'RW' extends C['fields'][K]['access'] ? `remove_from_${Name<K>}` : never]: (
-    args: Self<C> & { readonly key: string },
-  ) => Promise<void>;
+  readonly [K in Maps<C> as `remove_from_${Name<K>}`]: (args: Self<C> & { readonly key: string }) => Promise<void>;
 };
 interface Objects<C extends Class> {
   get_record(args: Self<C>): Promise<RecordOf<C>>;

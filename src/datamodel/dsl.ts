@@ -176,13 +176,13 @@ export interface Class {
 /** Identity at run time; its job is to keep every literal type. */
 export const cls = <const C extends Class>(c: C): C => c;
 type FieldOptions = Omit<Field, 'type' | 'access' | 'doc' | 'life'>;
-export const field = <T>(type: Type<T>, access: Access, life: string, doc: string, options: FieldOptions = {}) => ({
-  type,
-  access,
-  life,
-  doc,
-  ...options,
-});
+export const field = <T, const A extends Access>(
+  type: Type<T>,
+  access: A,
+  life: string,
+  doc: string,
+  options: FieldOptions = {},
+) => ({ type, access, life, doc, ...options });
 
 export type LifeState = 'published' | 'prototyped' | 'deprecated' | 'removed';
 /** The last state that a `life` text names: `published rio; deprecated boston` is deprecated. */

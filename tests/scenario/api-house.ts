@@ -15,7 +15,7 @@ import { type Log, silentLog } from '../../src/base/log.ts';
 import { classes } from '../../src/datamodel/index.ts';
 import type { Db } from '../../src/db/db.ts';
 import { openDb } from '../../src/db/memory-db.ts';
-import { openMemoryStore } from '../../src/store/memory.ts';
+import { type Disk, openMemoryStore } from '../../src/store/memory.ts';
 import { encodeRecordJson } from '../../src/wire/jsonrpc.ts';
 import { encodeRecordXml, parseXmlResponse, xmlCall } from '../../src/wire/xmlrpc.ts';
 
@@ -38,6 +38,8 @@ export interface Options {
   readonly loginDelayMs?: number;
   readonly patience?: Patience;
   readonly dir?: string;
+  /** What the store holds; give it again for a restart. */
+  readonly disk?: Disk;
   readonly users?: Readonly<Record<string, Identity & { readonly password: string }>>;
 }
 /** An answer, as untyped as it comes. */
@@ -45,10 +47,10 @@ export interface Options {
 export type Loose = any;
 export const password = 'correct horse';
 
-export async function memoryDb(clock: Clock = systemClock, remember?: number): Promise<Db> {
+export async function memoryDb(clock: Clock = systemClock, remember?: number, disk?: Disk): Promise<Db> {
   const encode = { xml: encodeRecordXml, json: encodeRecordJson };
   return openDb({
-    store: openMemoryStore(),
+    store: openMemoryStore(disk ? { disk } : {}),
     classes,
     clock,
     ids: randomIds,
@@ -60,9 +62,11 @@ export async function memoryDb(clock: Clock = systemClock, remember?: number): P
 export async function apiHouse(o: Options = {}): Promise<ApiHouse> {
   const dir = o.dir ?? mkdtempSync(join(tmpdir(), 'guesthouse-api-'));
   const clock = o.clock ?? systemClock;
-  const db = await memoryDb(clock);
-  const host = db.create('host', { name_label: 'here', hostname: 'here', address: '127.0.0.1', enabled: true });
-  const pool = db.create('pool', { name_label: 'home', master: host });
+  const db = await memoryDb(clock, undefined, o.disk);
+  const host =
+    [...db.refs('host')][0] ??
+    db.create('host', { name_label: 'here', hostname: 'here', address: '127.0.0.1', enabled: true });
+  const pool = [...db.refs('pool')][0] ?? db.create('pool', { name_label: 'home', master: host });
   const neighbours = { xenops: {}, storage: {}, network: {}, registrar: {} } as never as House;
   const house: House = {
     ...neighbours,

@@ -1,11 +1,9 @@
 /** Asynchronous calls, cancelling, clients' tasks, what a restart leaves, what expires. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { ManualClock } from '../../src/base/clock.ts';
 import type { Db } from '../../src/db/db.ts';
+import { emptyDisk } from '../../src/store/memory.ts';
 import { vmHandlersFor } from './api-fakes.ts';
 import { apiHouse, jsonrpc, type Loose, login, xmlrpc } from './api-house.ts';
 
@@ -91,40 +89,36 @@ test("a client's own task", async () => {
 });
 
 test('a restart ends what ran, keeps results and alerts', async () => {
-  const dir = mkdtempSync(join(tmpdir(), 'guesthouse-api-'));
-  try {
-    let running = '';
-    let finished = '';
-    let message = '';
-    {
-      await using h = await apiHouse({ dir, handlers: vmHandlersFor({ suspend: () => new Promise(() => undefined) }) });
-      const s = await login(h.url);
-      const vm = h.db.create('VM', { power_state: 'Running' });
-      running = await xmlrpc(h.url, 'Async.VM.suspend', s, vm);
-      finished = await xmlrpc(h.url, 'Async.VM.clone', s, h.db.create('VM', {}), 'x');
-      await ended(h.db, finished);
-      message = await xmlrpc(
-        h.url,
-        'message.create',
-        s,
-        'VM_STARTED',
-        5,
-        'Pool',
-        h.db.get('pool', h.house.pool).uuid,
-        'body',
-      );
-    }
-    await using h = await apiHouse({ dir });
+  const disk = emptyDisk();
+  let running = '';
+  let finished = '';
+  let message = '';
+  {
+    await using h = await apiHouse({ disk, handlers: vmHandlersFor({ suspend: () => new Promise(() => undefined) }) });
     const s = await login(h.url);
-    const t = await jsonrpc(h.url, 'task.get_record', s, running);
-    assert.equal(t.status, 'failure');
-    assert.deepEqual(t.error_info[0], 'INTERNAL_ERROR');
-    assert.match(t.error_info[1], /restarted/);
-    assert.equal((await jsonrpc(h.url, 'task.get_record', s, finished)).status, 'success');
-    assert.equal((await jsonrpc(h.url, 'message.get_record', s, message)).body, 'body');
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
+    const vm = h.db.create('VM', { power_state: 'Running' });
+    running = await xmlrpc(h.url, 'Async.VM.suspend', s, vm);
+    finished = await xmlrpc(h.url, 'Async.VM.clone', s, h.db.create('VM', {}), 'x');
+    await ended(h.db, finished);
+    message = await xmlrpc(
+      h.url,
+      'message.create',
+      s,
+      'VM_STARTED',
+      5,
+      'Pool',
+      h.db.get('pool', h.house.pool).uuid,
+      'body',
+    );
   }
+  await using h = await apiHouse({ disk });
+  const s = await login(h.url);
+  const t = await jsonrpc(h.url, 'task.get_record', s, running);
+  assert.equal(t.status, 'failure');
+  assert.deepEqual(t.error_info[0], 'INTERNAL_ERROR');
+  assert.match(t.error_info[1], /restarted/);
+  assert.equal((await jsonrpc(h.url, 'task.get_record', s, finished)).status, 'success');
+  assert.equal((await jsonrpc(h.url, 'message.get_record', s, message)).body, 'body');
 });
 
 test('finished tasks go after 65 minutes, idle sessions after a day', async () => {
@@ -142,4 +136,19 @@ test('finished tasks go after 65 minutes, idle sessions after a day', async () =
   await clock.advance(25 * 3600_000);
   assert.equal(h.db.count('session'), 0);
   await assert.rejects(xmlrpc(h.url, 'VM.get_all', s), /SESSION_INVALID/);
+});
+
+test('the pool is reported from time to time, though nothing in it changed', async () => {
+  const clock = new ManualClock(Date.parse('2026-01-01T00:00:00Z'));
+  await using h = await apiHouse({ clock });
+  const s = await login(h.url);
+  const { token } = await jsonrpc(h.url, 'event.from', s, ['pool'], '', 0);
+  const answer = jsonrpc(h.url, 'event.from', s, ['pool'], token, 300);
+  while (h.api.services.events.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+  await clock.advance(60_000);
+  const { events } = await answer;
+  assert.deepEqual(
+    events.map((e: Loose) => [e.class, e.operation, e.ref]),
+    [['pool', 'mod', h.house.pool]],
+  );
 });

@@ -8,7 +8,7 @@ export const message = cls({
   life: 'orlando',
   lifecycle: false,
   events: true,
-  persistent: false,
+  persistent: true,
   inDatabase: false,
   getAll: false,
   role: 'pool-operator',

@@ -8,7 +8,8 @@ export const task = cls({
   life: 'rio',
   lifecycle: false,
   events: true,
-  persistent: false,
+  // kept over restarts, so that whoever waits for one learns how it ended
+  persistent: true,
   inDatabase: true,
   getAll: true,
   role: 'pool-operator',
@@ -51,9 +52,14 @@ export const task = cls({
       'rio',
       'Whether the task is pending, has ended well or badly, or is being or was cancelled.',
     ),
-    session: field(t.ref('session'), 'DynamicRO', 'rio', 'Session that created the task.', { internal: true }),
+    session: field(t.ref('session'), 'DynamicRO', 'rio', 'Session that created the task.', {
+      internal: true,
+      persistent: false,
+    }),
     resident_on: field(t.ref('host'), 'DynamicRO', 'rio', 'Host that runs the task.'),
-    progress: field(t.float, 'DynamicRO', 'rio', 'Estimated share of the work done, from 0 to 1; 1 on any end.'),
+    progress: field(t.float, 'DynamicRO', 'rio', 'Estimated share of the work done, from 0 to 1; 1 on any end.', {
+      persistent: false,
+    }),
     externalpid: field(t.int, 'DynamicRO', 'rio', 'Process that does the work, or -1.', { internal: true }),
     stunnelpid: field(
       t.int,
