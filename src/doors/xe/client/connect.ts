@@ -45,10 +45,11 @@ function plain(where: { path: string } | { host: string; port: number }, why: st
   return new Promise((resolve, reject) => {
     const socket = createConnection(where);
     const fail = (error: NodeJS.ErrnoException) => {
-      const known = error.code === 'ENOENT' || error.code === 'ECONNREFUSED';
-      const denied =
-        error.code === 'EACCES' ? ': only root and the user who started the host may use its socket' : undefined;
-      reject(new ClientError(`${why}${denied ?? (known && 'path' in where ? '' : `: ${error.message}`)}`));
+      const local = 'path' in where;
+      if (local && error.code === 'EACCES')
+        reject(new ClientError(`${where.path}: only root and the user who started the host may use its socket`));
+      else if (local && (error.code === 'ENOENT' || error.code === 'ECONNREFUSED')) reject(new ClientError(why));
+      else reject(new ClientError(`${why}: ${error.message}`));
     };
     socket.once('error', fail);
     socket.once('connect', () => {
