@@ -5,7 +5,7 @@ import type { Marks } from './names.ts';
 import type { NetworkRecord, PortRecord, Records } from './records.ts';
 
 /** Made by this installation. One that was killed before it could set the alias knows its bridge by the address. */
-const isOurs = (link: Link, marks: Marks): boolean =>
+export const isOurs = (link: Link, marks: Marks): boolean =>
   link.alias.startsWith(`${marks.alias}:`) || (link.alias === '' && link.mac === marks.mac(link.name));
 
 /** Refuses (Foreign) a name that somebody else's link has. Answers our bridge when it is there. */

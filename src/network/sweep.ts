@@ -1,0 +1,30 @@
+/** Takes away whatever an installation has left on the host's network, told by its marks: nobody's records are needed. */
+import type { Log } from '../base/log.ts';
+import { isOurs } from './bridge.ts';
+import { ip, listLinks } from './link.ts';
+import { marksOf } from './names.ts';
+import { findTool, runTool } from './tool.ts';
+
+/**
+ * For when nothing of it runs any more. `dir` is the network folder of the installation. Answers what was removed, by name.
+ * What cannot be removed stays, with a warning; without root there is nothing to do.
+ */
+export async function sweepNetwork(dir: string, log: Log): Promise<readonly string[]> {
+  if (process.getuid?.() !== 0) return [];
+  const marks = marksOf(dir);
+  const removed: string[] = [];
+  const attempt = async (name: string, work: () => Promise<unknown>) => {
+    try {
+      await work();
+      removed.push(name);
+    } catch (error) {
+      log.warn(`${name} could not be removed`, { error: String(error) });
+    }
+  };
+  const links = findTool('ip') ? (await listLinks()).filter((link) => isOurs(link, marks)) : [];
+  for (const { name } of links) await attempt(name, () => ip(['link', 'del', 'dev', name]));
+  const tables = findTool('nft') ? await runTool('nft', ['list', 'tables', 'inet']) : '';
+  if (tables.split('\n').includes(`table inet ${marks.table}`))
+    await attempt(marks.table, () => runTool('nft', ['delete', 'table', 'inet', marks.table]));
+  return removed;
+}
