@@ -1,8 +1,10 @@
 /**
  * Every VM that is not a template is registered with the domain manager of its host (halted ones too). The registrar pushes
- * a description when the records that it is made from have changed, and remembers what it pushed, so that `sync` can tell a
- * change through another door from an echo of its own.
+ * a description when the records that it is made from have changed. A description of ours carries the digest of its own content:
+ * one whose digest fits was made from the records, so that the records are right when the two differ (also after a crash
+ * between a write and its push); any other came through another door, and the records follow it.
  */
+import { createHash } from 'node:crypto';
 
 import type { Log } from '../base/log.ts';
 import type { KeyedQueue } from '../base/queue.ts';
@@ -24,6 +26,8 @@ export class Registrar {
   readonly #parts: RegistrarParts;
   /** VM uuid → the description last pushed or taken over, as text. */
   readonly #known = new Map<string, string>();
+  /** Descriptions come again with every event of their VM. */
+  readonly #judged = new WeakMap<VmSpec, boolean>();
 
   constructor(parts: RegistrarParts) {
     this.#parts = parts;
@@ -34,7 +38,7 @@ export class Registrar {
       const { db, xenops, kernelDirs } = this.#parts;
       const vm = db.find('VM', ref);
       if (!vm || vm.is_a_template || vm.is_control_domain) return;
-      const spec = vmSpec(db, ref, { kernelDirs });
+      const spec = signed(vmSpec(db, ref, { kernelDirs }));
       const text = JSON.stringify(spec);
       if (this.#known.get(vm.uuid) === text) return;
       this.#known.set(vm.uuid, text);
@@ -55,11 +59,25 @@ export class Registrar {
       if (!isKind(error, 'Does_not_exist')) throw error;
     }
   }
-  /** Whether `spec` is what was pushed last: then an event that carries it is an echo. */
-  isEcho(spec: VmSpec): boolean {
-    return this.#known.get(spec.id) === JSON.stringify(spec);
+  /** Whether the description was made from our records, not by another door. */
+  isOurs(spec: VmSpec): boolean {
+    let ours = this.#judged.get(spec);
+    if (ours === undefined) {
+      ours = spec.notes?.[mark] === digest(spec);
+      this.#judged.set(spec, ours);
+    }
+    return ours;
   }
-  /** Notes that the records were made equal to this description. */
+  /** What the records say now; undefined when they cannot be described. */
+  describe(ref: string): VmSpec | undefined {
+    try {
+      return vmSpec(this.#parts.db, ref, this.#parts);
+    } catch (error) {
+      this.#parts.log.debug('a VM cannot be described', { vm: ref, error: String(error) });
+      return undefined;
+    }
+  }
+  /** Notes what the domain manager has: a push of the same is left out. */
   adopt(spec: VmSpec): void {
     this.#known.set(spec.id, JSON.stringify(spec));
   }
@@ -89,3 +107,21 @@ export class Registrar {
     return refs;
   }
 }
+
+const mark = 'xenapi';
+
+/** Of everything but our own mark, in an order that does not depend on how the value was made. */
+function digest(spec: VmSpec): string {
+  const { notes: { [mark]: _, ...notes } = {}, ...rest } = spec;
+  return createHash('sha256')
+    .update(JSON.stringify(sorted({ ...rest, notes })))
+    .digest('base64')
+    .slice(0, 16);
+}
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const members = Object.entries(value).filter(([, v]) => v !== undefined);
+  return Object.fromEntries(members.sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, sorted(v)]));
+}
+const signed = (spec: VmSpec): VmSpec => ({ ...spec, notes: { ...spec.notes, [mark]: digest(spec) } });

@@ -64,7 +64,7 @@ export function applyEvent(parts: SyncParts, event: XenopsEvent): void {
       return;
     }
     const vm = ref ?? adoptVm(parts, w, entry.spec);
-    if (ref && !parts.registrar.isEcho(entry.spec)) takeOver(parts, w, ref, entry);
+    if (ref && !parts.registrar.isOurs(entry.spec)) takeOver(parts, w, ref, entry);
     parts.registrar.adopt(entry.spec);
     applyState(parts, w, vm, entry);
     refreshVm(db, w, vm);
@@ -73,7 +73,7 @@ export function applyEvent(parts: SyncParts, event: XenopsEvent): void {
 
 /** Another door changed the description: the last change wins. */
 function takeOver(parts: SyncParts, w: Writer, ref: Ref<'VM'>, entry: VmEntry): void {
-  w.set('VM', ref, fieldsOfSpec(entry.spec));
+  w.set('VM', ref, fieldsOfSpec(entry.spec, parts.registrar.describe(ref)));
   replaceDevices(parts, w, ref, entry.spec);
 }
 

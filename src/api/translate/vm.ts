@@ -157,34 +157,48 @@ export function vifSpec(db: Reader, ref: string): VifSpec {
   };
 }
 
-/** The fields of a VM record that a description from another door decides. */
-export function fieldsOfSpec(spec: VmSpec): Partial<{ -readonly [K in keyof Vm]: Vm[K] }> {
-  const fields: Partial<{ -readonly [K in keyof Vm]: Vm[K] }> = {
-    name_label: spec.name,
-    domain_type: spec.domainType,
-    memory_static_max: spec.memory.staticMax,
-    memory_dynamic_max: spec.memory.dynamicMax,
-    memory_dynamic_min: spec.memory.dynamicMin,
-    VCPUs_max: spec.vcpus.max,
-    VCPUs_at_startup: spec.vcpus.current,
-    actions_after_shutdown: spec.onPoweroff === 'restart' ? 'restart' : 'destroy',
-    actions_after_reboot: spec.onReboot === 'restart' ? 'restart' : 'destroy',
-    actions_after_crash: spec.onCrash,
-    platform: spec.platform,
-    xenstore_data: spec.xenstoreData ?? {},
-    order: spec.order,
-    start_delay: spec.startDelayS,
-    shutdown_delay: spec.shutdownDelayS,
-  };
-  const { boot: b } = spec;
+type Fields = Partial<{ -readonly [K in keyof Vm]: Vm[K] }>;
+
+/**
+ * The fields of a VM record that a description from another door decides. With `mine`, what the record says now, only those
+ * whose part of the description differs: a record can say more than a description does.
+ */
+export function fieldsOfSpec(spec: VmSpec, mine?: VmSpec): Fields {
+  const differs = (part: keyof VmSpec) =>
+    mine === undefined || JSON.stringify(mine[part]) !== JSON.stringify(spec[part]);
+  const fields: Fields = {};
+  if (differs('name')) fields.name_label = spec.name;
+  if (differs('domainType')) fields.domain_type = spec.domainType;
+  if (differs('memory')) {
+    fields.memory_static_max = spec.memory.staticMax;
+    fields.memory_dynamic_max = spec.memory.dynamicMax;
+    fields.memory_dynamic_min = spec.memory.dynamicMin;
+  }
+  if (differs('vcpus')) {
+    fields.VCPUs_max = spec.vcpus.max;
+    fields.VCPUs_at_startup = spec.vcpus.current;
+  }
+  if (differs('onPoweroff')) fields.actions_after_shutdown = spec.onPoweroff === 'restart' ? 'restart' : 'destroy';
+  if (differs('onReboot')) fields.actions_after_reboot = spec.onReboot === 'restart' ? 'restart' : 'destroy';
+  if (differs('onCrash')) fields.actions_after_crash = spec.onCrash;
+  if (differs('platform')) fields.platform = spec.platform;
+  if (differs('xenstoreData')) fields.xenstore_data = spec.xenstoreData ?? {};
+  if (differs('order')) fields.order = spec.order;
+  if (differs('startDelayS')) fields.start_delay = spec.startDelayS;
+  if (differs('shutdownDelayS')) fields.shutdown_delay = spec.shutdownDelayS;
+  if (differs('boot')) bootFields(spec.boot, fields);
+  return fields;
+}
+
+function bootFields(b: VmSpec['boot'], fields: Fields): void {
   if (b.kind === 'bios' || b.kind === 'uefi') {
     fields.HVM_boot_policy = 'BIOS order';
     fields.HVM_boot_params = { order: b.order, firmware: b.kind };
-  } else {
-    fields.HVM_boot_policy = '';
-    fields.PV_args = b.cmdline;
-    if (b.kind === 'kernel') Object.assign(fields, { PV_kernel: b.kernel, PV_ramdisk: b.ramdisk ?? '' });
-    else Object.assign(fields, { PV_bootloader: b.bootloader, PV_bootloader_args: b.args });
+    return;
   }
-  return fields;
+  fields.HVM_boot_policy = '';
+  fields.PV_args = b.cmdline;
+  fields.PV_legacy_args = '';
+  if (b.kind === 'kernel') Object.assign(fields, { PV_kernel: b.kernel, PV_ramdisk: b.ramdisk ?? '' });
+  else Object.assign(fields, { PV_bootloader: b.bootloader, PV_bootloader_args: b.args });
 }
