@@ -67,11 +67,15 @@ export class Records {
     return record;
   }
 
-  /** Writes a record; resolves when it is durable and watchers were told. Io_error. */
+  /**
+   * Writes a record; resolves when it is durable. Watchers are told at once, of what is in the world whether it is written or
+   * not: what they write in turn shares the commit. Io_error.
+   */
   async save(record: VmRecord): Promise<void> {
     this.#touch(record);
-    await this.#commit([{ table, key: record.id, value: encode(record) }]);
+    const written = this.#commit([{ table, key: record.id, value: encode(record) }]);
     this.tell(record);
+    await written;
   }
   /** Writes a record as it is in the middle of an operation: durable, but nobody is told. Io_error. */
   note(record: VmRecord): Promise<void> {

@@ -15,11 +15,13 @@ export async function buildDomain(domain: Domain, ground: Ground): Promise<void>
   if (domain.built) return;
   const kernel = await kernelFiles(domain);
   const firmware = await firmwareFor(domain);
-  await domain.launch(commandOf(domain, ground, { firmware, kernel, incoming: false }));
+  const { dynamicMax, staticMax } = domain.record.spec.memory;
+  const ballooned = dynamicMax < staticMax;
+  const complete = !ballooned && linksDown(domain).length === 0;
+  await domain.launch(commandOf(domain, ground, { firmware, kernel, incoming: false }), complete);
   try {
     await setLinks(domain);
-    const { dynamicMax, staticMax } = domain.record.spec.memory;
-    if (dynamicMax < staticMax) await applyBalloon(domain, dynamicMax);
+    if (ballooned) await applyBalloon(domain, dynamicMax);
     await domain.settle();
   } catch (error) {
     await domain.abandon();
@@ -50,9 +52,9 @@ export function commandOf(domain: Domain, ground: Ground, { firmware, kernel, in
   });
 }
 /** Interfaces whose cable is out. */
+const linksDown = (domain: Domain) => domain.record.nics.filter((nic) => nic.spec.carrier === false);
 export async function setLinks(domain: Domain): Promise<void> {
-  for (const nic of domain.record.nics)
-    if (nic.spec.carrier === false) await domain.execute('set_link', { name: nic.device, up: false });
+  for (const nic of linksDown(domain)) await domain.execute('set_link', { name: nic.device, up: false });
 }
 
 /** Refuses a kernel that cannot be started; the guest's user gets copies of files that it cannot read. */

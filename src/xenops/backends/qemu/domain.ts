@@ -55,6 +55,7 @@ export class Domain {
   #writing: Promise<unknown> = Promise.resolve();
   #actual: number;
   #leaving = false;
+  #built = false;
   #heartbeat: (() => void) | undefined;
   /** While QEMU is expected to be silent (the last round of a migration) nobody asks whether it hangs. */
   #quiet = 0;
@@ -77,8 +78,9 @@ export class Domain {
   get power(): Power {
     return this.#power;
   }
+  /** Set up, and looked after. */
   get built(): boolean {
-    return this.record.phase === 'built';
+    return this.#built;
   }
   get actual(): number {
     return this.#actual;
@@ -127,12 +129,14 @@ export class Domain {
     }
   }
 
-  /** Starts the QEMU with these arguments and connects; on failure there is none. */
-  async launch(command: readonly string[]): Promise<void> {
+  /**
+   * Starts the QEMU with these arguments and connects; on failure there is none. `complete`: once it answers there is nothing
+   * left to set up, so its record is written while it starts, and `settle` has nothing to wait for.
+   */
+  async launch(command: readonly string[], complete = false): Promise<void> {
     const { folders, processes, log } = this.needs;
     const paths = folders.paths(this.vm);
     this.#dead = new AbortController();
-    await this.update({ phase: 'building' });
     try {
       const owner = this.needs.owner(this.record.domid);
       const info = await processes.process.start({
@@ -145,7 +149,10 @@ export class Domain {
       });
       const { id, pid, startTime } = info;
       this.record = { ...this.record, process: { id, pid, startTime } };
+      const noted = complete ? this.update({ phase: 'built' }) : undefined;
+      noted?.catch(() => undefined); // told below, once QEMU has answered
       await this.#connect(this.needs.patience.startMs);
+      await noted;
     } catch (error) {
       const words = await this.#lastWords();
       this.#drop();
@@ -157,11 +164,13 @@ export class Domain {
   }
   /** The QEMU is set up: from now on it is looked after. */
   async settle(): Promise<void> {
-    await this.update({ phase: 'built' });
+    if (this.record.phase !== 'built') await this.update({ phase: 'built' });
+    this.#built = true;
     this.#beat();
   }
   /** Undoes `launch`. */
   async abandon(): Promise<void> {
+    this.#built = false;
     this.#drop();
     await this.#endProcess(true);
     await this.update({ phase: 'created', process: undefined } as Partial<DomainRecord>);
@@ -170,8 +179,8 @@ export class Domain {
   /** Takes over a domain that was found; `info` is its process, if it has one. */
   async adopt(info: ProcessInfo | undefined): Promise<void> {
     const { record } = this;
-    if (record.phase !== 'built')
-      return this.#ended({ reason: 'killed', detail: 'half-made when the toolstack ended' }, false);
+    this.#built = record.phase === 'built';
+    if (!this.#built) return this.#ended({ reason: 'killed', detail: 'half-made when the toolstack ended' }, false);
     if (!info?.running || info.startTime !== record.process?.startTime) return this.#foundGone(info);
     try {
       await this.#connect(this.needs.patience.silenceMs);
@@ -204,9 +213,9 @@ export class Domain {
     const hung = this.#end?.reason === 'hung' || !this.#qmp;
     this.#dead.abort(new Error('the domain is destroyed'));
     this.#drop();
-    await this.#endProcess(hung);
     await this.#writing;
-    await this.needs.folders.remove(this.vm);
+    // Should we be killed in between, a QEMU without a folder is ended as a stray.
+    await Promise.all([this.#endProcess(hung), this.needs.folders.remove(this.vm)]);
   }
   /** Lets go of the QEMU, which runs on. */
   release(): void {
@@ -311,13 +320,14 @@ export class Domain {
     const id = this.processId;
     if (atOnce) await process.kill({ id });
     else await process.stop({ id, timeoutMs: this.needs.patience.quitMs });
-    await process.forget({ id });
+    // Nobody waits for that; what is not forgotten now is when the next toolstack opens.
+    void bestEffort('the memory of a QEMU that has ended', this.needs.log, () => process.forget({ id }));
   }
   #lastWords(): Promise<string> {
     return this.needs.folders.lastWords(this.vm);
   }
   #describe(): string {
     if (this.#end) return `ended (${this.#end.reason})`;
-    return this.record.phase === 'built' ? this.#power : 'not built';
+    return this.#built ? this.#power : 'not built';
   }
 }

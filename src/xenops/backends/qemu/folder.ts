@@ -15,6 +15,7 @@ import {
   rm,
   stat,
   truncate,
+  writeFile,
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bestEffort } from '../../../base/best-effort.ts';
@@ -84,14 +85,18 @@ export class Folders {
     await this.remove(vm);
     try {
       await mkdir(folder, { mode: 0o711 });
-      await mkdir(run, { mode: 0o700 });
-      await (await open(consoleLog, 'wx', 0o600)).close();
-      if (owner) {
-        await chown(run, owner.uid, owner.gid);
-        await chown(consoleLog, owner.uid, owner.gid);
-      }
-      await this.#startLogs(vm);
-      await this.write(record);
+      const forGuest = async (path: string, make: Promise<unknown>) => {
+        await make;
+        if (owner) await chown(path, owner.uid, owner.gid);
+      };
+      const log = forGuest(consoleLog, writeFile(consoleLog, '', { flag: 'wx', mode: 0o600 }));
+      // All of it is over before anything is cleaned up.
+      const made = await Promise.allSettled([
+        forGuest(run, mkdir(run, { mode: 0o700 })),
+        log.then(() => this.#startLogs(vm)),
+        this.write(record),
+      ]);
+      for (const one of made) if (one.status === 'rejected') throw one.reason;
     } catch (error) {
       await bestEffort('the folder of a domain that could not be made', this.#log, () => this.remove(vm));
       throw error;
@@ -100,20 +105,16 @@ export class Folders {
   /** Logs of the last run are kept beside this run's; the console's outlives the domain through a second name. */
   async #startLogs(vm: string): Promise<void> {
     const { consoleLog, consoleCopy, qemuLog } = this.paths(vm);
-    for (const path of [consoleCopy, qemuLog])
-      await rename(path, `${path}.1`).catch((error: NodeJS.ErrnoException) => {
+    const putAside = (path: string) =>
+      rename(path, `${path}.1`).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOENT') throw error;
       });
+    await Promise.all([putAside(consoleCopy), putAside(qemuLog)]);
     await bestEffort('the log folder may be on another file system', this.#log, () => link(consoleLog, consoleCopy));
   }
   async write(record: DomainRecord): Promise<void> {
     const file = join(this.paths(record.spec.id).folder, 'domain.json');
-    const next = await open(`${file}.next`, 'w', 0o600);
-    try {
-      await next.writeFile(JSON.stringify(record));
-    } finally {
-      await next.close();
-    }
+    await writeFile(`${file}.next`, JSON.stringify(record), { mode: 0o600 });
     await rename(`${file}.next`, file);
   }
   /** The domains that have a folder; `undefined` for one whose record is absent or damaged. */

@@ -29,8 +29,8 @@ export interface DomainRecord {
   readonly version: 1;
   readonly spec: VmSpec;
   readonly domid: number;
-  /** `created`: no QEMU yet. `building`: a QEMU may be there. `built`: one was set up. */
-  readonly phase: 'created' | 'building' | 'built';
+  /** `created`: a QEMU may be there, but nothing counts on it. `built`: one was set up, or is once it answers. */
+  readonly phase: 'created' | 'built';
   /** Seconds since the epoch. */
   readonly startedAt: number;
   readonly machine: Machine;
