@@ -52,14 +52,29 @@ export class Dispatcher {
   async call(caller: Caller, method: string, params: readonly Wire[]): Promise<Answer> {
     if (method.startsWith('system.')) return this.#system(method, params);
     const async = asyncName.exec(method);
+    const call = this.#admitted(caller, method, async, params);
+    return async ? this.#later(call, method) : this.#now(call);
+  }
+  /** The call, once it may be made. What is refused here leaves its line in the log too. */
+  #admitted(caller: Caller, method: string, async: RegExpExecArray | null, params: readonly Wire[]): Call {
+    try {
+      return this.#unmarshal(caller, this.#entry(method, async), params);
+    } catch (error) {
+      const { code } = toApiError(error);
+      // a denied call has left its line already, with the name of who made it
+      if (code !== 'RBAC_PERMISSION_DENIED')
+        this.#house.log.info('call', { method: method.slice(0, 100), from: caller.address, error: code });
+      throw error;
+    }
+  }
+  #entry(method: string, async: RegExpExecArray | null): Entry {
     const name = async ? (async[1] as string) : method;
     const entry = this.#table.get(name);
     if (!entry || (async && !name.includes('.')))
       throw fail('MESSAGE_METHOD_UNKNOWN', { method: method.slice(0, 100) });
     if (entry.removed) throw fail('MESSAGE_REMOVED', {});
     if (async && entry.m.sync) throw ApiError.fromWire(['Fault', `${name} has no asynchronous form`]);
-    const call = this.#unmarshal(caller, entry, params);
-    return async ? this.#later(call, method) : this.#now(call);
+    return entry;
   }
   #unmarshal(caller: Caller, entry: Entry, params: readonly Wire[]): Call {
     const { sessions } = this.#server;
@@ -72,7 +87,11 @@ export class Dispatcher {
     const args = decodeArgs(entry, rest);
     const ref = decodeAs(sessionType, first, 'session_id') as string;
     const call = { caller, session: sessions.get(ref), entry, args };
-    this.#authorise(call);
+    try {
+      this.#authorise(call);
+    } catch (error) {
+      throw this.#failed(call, performance.now(), error);
+    }
     return call;
   }
   #authorise({ session, entry, args }: Call): void {
@@ -170,7 +189,7 @@ export class Dispatcher {
     const { entry, session, caller } = call;
     const fields = {
       method: entry.m.method,
-      session: session.trackId,
+      track: session.trackId,
       user: session.user || call.args['uname'],
       originator: session.originator,
       from: caller.address,

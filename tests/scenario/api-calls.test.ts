@@ -170,16 +170,23 @@ test('one audit line per call, without secrets', async () => {
   lines.length = 0;
   await xmlrpc(h.url, 'VM.start', s, vm, false, false);
   await assert.rejects(xmlrpc(h.url, 'VM.get_record', s, 'OpaqueRef:x'));
+  const reader = h.api.services.sessions.create({ user: 'ann', superuser: false, roles: ['read-only'] });
+  await assert.rejects(xmlrpc(h.url, 'VM.start', reader.ref, vm, false, false));
   await xmlrpc(h.url, 'session.logout', s);
+  await assert.rejects(xmlrpc(h.url, 'VM.start', s, vm, false, false));
   const calls = lines.map((l) => JSON.parse(l)).filter((l) => l.message === 'call');
   assert.deepEqual(
     calls.map((l) => [l.method, l.originator, l.user, l.error]),
     [
       ['VM.start', 'tests', 'root', undefined],
       ['VM.get_record', 'tests', 'root', 'HANDLE_INVALID'],
+      ['VM.start', '', 'ann', 'RBAC_PERMISSION_DENIED'],
       ['session.logout', 'tests', 'root', undefined],
+      ['VM.start', undefined, undefined, 'SESSION_INVALID'],
     ],
   );
+  assert.match(calls[0].track, /^[0-9a-f]{16}$/);
+  assert.equal(calls[0].track, calls[1].track);
   assert.equal(calls[0].object, vm);
   assert.ok(!lines.some((l) => l.includes(s) || l.includes('correct horse')));
 });
