@@ -110,7 +110,14 @@ export async function qemuBench(changed: Partial<QemuOptions> = {}, log: Log = s
       };
       const look = () => void consoleOf(vm).then((said) => said.includes(text) && finish(), finish);
       const changes = watch(consolePath(vm), look);
-      const late = setTimeout(() => finish(new Error(`${vm} did not say "${text}"`)), 120_000);
+      const late = setTimeout(
+        () =>
+          void consoleOf(vm).then(
+            (said) => finish(new Error(`${vm} did not say "${text}"; its last words: ${said.slice(-600)}`)),
+            finish,
+          ),
+        120_000,
+      );
       look();
     });
   const type = async (vm: string, text: string) => {
