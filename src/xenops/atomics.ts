@@ -7,8 +7,8 @@ import { closeMedia, closePort, type Neighbours, openMedia, openPort, orElse, wi
 /** What steps work on. */
 export interface Ground extends Neighbours {
   readonly clock: Clock;
-  /** Resolves when the guest has ended; Failed_to_shutdown after the timeout. */
-  awaitEnd(vm: string, timeoutS: number, call: Call): Promise<void>;
+  /** Resolves when the guest, which was asked to, has ended; Failed_to_shutdown after the timeout. */
+  awaitEnd(vm: string, what: 'poweroff' | 'reboot', timeoutS: number, call: Call): Promise<void>;
   /** Durably notes where the suspend image is, or (null) that it must not be used any more. */
   setSuspended(vm: string, image: Media | null): Promise<void>;
 }
@@ -112,12 +112,12 @@ export const atomics = {
     text: (a) => ` ${a.what}`,
     run: (g, a) => g.backend.vm.requestShutdown(a.vm, a.what),
   }),
-  'VM.awaitEnd': atomic<OnVm & { readonly timeoutS: number }>({
+  'VM.awaitEnd': atomic<OnVm & { readonly what: 'poweroff' | 'reboot'; readonly timeoutS: number }>({
     weight: 5,
     deadlineS: (a) => a.timeoutS + 60,
     waits: true,
     text: (a) => ` for ${a.timeoutS} s`,
-    run: (g, a, call) => g.awaitEnd(a.vm, a.timeoutS, call),
+    run: (g, a, call) => g.awaitEnd(a.vm, a.what, a.timeoutS, call),
   }),
   'VM.setVcpus': atomic<OnVm & { readonly count: number; readonly was: number }>({
     weight: 1,

@@ -107,7 +107,7 @@ export interface Backend {
     destroy(vm: string): Promise<void>;
     pause(vm: string): Promise<void>;
     unpause(vm: string): Promise<void>;
-    /** Asks the guest; its end arrives as an event. */
+    /** Asks the guest; its end arrives as an event. Asked again while it does not end: an early request may be lost on it. */
     requestShutdown(vm: string, what: 'poweroff' | 'reboot'): Promise<void>;
     /** Stops the guest and writes its state; the domain is `paused` afterwards and only good for `destroy` or `unpause`. */
     save(vm: string, image: OpenDisk, call: Call): Promise<void>;

@@ -6,6 +6,7 @@ import { endAction } from './end-action.ts';
 import { type TestHouse, testHouse, testSpec, vmId } from './testing/house.ts';
 
 const id = vmId(1);
+const started = 1_700_000_000_000;
 const limits = { crashWindowS: 120, rebootWindowS: 60, rebootDelayS: 15 };
 const end = (reason: DomainEnd['reason']): DomainEnd => ({ reason, detail: 'by the test' });
 
@@ -68,6 +69,65 @@ test('a shutdown cuts the delay before a restart short', async () => {
   await h.xenops.vm.shutdown({ id, timeoutS: null });
   assert.equal((await after(h, 60_000)).power, 'Halted');
   assert.deepEqual(h.held(), []);
+});
+
+test('a reboot ends the delay before a restart and takes its place, also before the delay has begun', async () => {
+  for (const [how, delayMs] of [
+    ['forced', 1_000],
+    ['clean', 1_000],
+    ['forced', 0],
+  ] as const) {
+    const h = await running();
+    h.backend.endGuest(id, end('reboot'));
+    if (delayMs > 0) await h.advance(delayMs);
+    await h.xenops.vm.reboot({ id, timeoutS: how === 'clean' ? 60 : null });
+    const { power, domid } = (await h.xenops.vm.stat({ id })).state;
+    assert.deepEqual([power, domid, h.clock.now() - started], ['Running', 2, delayMs], how);
+    assert.equal((await after(h, 60_000)).domid, 2, 'it is not restarted once more');
+  }
+});
+
+test('any other call on the VM ends the delay too, and finds the guest running', async () => {
+  const h = await running();
+  h.backend.endGuest(id, end('reboot'));
+  await h.advance(1_000);
+  await h.xenops.vm.pause({ id });
+  const { power, domid } = (await h.xenops.vm.stat({ id })).state;
+  assert.deepEqual([power, domid, h.clock.now() - started], ['Paused', 2, 1_000]);
+});
+
+test('shutting down all VMs does not wait for one that waits to be restarted', async () => {
+  const h = await running();
+  h.backend.endGuest(id, end('reboot'));
+  await h.advance(1_000);
+  await h.xenops.host.shutdownAll({ timeoutS: 20 });
+  assert.deepEqual([(await h.xenops.vm.stat({ id })).state.power, h.clock.now() - started], ['Halted', 1_000]);
+});
+
+test('a reboot whose restart was brought forward and failed tries once more, and tells why it cannot', async () => {
+  const h = await running();
+  h.backend.endGuest(id, end('reboot'));
+  await h.advance(1_000);
+  h.faults.set('vm.build', { fault: 'fail' }, 2);
+  await assert.rejects(h.during(h.xenops.vm.reboot({ id, timeoutS: null })), /injected: vm.build/);
+  assert.equal((await after(h, 60_000)).power, 'Halted');
+  assert.deepEqual(h.held(), []);
+});
+
+test('a guest that loses the first request is asked again', async () => {
+  for (const what of ['shutdown', 'reboot'] as const) {
+    const h = await running({ platform: { 'sim:shutdown': 'lose-first' } });
+    await h.during(h.xenops.vm[what]({ id, timeoutS: 60 }));
+    const { power, domid } = (await h.xenops.vm.stat({ id })).state;
+    assert.deepEqual([power, domid], what === 'reboot' ? ['Running', 2] : ['Halted', -1]);
+    assert.equal(h.clock.now() - started, 5_000);
+  }
+});
+
+test('a guest is not asked any more once its time is over', async () => {
+  const h = await running({ platform: { 'sim:shutdown': 'lose-first' } });
+  await assert.rejects(h.during(h.xenops.vm.shutdown({ id, timeoutS: 4 })), { kind: 'Failed_to_shutdown' });
+  assert.equal((await after(h, 60_000)).power, 'Running');
 });
 
 test('a restart that waits survives a restart of the toolstack, whichever way it ends', async () => {

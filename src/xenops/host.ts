@@ -60,6 +60,7 @@ export async function shutdownAll(core: Core, timeoutS: number, caller?: Call): 
 }
 
 async function endVm(core: Core, record: VmRecord, timeoutS: number, call?: Call): Promise<void> {
+  core.ends.interrupt(record.id, 'stop');
   // Calls under way end first, so that the power state below is the last word.
   await core.queue.barrier(record.id);
   if (!record.run) return;

@@ -77,8 +77,14 @@ export function shutdownVm(core: Core, id: string, timeoutS: number | null, call
 }
 
 export function rebootVm(core: Core, id: string, timeoutS: number | null, call?: Call): Promise<void> {
+  const broughtForward = core.ends.interrupt(id, 'go');
   return operate(core, id, 'reboot', call, async (op) => {
     const { record } = op;
+    if (broughtForward()) {
+      // The guest had ended and waited to be restarted: that was the reboot, if it did not fail.
+      if (record.power === 'Halted') await startNow(core, op, false);
+      return;
+    }
     guard(timeoutS === null ? 'reboot' : 'cleanReboot', record);
     await rebootNow(core, op, timeoutS);
     record.lastEnd = lastEnd(core, core.ends.take(id), 'reboot', 'rebooted on request');

@@ -60,14 +60,16 @@ export class Operation {
   }
 }
 
+type Body = (op: Operation) => Promise<void>;
+
+/** A call on the VM: like `inTurn`, and a guest that waits to be restarted is restarted first, at once. */
+export function operate(core: Core, id: string, name: string, call: Call | undefined, body: Body): Promise<void> {
+  core.ends.interrupt(id, 'go');
+  return inTurn(core, id, name, call, body);
+}
+
 /** Runs `body` in the VM's turn; the record is looked at, written and told of before the answer. */
-export function operate(
-  core: Core,
-  id: string,
-  name: string,
-  call: Call | undefined,
-  body: (op: Operation) => Promise<void>,
-): Promise<void> {
+export function inTurn(core: Core, id: string, name: string, call: Call | undefined, body: Body): Promise<void> {
   return core.queue.push(id, name, call, async (turn) => {
     if (core.records.get(id).dirty) await core.reconciler.reconcile(id, 'failed');
     const record = core.records.get(id);

@@ -93,7 +93,7 @@ async function makeCore(o: XenopsOptions, events: Listeners<XenopsEvent>, closin
       network,
       clock,
       log,
-      awaitEnd: (vm, timeoutS, call) => made.ends.awaitEnd(vm, timeoutS, call),
+      awaitEnd: (vm, what, timeoutS, call) => made.ends.awaitEnd(vm, what, timeoutS, call),
       setSuspended: async (vm, image) => {
         const record = records.get(vm);
         const before = record.suspended;

@@ -2,7 +2,7 @@
 import { bestEffort } from '../base/best-effort.ts';
 import type { Core } from './core.ts';
 import { noteEjected } from './devices.ts';
-import { look, observe, operate } from './operation.ts';
+import { inTurn, look, observe } from './operation.ts';
 import { holdingsOf } from './reconcile.ts';
 import type { VmRecord } from './record.ts';
 import { powerOf } from './state.ts';
@@ -74,7 +74,7 @@ function lookLater(core: Core, vm: string): void {
   if (!record || record.looking) return;
   record.looking = true;
   const before = () => JSON.stringify(record.live);
-  operate(core, vm, 'look', undefined, async (op) => {
+  inTurn(core, vm, 'look', undefined, async (op) => {
     record.looking = false;
     const was = before();
     await look(core, record);

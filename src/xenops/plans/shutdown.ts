@@ -9,5 +9,5 @@ export function shutdownPlan(spec: VmSpec, a: { readonly timeoutS: number | null
 /** The guest is asked to end, and waited for. */
 export function askToEnd(vm: string, what: 'poweroff' | 'reboot', timeoutS: number | null): Plan {
   if (timeoutS === null) return seq();
-  return seq(op('VM.requestShutdown', { vm, what }), op('VM.awaitEnd', { vm, timeoutS }));
+  return seq(op('VM.requestShutdown', { vm, what }), op('VM.awaitEnd', { vm, what, timeoutS }));
 }

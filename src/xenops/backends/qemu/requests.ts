@@ -7,7 +7,8 @@ import { type Json, QmpError } from './qmp.ts';
 export async function requestShutdown(domain: Domain, what: 'poweroff' | 'reboot'): Promise<void> {
   if (domain.power !== 'running')
     throw xenopsErrors.make('Failed_to_acknowledge_shutdown_request', { vm: domain.vm, what });
-  await domain.update({ rebooting: what === 'reboot' });
+  const rebooting = what === 'reboot';
+  if ((domain.record.rebooting ?? false) !== rebooting) await domain.update({ rebooting });
   await domain.execute('system_powerdown');
 }
 

@@ -5,7 +5,8 @@
  *     create ──▶ paused, not built ──build/restore──▶ paused ◀──pause/unpause──▶ running ──(guest)──▶ ended
  *                      └──────────────── destroy ───────┴──────────────────────────┴──────────────────┘
  *
- * A guest's `platform` may say how it behaves: `sim:shutdown` = `ignore` or a delay in ms before it reacts to a request.
+ * A guest's `platform` may say how it behaves: `sim:shutdown` = `ignore`, `lose-first` (the first request comes too early for
+ * it), or a delay in ms before it reacts to a request.
  */
 import type { Clock } from '../../../base/clock.ts';
 import type { Ids } from '../../../base/ids.ts';
@@ -66,6 +67,8 @@ class SimulatedHost implements Simulator {
   readonly #faults: Faults;
   readonly #listeners = new Set<(event: BackendEvent) => void>();
   readonly #consoles: Consoles | undefined;
+  /** Guests that were asked to end. */
+  readonly #asked = new WeakSet<SimDomain>();
   #dead = false;
 
   constructor(o: SimulatorOptions) {
@@ -284,9 +287,12 @@ class SimulatedHost implements Simulator {
   #askGuest(vm: string, what: 'poweroff' | 'reboot'): void {
     const d = this.#live(vm);
     const behaviour = d.spec.platform['sim:shutdown'] ?? '0';
-    if (behaviour === 'ignore') return;
+    if (behaviour === 'ignore' || (behaviour === 'lose-first' && !this.#asked.has(d))) {
+      this.#asked.add(d);
+      return;
+    }
     const bootsUntil = d.startedAt * 1000 + (this.#o.bootDelayMs ?? 0);
-    const delay = Math.max(0, bootsUntil - this.#o.clock.now()) + Number(behaviour);
+    const delay = Math.max(0, bootsUntil - this.#o.clock.now()) + (Number(behaviour) || 0);
     const react = () => {
       const same = this.world.domains.get(vm) === d && d.power === 'running';
       if (same) this.endGuest(vm, { reason: what, detail: `the guest did as it was asked` });
