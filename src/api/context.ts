@@ -87,8 +87,14 @@ interface Life<C extends Class> {
   readonly create?: (ctx: Ctx, a: { readonly args: Readonly<Record<string, unknown>> }) => Promise<string> | string;
   readonly destroy?: (ctx: Ctx, a: Self<C>) => Promise<void> | void;
 }
-/** Server logic behind implicit messages: `create`, `destroy`, and `set_<field>` of fields whose setter does more than write. */
+type Reads<C extends Class> = 'get_record' | 'get_by_uuid' | `get_${keyof C['fields'] & string}`;
+/**
+ * Server logic behind implicit messages: `create`, `destroy`, `set_<field>` of fields whose setter does more than write, and
+ * getters of classes that have more objects than rows.
+ */
 export type Overrides<C extends Class> = Omit<Life<C>, keyof C['messages']> & {
+  readonly [K in Exclude<Reads<C>, keyof C['messages']>]?: (ctx: Ctx, a: never) => unknown;
+} & {
   readonly [K in keyof C['fields'] as K extends string ? Exclude<`set_${K}`, keyof C['messages']> : never]?: (
     ctx: Ctx,
     a: { self: Ref<C['name']>; value: never },

@@ -1,6 +1,5 @@
 /** Events as clients get them, made of wire text that exists already; one batch is encoded once for all who wait for it. */
 import type { Db, DbEvent } from '../db/db.ts';
-import { publicRecord } from '../wire/jsonrpc.ts';
 import { type Chunk, type Codec, Prebuilt } from './prebuilt.ts';
 import { eventClasses } from './subscription.ts';
 
@@ -38,7 +37,7 @@ function eventJson(db: Db, e: DbEvent, timestamp: string, out: Chunk[]): void {
 }
 function plainEvent(db: Db, e: DbEvent, timestamp: string): Record<string, unknown> {
   const fixed = { id: idOf(e), timestamp, class: e.cls.toLowerCase(), operation: e.op, ref: e.ref };
-  return e.op === 'del' ? fixed : { ...fixed, snapshot: publicRecord(e.cls, db.get(e.cls, e.ref)) };
+  return e.op === 'del' ? fixed : { ...fixed, snapshot: db.open(e.cls, e.ref) };
 }
 
 /** The array that `event.next` answers. */

@@ -2,7 +2,7 @@
 import type { Type } from '../datamodel/dsl.ts';
 import type { ClassName } from '../datamodel/index.ts';
 import type { Db } from '../db/db.ts';
-import { jsonValue, publicRecord } from '../wire/jsonrpc.ts';
+import { jsonValue } from '../wire/jsonrpc.ts';
 import { xmlValue } from '../wire/xmlrpc.ts';
 
 export type Codec = 'xml' | 'json';
@@ -52,7 +52,7 @@ export class OneRecord extends Prebuilt {
     this.#ref = ref;
   }
   plain(): unknown {
-    return publicRecord(this.#cls, this.#db.get(this.#cls, this.#ref));
+    return this.#db.open(this.#cls, this.#ref);
   }
   chunks(codec: Codec): Chunk[] {
     return [text(this.#db, codec, this.#cls, this.#ref)];
@@ -72,7 +72,7 @@ export class RecordMap extends Prebuilt {
   }
   plain(): unknown {
     const out: Record<string, unknown> = {};
-    for (const ref of this.#refs) out[ref] = publicRecord(this.#cls, this.#db.get(this.#cls, ref));
+    for (const ref of this.#refs) out[ref] = this.#db.open(this.#cls, ref);
     return out;
   }
   chunks(codec: Codec): Chunk[] {

@@ -8,6 +8,7 @@ import { never, nullRef, type Ref } from '../datamodel/dsl.ts';
 import type { Rec } from '../datamodel/index.ts';
 import type { Db, Patch, Writer } from '../db/db.ts';
 import { adoptVm, replaceDevices } from './adopt.ts';
+import { bootText } from './boot-record.ts';
 import { refreshVm } from './guards.ts';
 import type { Registrar } from './registrar.ts';
 import { fieldsOfSpec } from './translate/vm.ts';
@@ -97,6 +98,8 @@ function applyState(parts: SyncParts, w: Writer, ref: Ref<'VM'>, { state, spec }
       : { ...halted(), power_state: state.power },
   );
   if (lives) w.set('VM', ref, { memory_target: state.memoryTarget });
+  if (lives && before.domid !== state.domid && before.power_state !== 'Suspended')
+    w.set('VM', ref, { last_booted_record: bootText(before) });
   if (state.power === 'Halted' && before.requires_reboot) w.set('VM', ref, { requires_reboot: false });
   applyDevices(db, w, ref, state, lives);
   applyMetrics(parts, w, ref, state, spec, lives);

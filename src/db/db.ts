@@ -59,5 +59,7 @@ export interface Db extends Reader, Writer {
   /** The public record (no internal fields) as wire text, made once per change. */
   xml(cls: ClassName, ref: string): Buffer;
   json(cls: ClassName, ref: string): Buffer;
+  /** The public record as a frozen value, made once per change too. */
+  open(cls: ClassName, ref: string): Readonly<Record<string, unknown>>;
   close(): Promise<void>;
 }

@@ -232,9 +232,14 @@ describe('texts', () => {
     const internal = Object.entries(classes.VM?.fields ?? {}).filter(([, f]) => f.internal);
     assert.ok(internal.length > 0);
     for (const [name] of internal) assert.ok(!(name in rec), name);
+    const plain = db.open('VM', vm);
+    assert.deepEqual(plain, rec);
+    assert.equal(db.open('VM', vm), plain, 'no copy');
+    assert.ok(Object.isFrozen(plain));
     const xml = db.xml('VM', vm);
     db.create('VBD', { VM: vm });
     assert.notEqual(db.xml('VM', vm), xml);
+    assert.notEqual(db.open('VM', vm), plain);
     assert.notEqual(db.json('VM', vm), one);
     fails('HANDLE_INVALID', () => db.xml('VM', 'OpaqueRef:none'));
   });
@@ -246,7 +251,7 @@ describe('restart', () => {
     const db = await open({ disk });
     const vm = db.create('VM', { name_label: 'a', current_operations: { x: 'start' }, tags: ['t'] });
     const vbd = db.create('VBD', { VM: vm, userdevice: '0' });
-    db.create('task', {});
+    db.create('session', {});
     const written = db.revision;
     await db.close();
     const again = await open({ disk });
@@ -254,7 +259,7 @@ describe('restart', () => {
     assert.deepEqual(again.get('VM', vm).VBDs, [vbd]);
     assert.deepEqual(again.get('VM', vm).current_operations, {});
     assert.deepEqual(again.get('VM', vm).tags, ['t']);
-    assert.equal(again.count('task'), 0);
+    assert.equal(again.count('session'), 0);
     assert.ok(!(disk.tables.get('VM')?.get(vm) ?? '').includes('VBDs'));
   });
   test('new fields, unknown fields, unknown classes, dangling references', async () => {

@@ -61,6 +61,8 @@ class MemoryDb implements Db {
   readonly #store: Store;
   readonly #ids: Ids;
   readonly #encode: Encode;
+  /** Frozen records without their internal fields. */
+  readonly #opened = new WeakMap<Fields, Fields>();
   #revision: number;
   #depth = 0;
   #closed = false;
@@ -222,13 +224,21 @@ class MemoryDb implements Db {
   }
   xml(cls: ClassName, ref: string): Buffer {
     const { table, row } = this.#at(cls, ref);
-    row.xml ??= this.#encode.xml(cls, publicRecord(table.shape, this.#objects.record(table, row)));
+    row.xml ??= this.#encode.xml(cls, this.#public(table, row));
     return row.xml;
   }
   json(cls: ClassName, ref: string): Buffer {
     const { table, row } = this.#at(cls, ref);
-    row.json ??= this.#encode.json(cls, publicRecord(table.shape, this.#objects.record(table, row)));
+    row.json ??= this.#encode.json(cls, this.#public(table, row));
     return row.json;
+  }
+  open(cls: ClassName, ref: string): Fields {
+    const { table, row } = this.#at(cls, ref);
+    const rec = this.#objects.record(table, row);
+    if (table.shape.internal.length === 0) return rec;
+    let open = this.#opened.get(rec);
+    if (!open) this.#opened.set(rec, (open = this.#public(table, row)));
+    return open;
   }
   async close(): Promise<void> {
     this.#closed = true;
@@ -239,6 +249,9 @@ class MemoryDb implements Db {
     }
   }
 
+  #public(table: Table, row: Row): Fields {
+    return publicRecord(table.shape, this.#objects.record(table, row));
+  }
   #at(cls: ClassName, ref: string): { table: Table; row: Row } {
     const table = this.#objects.table(cls);
     return { table, row: this.#row(table, ref) };
@@ -280,7 +293,7 @@ function publicRecord(shape: Shape, rec: Fields): Fields {
   if (shape.internal.length === 0) return rec;
   const open: Record<string, unknown> = { ...rec };
   for (const name of shape.internal) delete open[name];
-  return open;
+  return Object.freeze(open);
 }
 const isThenable = (v: unknown): boolean =>
   typeof v === 'object' && v !== null && typeof (v as { then?: unknown }).then === 'function';

@@ -134,6 +134,16 @@ describe('roles', () => {
     assert.ok((await c('session.get_rbac_permissions', reader, reader)).includes('vm.get_all'));
     const roles = await c('role.get_by_permission_name_label', reader, 'vm.start');
     assert.equal(roles.length, 5);
+    const [granted] = await c('role.get_permissions', reader, roles[0]);
+    const permission = await c('role.get_record', reader, granted);
+    assert.deepEqual([permission.subroles, permission.is_internal], [[], true]);
+    assert.equal(await c('role.get_by_uuid', reader, permission.uuid), granted);
+    assert.ok((await c('role.get_by_permission', reader, granted)).includes(roles[0]));
+    assert.ok(
+      (await c('role.get_all', reader)).every((r: string) => h.db.has('role', r)),
+      'permissions are not listed',
+    );
+    await fails(c('role.get_record', reader, 'OpaqueRef:x'), 'HANDLE_INVALID', 'role');
   });
 });
 

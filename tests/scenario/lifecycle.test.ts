@@ -37,3 +37,24 @@ test('a running VM is found again by a house that was opened anew', async () => 
   await after.power(uuid, 'hard_shutdown');
   assert.equal(await after.state(uuid), 'halted');
 });
+
+test('the boot record is what the VM was started with', async () => {
+  await using h = await testHouse();
+  const { root } = h.house;
+  const [template] = (await root('VM.get_by_name_label', 'Tiny Linux')) as string[];
+  const vm = (await root('VM.clone', template, 'booted')) as string;
+  await root('VM.provision', vm);
+  await root('VM.set_VCPUs_max', vm, 4);
+  const vcpus = async (method: string) =>
+    ((await root(method, vm)) as { readonly VCPUs_at_startup: number }).VCPUs_at_startup;
+  await root('VM.start', vm, false, false);
+  await root('VM.set_VCPUs_number_live', vm, 2);
+  await root('VM.suspend', vm);
+  await root('VM.resume', vm, false, false);
+  assert.equal(await vcpus('VM.get_boot_record'), 1);
+  await root('VM.hard_reboot', vm);
+  assert.equal(await vcpus('VM.get_boot_record'), await vcpus('VM.get_record'));
+  await root('VM.hard_shutdown', vm);
+  await root('VM.set_VCPUs_at_startup', vm, 3);
+  assert.equal(await vcpus('VM.get_boot_record'), 3);
+});

@@ -7,6 +7,7 @@ import type { Rec } from '../../datamodel/index.ts';
 import { refuseVm, type VmOperation } from '../../datamodel/lifecycle/vm.ts';
 import type { Patch } from '../../db/db.ts';
 import { ask } from '../ask.ts';
+import { bootRecord } from '../boot-record.ts';
 import type { Ctx, SomeHandlers } from '../context.ts';
 import { refreshVm } from '../guards.ts';
 import { drivePosition } from '../translate/vm.ts';
@@ -185,7 +186,7 @@ export const vmConfig = {
   update_allowed_operations(ctx, a) {
     ctx.db.write((w) => refreshVm(ctx.db, w, a.self));
   },
-  get_boot_record: (ctx, a) => ctx.db.get('VM', a.self) as unknown as Readonly<Record<string, unknown>>,
+  get_boot_record: (ctx, a) => ({ ...bootRecord(ctx.db.get('VM', a.self)) }),
 } satisfies SomeHandlers<typeof VM>;
 
 /** A template is not registered with the domain manager; a VM is. */

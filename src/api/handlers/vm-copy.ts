@@ -190,6 +190,7 @@ function linksOf(ctx: Ctx, source: Ref<'VM'>, vm: Rec<'VM'>, how: How): Patch<'V
     };
   }
   const base: Record<string, string> = vm.is_a_template ? { base_template_name: vm.name_label } : {};
+  const { default_template: _, ...other_config } = vm.other_config;
   return {
     ...fresh,
     is_a_template: vm.is_a_template,
@@ -199,7 +200,7 @@ function linksOf(ctx: Ctx, source: Ref<'VM'>, vm: Rec<'VM'>, how: How): Patch<'V
     order: 0,
     start_delay: 0,
     shutdown_delay: 0,
-    other_config: { ...vm.other_config, mac_seed: ctx.ids.uuid(), ...base },
+    other_config: { ...other_config, mac_seed: ctx.ids.uuid(), ...base },
   };
 }
 

@@ -22,7 +22,7 @@ export async function seedTemplates(home: Home): Promise<void> {
         PV_ramdisk,
         PV_args,
         platform: { acpi: '1', apic: 'true', pae: 'true', nx: 'true' },
-        other_config: { 'guesthouse-template': tinyLabel },
+        other_config: { ...builtIn, 'guesthouse-template': tinyLabel },
         recommendations: recommendations(16, 16),
       });
     });
@@ -47,12 +47,15 @@ export async function seedTemplates(home: Home): Promise<void> {
         vga: 'std',
         videoram: '8',
       },
-      other_config: { 'install-methods': 'cdrom', disks: provision(8192 * mib) },
+      other_config: { ...builtIn, 'install-methods': 'cdrom', disks: provision(8192 * mib) },
       recommendations: recommendations(64, 16),
     });
     addCdDrive(home, vm);
   });
 }
+
+/** Some clients look for this instead of `is_default_template`, and then take away the template's disks for those they make. */
+const builtIn = { default_template: 'true' };
 
 const common = (reference_label: string, memory: number, least: number): Patch<'VM'> => ({
   reference_label,

@@ -1163,6 +1163,7 @@ export const VM = cls({
       life: 'published rio; deprecated inverness',
       sync: true,
       op: 'get_boot_record',
+      quiet: true,
       runsOn: 'resident-host',
     },
     get_data_sources: {
