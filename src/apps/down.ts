@@ -19,7 +19,15 @@ import type { Terminal } from './up.ts';
 
 const upEndMs = 30_000;
 
-export async function down(options: { data: string; timeoutS: number }, { say }: Terminal): Promise<number> {
+export interface DownOptions {
+  readonly data: string;
+  /** For guests. */
+  readonly timeoutS: number;
+  /** After which a house that does not answer is taken to hang. */
+  readonly houseSilentMs?: number;
+}
+
+export async function down(options: DownOptions, { say }: Terminal): Promise<number> {
   const at = places(options.data);
   if (!(await somethingRuns(at))) {
     const unlock = existsSync(at.run) ? lockFile(at.upLock) : undefined;
@@ -32,7 +40,7 @@ export async function down(options: { data: string; timeoutS: number }, { say }:
     await ensureSupervisor(at);
     const processes = connectSupervisor(at);
     try {
-      const stopped = await shutGuestsDown(at, processes, options.timeoutS, say);
+      const stopped = await shutGuestsDown(at, processes, options, say);
       await processes.process.stop({ id: houseId, timeoutMs: houseStopMs });
       await endSupervisor(processes, true);
       if (stopped > 0) say(`guesthouse: ${stopped} guest${stopped === 1 ? ' was' : 's were'} shut down`);

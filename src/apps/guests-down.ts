@@ -17,13 +17,18 @@ import { connectHouse, guestProcesses, houseId, houseProcess, houseStopMs } from
 
 const houseStartMs = 60_000;
 /** A house that opens its database with ten thousand VMs is silent for some of this. */
-const houseSilentMs = 15_000;
+const silentMs = 15_000;
+
+interface Patience {
+  readonly timeoutS: number;
+  readonly houseSilentMs?: number;
+}
 
 /** Answers how many guests ran. A house that cannot is no reason to leave guests running: the caller ends them by force. */
 export async function shutGuestsDown(
   at: Places,
   processes: Processes,
-  timeoutS: number,
+  patience: Patience,
   say: (line: string) => void,
 ): Promise<number> {
   const found = await houseProcess(processes);
@@ -32,7 +37,7 @@ export async function shutGuestsDown(
   let running = found.running;
   for (;;) {
     try {
-      return await askHouse(at, processes, timeoutS, running ? undefined : found.command);
+      return await askHouse(at, processes, patience, running ? undefined : found.command);
     } catch (error) {
       const reason = (error as Error).message;
       if (!running) {
@@ -50,9 +55,10 @@ export async function shutGuestsDown(
 async function askHouse(
   at: Places,
   processes: Processes,
-  timeoutS: number,
+  patience: Patience,
   command: readonly string[] | undefined,
 ): Promise<number> {
+  const { timeoutS, houseSilentMs = silentMs } = patience;
   const house = connectHouse(at, { connectTimeoutMs: houseStartMs });
   const over = new AbortController();
   const gone = Promise.withResolvers<never>();
@@ -65,7 +71,7 @@ async function askHouse(
     if (command) await startAgain(at, processes, command);
     started = true;
     const asked = house.house.ready({}).then(() => house.house.shutdownGuests({ timeoutS }));
-    const { stopped } = await Promise.race([asked, gone.promise, untilSilent(house, over.signal)]);
+    const { stopped } = await Promise.race([asked, gone.promise, untilSilent(house, houseSilentMs, over.signal)]);
     return stopped;
   } finally {
     over.abort();
@@ -75,19 +81,22 @@ async function askHouse(
 }
 
 /** Rejects when a house that runs does not answer any more, and on abort. How long guests take is no matter. */
-async function untilSilent({ house }: ReturnType<typeof connectHouse>, signal: AbortSignal): Promise<never> {
+async function untilSilent(
+  { house }: ReturnType<typeof connectHouse>,
+  ms: number,
+  signal: AbortSignal,
+): Promise<never> {
   for (;;) {
-    const patience = new AbortController();
+    const answer = new AbortController();
     const answered = house.info({}).then(
       () => true,
       (error: unknown) => isKind(error, 'Connection_lost'),
     );
-    const waited = systemClock.sleep(houseSilentMs, AbortSignal.any([signal, patience.signal])).then(() => false);
+    const waited = systemClock.sleep(ms, AbortSignal.any([signal, answer.signal])).then(() => false);
     // Whichever loses the race has nobody who listens to it.
     waited.catch(() => undefined);
-    if (!(await Promise.race([answered, waited])))
-      throw new Error(`the house has not answered for ${houseSilentMs / 1000} s`);
-    patience.abort();
+    if (!(await Promise.race([answered, waited]))) throw new Error(`the house has not answered for ${ms / 1000} s`);
+    answer.abort();
     await systemClock.sleep(1000, signal);
   }
 }

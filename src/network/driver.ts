@@ -23,6 +23,8 @@ export interface Driver {
   readonly needsRoot: boolean;
   /** Completes what was asked for (a subnet is chosen), or refuses it; makes nothing. */
   plan(ground: Ground, wanted: NetworkRecord): Promise<NetworkRecord>;
+  /** Called when networking is opened: what is remembered, changed where the host no longer has room for it. */
+  revise?(ground: Ground, network: NetworkRecord): Promise<NetworkRecord>;
   ensure(ground: Ground, network: NetworkRecord): Promise<void>;
   remove(ground: Ground, network: NetworkRecord): Promise<void>;
   isUp(network: NetworkRecord, links: ReadonlyMap<string, Link>): boolean;

@@ -75,10 +75,13 @@ export async function openNetwork(ground: NetworkGround): Promise<Network & { cl
 
 async function restore(house: House): Promise<void> {
   const { records, log } = house;
-  for (const network of records.networks.list()) {
-    await bestEffort(`the network ${network.bridge} can be ensured again`, log, async () => {
-      requirePossible(drivers[network.kind]);
-      await drivers[network.kind].ensure(house, network);
+  for (const known of records.networks.list()) {
+    await bestEffort(`the network ${known.bridge} can be ensured again`, log, async () => {
+      const driver = drivers[known.kind];
+      requirePossible(driver);
+      const network = (await driver.revise?.(house, known)) ?? known;
+      if (network !== known) await records.networks.put(known.bridge, network);
+      await driver.ensure(house, network);
     });
   }
   await bestEffort('the next change applies the rules too', log, house.rules);

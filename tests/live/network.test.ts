@@ -14,6 +14,7 @@ import { randomIds } from '../../src/base/ids.ts';
 import { logTo, silentLog } from '../../src/base/log.ts';
 import { isKind } from '../../src/contracts/contract.ts';
 import { openNetwork } from '../../src/network/server.ts';
+import { sweepNetwork } from '../../src/network/sweep.ts';
 import { findTool } from '../../src/network/tool.ts';
 import { MemoryStore } from '../conformance/memory-store.ts';
 import { plainProcesses } from '../conformance/plain-processes.ts';
@@ -59,7 +60,8 @@ function scenario(): void {
   const log = logTo((level, message) => level === 'warn' && warnings.push(message));
   const store = new MemoryStore();
   const processes = plainProcesses();
-  const open = () => openNetwork({ dir, store, processes, clock: systemClock, ids: randomIds, log });
+  const ground = { processes, clock: systemClock, ids: randomIds, log };
+  const open = () => openNetwork({ ...ground, dir, store });
   let net: Awaited<ReturnType<typeof open>>;
   const foreign = () => [sh('ip -j -d link show dev lan0'), sh('nft list table inet others')];
   let foreignBefore: string[] = [];
@@ -275,6 +277,43 @@ ip addr replace $ip/$mask dev $interface && ip route replace default via $router
     const found = await net.interface.list({});
     const lan = found.find((i) => i.name === 'lan0');
     assert.deepEqual([lan?.physical, lan?.addresses.includes('192.168.77.1/24'), lan?.bridge], [false, true, null]);
+  });
+  test('a subnet that somebody took while the bridge was gone is given up', async () => {
+    const before = await net.network.ensure({ bridge: 'ghmoved', kind: 'nat' });
+    await net.port.attach({ vm: 'vm-5', device: 'vif-0', bridge: 'ghmoved', mac: '52:54:00:00:00:55' });
+    await net.close();
+    await processes.process.stop({ id: 'dnsmasq-ghmoved', timeoutMs: 5000 });
+    sh(
+      `ip link del ghmoved && ip link add thief type bridge && ip addr add ${before.subnet} dev thief && ip link set thief up`,
+    );
+    net = await open();
+    const now = (await net.network.list({})).find((n) => n.bridge === 'ghmoved');
+    assert.notEqual(now?.subnet, before.subnet);
+    assert.match(warnings.join(), /another link of the host uses the subnet/);
+    const { addr_info } = link('ghmoved') as { addr_info: { local: string; prefixlen: number }[] };
+    assert.ok(addr_info.some((a) => `${a.local}/${a.prefixlen}` === now?.subnet));
+    sh('ip link del thief');
+    await net.port.detach({ vm: 'vm-5', device: 'vif-0' });
+    await net.network.remove({ bridge: 'ghmoved' });
+  });
+  test('what a killed installation has left is swept away by its marks', async () => {
+    const left = mkdtempSync(join(tmpdir(), 'gh-swept-'));
+    const other = await openNetwork({ ...ground, dir: left, store: new MemoryStore() });
+    await other.network.ensure({ bridge: 'ghswept', kind: 'nat' });
+    await other.port.attach({ vm: 'vm-6', device: 'vif-0', bridge: 'ghswept', mac: '52:54:00:00:00:66' });
+    await other.close();
+    await processes.process.stop({ id: 'dnsmasq-ghswept', timeoutMs: 5000 });
+    await processes.process.forget({ id: 'dnsmasq-ghswept' });
+    const before = links().map((l) => l['ifname']);
+    const removed = await sweepNetwork(left, silentLog);
+    assert.equal(removed.length, 3, removed.join());
+    assert.deepEqual(
+      links().map((l) => l['ifname']),
+      before.filter((name) => !removed.includes(String(name))),
+    );
+    assert.deepEqual(await sweepNetwork(left, silentLog), []);
+    assert.ok(link('ghnat0'));
+    rmSync(left, { recursive: true });
   });
   test('removal leaves nothing of ours and all of the others', async () => {
     await net.port.detach({ vm: 'vm-1', device: 'vif-0' });

@@ -50,7 +50,8 @@ function bench(t: TestContext) {
   const data = join(mkdtempSync(join(tmpdir(), 'up-')), 'd');
   const at = places(data);
   const said: string[] = [];
-  const end = () => down({ data, timeoutS: 1 }, { out: () => undefined, say: (line) => said.push(line) });
+  const end = (more: object = {}) =>
+    down({ data, timeoutS: 1, ...more }, { out: () => undefined, say: (line) => said.push(line) });
   const ups: Up[] = [];
   t.after(async () => {
     await end();
@@ -161,6 +162,22 @@ test('down works when nothing but the guest was left', async (t) => {
   await until(() => processesOf(data).length === 0);
   assert.equal(await end(), 0);
   await until(() => !isRunning(before.guest));
+});
+
+test('down replaces a house that hangs', async (t) => {
+  const { up, pids, data, said, end } = bench(t);
+  const first = up();
+  await first.ready();
+  const { house } = await pids();
+  process.kill(house ?? 0, 'SIGSTOP');
+  assert.equal(await end({ houseSilentMs: 300 }), 0);
+  assert.equal(await first.exit, 0);
+  assert.match(said.join('\n'), /the house has not answered for 0.3 s; trying with a new one\n.*1 guest was shut down/);
+  assert.deepEqual(processesOf(data), []);
+  assert.deepEqual(
+    readdirSync(places(data).run).filter((name) => name.endsWith('.sock')),
+    [],
+  );
 });
 
 test('what cannot be is refused, named, and leaves nothing running', async (t) => {

@@ -4,7 +4,7 @@ import { ensureBridge, ourBridge, removeBridge } from '../../bridge.ts';
 import type { Driver, Ground } from '../../driver.ts';
 import { enableForwarding, foreignDrops } from '../../firewall.ts';
 import { findLink, ip, routedSubnets } from '../../link.ts';
-import type { NetworkRecord } from '../../records.ts';
+import type { NetworkRecord, Records } from '../../records.ts';
 import { freeSubnet, hostText, overlaps, parseSubnet, type Subnet, subnetTrouble } from '../../subnet.ts';
 import { tapPorts } from '../../tap-ports.ts';
 
@@ -15,11 +15,14 @@ function subnetOf(network: NetworkRecord): Subnet {
   if (!subnet) throw impossible(`${network.bridge} has no subnet`);
   return subnet;
 }
+function otherSubnets(records: Records, bridge: string): readonly Subnet[] {
+  const others = records.networks.list().filter((network) => network.bridge !== bridge && network.kind === 'nat');
+  return others.map(subnetOf);
+}
 /** The subnet that was asked for, checked; the one that it has; or one that meets no network of the host. */
 async function chosenSubnet({ records }: Ground, wanted: NetworkRecord): Promise<Subnet> {
   const { bridge } = wanted;
-  const others = records.networks.list().filter((network) => network.bridge !== bridge && network.kind === 'nat');
-  const ours = others.map(subnetOf);
+  const ours = otherSubnets(records, bridge);
   if (wanted.subnet !== null) {
     const subnet = parseSubnet(wanted.subnet);
     const trouble = subnetTrouble(subnet);
@@ -52,6 +55,20 @@ export const natDriver: Driver = {
   async plan(ground, wanted) {
     await ourBridge(wanted.bridge, ground.marks);
     return { ...wanted, subnet: hostText(await chosenSubnet(ground, wanted)) };
+  },
+  /** While its bridge was gone, somebody may have taken the subnet: two links with one address serve nobody. */
+  async revise({ records, dhcp, log }, network) {
+    const { bridge } = network;
+    if (await findLink(bridge)) return network;
+    const subnet = subnetOf(network);
+    const routed = await routedSubnets(new Set([bridge]));
+    if (!routed.some((other) => overlaps(subnet, other))) return network;
+    const free = freeSubnet([...otherSubnets(records, bridge), ...routed]);
+    if (!free) throw impossible(`${network.subnet} is used by another link of the host, and no private subnet is free`);
+    const advice = 'another link of the host uses the subnet of this network now: its guests get new addresses';
+    log.warn(advice, { bridge, before: network.subnet, now: hostText(free) });
+    await dhcp.remove(bridge);
+    return { ...network, subnet: hostText(free) };
   },
   async ensure(ground, network) {
     const { bridge, mtu } = network;
