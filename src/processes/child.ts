@@ -139,7 +139,8 @@ export class Child {
   #noRestart(): void {
     this.#cancelPause?.();
     this.#cancelPause = undefined;
-    if (!this.#record.stopAsked) this.#change({ stopAsked: true });
+    // One that is never started again needs no note of why.
+    if (this.spec.restart && !this.#record.stopAsked) this.#change({ stopAsked: true });
   }
   async #spawn(): Promise<void> {
     const { spec } = this.#record;

@@ -316,12 +316,14 @@ export class Domain {
     this.#qmp = undefined;
   }
   async #endProcess(atOnce: boolean): Promise<void> {
-    const { process } = this.needs.processes;
+    const { clock, log, processes } = this.needs;
+    const { process } = processes;
     const id = this.processId;
     if (atOnce) await process.kill({ id });
     else await process.stop({ id, timeoutMs: this.needs.patience.quitMs });
-    // Nobody waits for that; what is not forgotten now is when the next toolstack opens.
-    void bestEffort('the memory of a QEMU that has ended', this.needs.log, () => process.forget({ id }));
+    // Nobody waits for that: what is not forgotten now is when the next toolstack opens.
+    const forget = () => bestEffort('the memory of a QEMU that has ended', log, () => process.forget({ id }));
+    clock.after(0, () => void forget());
   }
   #lastWords(): Promise<string> {
     return this.needs.folders.lastWords(this.vm);

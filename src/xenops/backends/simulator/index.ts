@@ -14,6 +14,7 @@ import { type Log, silentLog } from '../../../base/log.ts';
 import { type VmSpec, xenopsErrors } from '../../../contracts/xenops.ts';
 import type { Backend, BackendEvent, Capability, DomainEnd, Observed } from '../../backend.ts';
 import { Consoles } from './consoles.ts';
+import { Screen } from './screen.ts';
 import { type Faults, noFaults } from './faults.ts';
 import { FileWorld, type SimDomain, SimWorld } from './world.ts';
 
@@ -35,7 +36,7 @@ export interface SimulatorOptions {
   readonly world?: SimWorld;
   /** Keeps the host in this file, so that guests outlive the process. */
   readonly persistFile?: string;
-  /** Gives each guest a serial console, a unix socket in this folder. */
+  /** Gives each guest a serial console and a screen, unix sockets in this folder. */
   readonly consoleDir?: string;
 }
 /** The simulator, and what a test may do to its guests. */
@@ -67,6 +68,7 @@ class SimulatedHost implements Simulator {
   readonly #faults: Faults;
   readonly #listeners = new Set<(event: BackendEvent) => void>();
   readonly #consoles: Consoles | undefined;
+  readonly #screen: Screen | undefined;
   /** Guests that were asked to end. */
   readonly #asked = new WeakSet<SimDomain>();
   #dead = false;
@@ -75,13 +77,15 @@ class SimulatedHost implements Simulator {
     this.#o = o;
     this.#faults = o.faults ?? noFaults;
     this.world = o.world ?? (o.persistFile === undefined ? new SimWorld() : new FileWorld(o.persistFile));
-    this.can = new Set([...can, ...(o.consoleDir === undefined ? [] : (['serial'] as const))]);
+    this.can = new Set([...can, ...(o.consoleDir === undefined ? [] : (['serial', 'vnc'] as const))]);
     if (o.consoleDir !== undefined) {
       this.#consoles = new Consoles(o.consoleDir, o.clock, o.bootDelayMs ?? 0, (vm, end) => this.endGuest(vm, end));
+      this.#screen = new Screen(join(o.consoleDir, 'sim-screen'));
     }
   }
 
   async open(): Promise<void> {
+    await this.#screen?.open();
     for (const domain of this.world.domains.values()) if (domain.built) await this.#consoles?.open(domain);
     (this.#o.log ?? silentLog).info('simulated host', { domains: this.world.domains.size });
   }
@@ -89,6 +93,7 @@ class SimulatedHost implements Simulator {
     this.#dead = true;
     this.#listeners.clear();
     await this.#consoles?.close();
+    await this.#screen?.close();
     this.world.close();
   }
   kill(): void {
@@ -316,7 +321,8 @@ class SimulatedHost implements Simulator {
   #seen(d: SimDomain): Observed {
     const discs: Record<string, boolean> = {};
     for (const [id, drive] of d.vbds) if (drive.changed) discs[id] = drive.path !== null;
-    const socket = this.#consoles?.socketOf(d);
+    const serial = this.#consoles?.socketOf(d);
+    const screen = this.#screen;
     return {
       vm: d.vm,
       domid: d.domid,
@@ -327,7 +333,13 @@ class SimulatedHost implements Simulator {
       memoryActual: d.memoryTarget,
       vcpus: d.vcpus,
       accelerator: 'simulator',
-      consoles: socket === undefined ? [] : [{ protocol: 'vt100', socket }],
+      consoles:
+        serial === undefined || screen === undefined
+          ? []
+          : [
+              { protocol: 'vt100', socket: serial },
+              { protocol: 'rfb', socket: screen.path },
+            ],
       vbds: [...d.vbds.keys()],
       vifs: [...d.vifs.keys()],
       discs,
