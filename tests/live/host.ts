@@ -12,6 +12,8 @@ export const bin = (name: string): string => join(root, 'bin', name);
 export interface LiveHost extends AsyncDisposable {
   readonly data: string;
   readonly url: string;
+  /** With `tls` only. */
+  readonly tlsUrl: string | undefined;
   /** What `up` wrote to stderr. */
   readonly said: readonly string[];
   readonly up: ChildProcess;
@@ -24,6 +26,8 @@ export interface LiveHost extends AsyncDisposable {
 export interface LiveOptions {
   readonly hypervisor?: 'qemu' | 'simulator';
   readonly demo?: boolean;
+  /** Listens with TLS too. */
+  readonly tls?: boolean;
   readonly data?: string;
 }
 
@@ -44,7 +48,7 @@ export async function liveHost(o: LiveOptions = {}): Promise<LiveHost> {
     '--listen',
     '127.0.0.1:0',
     '--listen-tls',
-    'none',
+    o.tls ? '127.0.0.1:0' : 'none',
     '--hypervisor',
     o.hypervisor ?? 'qemu',
   ];
@@ -66,6 +70,7 @@ export async function liveHost(o: LiveOptions = {}): Promise<LiveHost> {
   return {
     data,
     url,
+    tlsUrl: said.map((line) => /https:\/\/127[^ ]*/.exec(line)?.[0]).find((found) => found),
     said,
     up,
     password: readFileSync(join(data, 'password'), 'utf8').trim(),
