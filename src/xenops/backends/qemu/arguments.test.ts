@@ -69,7 +69,10 @@ test('names, paths and forwards of any text never become options', () => {
       const chardevs = values(args, '-chardev').map((text) => new Map(parseOptions(text)));
       assert.equal(chardevs[0]?.get('path'), here.qmp);
       assert.equal(chardevs[1]?.get('path'), here.serial);
-      assert.deepEqual(parseOptions(values(args, '-vnc')[0] ?? ''), [['', `unix:${here.vnc}`]]);
+      assert.deepEqual(parseOptions(values(args, '-vnc')[0] ?? ''), [
+        ['', `unix:${here.vnc}`],
+        ['share', 'force-shared'],
+      ]);
       const node = JSON.parse(values(args, '-blockdev')[0] ?? '') as { file: { file: { filename: string } } };
       assert.equal(node.file.file.filename, `/${path}`);
       assert.equal(values(args, '-append')[0], boot.cmdline);

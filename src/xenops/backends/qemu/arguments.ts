@@ -175,7 +175,8 @@ export function qemuArguments(input: ArgumentsInput): string[] {
       '-chardev',
       options('socket', { id: 'serial', ...socket(paths.serial, { logfile: paths.consoleLog, logappend: true }) }),
     ],
-    ...['-serial', 'chardev:serial', '-vnc', options(`unix:${paths.vnc}`, {})],
+    // A second screen never throws out the first.
+    ...['-serial', 'chardev:serial', '-vnc', options(`unix:${paths.vnc}`, { share: 'force-shared' })],
     // An ended guest stays until it is destroyed, so that nobody takes a killed QEMU for a guest that powered off; the
     // trace lines keep the reason for a toolstack that was away (see ends.ts).
     ...[

@@ -13,6 +13,7 @@ import type { Log } from '../../../base/log.ts';
 import type { Processes, ProcessInfo } from '../../../contracts/processes.ts';
 import { xenopsErrors } from '../../../contracts/xenops.ts';
 import type { BackendEvent, DomainEnd, Observed } from '../../backend.ts';
+import { ConsoleHub } from './console-hub.ts';
 import { endOfEvent, endOfLog, endOfStatus } from './ends.ts';
 import type { Folders, Owner } from './folder.ts';
 import { connectQmp, type Json, type Qmp, type QmpEvent, QmpTimeout } from './qmp.ts';
@@ -52,6 +53,7 @@ export class Domain {
   #power: Power = 'paused';
   #end: DomainEnd | undefined;
   #qmp: Qmp | undefined;
+  #console: ConsoleHub | undefined;
   #writing: Promise<unknown> = Promise.resolve();
   #actual: number;
   #leaving = false;
@@ -166,6 +168,7 @@ export class Domain {
   async settle(): Promise<void> {
     if (this.record.phase !== 'built') await this.update({ phase: 'built' });
     this.#built = true;
+    this.#openConsole();
     this.#beat();
   }
   /** Undoes `launch`. */
@@ -185,11 +188,17 @@ export class Domain {
     try {
       await this.#connect(this.needs.patience.silenceMs);
       await this.#recognise();
+      this.#openConsole();
     } catch (error) {
       this.#drop();
       return this.#ended({ reason: 'hung', detail: `its QEMU does not answer: ${String(error)}` }, false);
     }
     this.#beat();
+  }
+  #openConsole(): void {
+    const { folders, clock, log } = this.needs;
+    const { console: path, serial, consoleLog } = folders.paths(this.vm);
+    this.#console = new ConsoleHub({ path, serial, consoleLog, clock, log });
   }
   async #recognise(): Promise<void> {
     const { UUID } = (await this.#ask('query-uuid')) as { UUID: string };
@@ -310,6 +319,8 @@ export class Domain {
     if (!this.#leaving) await bestEffort('the note of an end', this.needs.log, () => this.update({ end }));
   }
   #drop(): void {
+    this.#console?.close();
+    this.#console = undefined;
     this.#heartbeat?.();
     this.#heartbeat = undefined;
     this.#qmp?.close();

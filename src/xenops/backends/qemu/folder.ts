@@ -39,6 +39,8 @@ export interface Paths extends DomainPaths {
   /** Belongs to the guest's user. */
   readonly run: string;
   readonly migration: string;
+  /** Where clients reach the guest's serial line; `serial` is for the hub. */
+  readonly console: string;
   readonly consoleCopy: string;
   readonly qemuLog: string;
 }
@@ -73,6 +75,7 @@ export class Folders {
       serial: join(run, 'serial'),
       vnc: join(run, 'vnc'),
       migration: join(run, 'migration'),
+      console: join(folder, 'console'),
       consoleLog: join(folder, 'console.log'),
       consoleCopy: join(this.#logDir, `${vm}.console.log`),
       qemuLog: join(this.#logDir, `${vm}.qemu.log`),

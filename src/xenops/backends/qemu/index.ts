@@ -236,7 +236,7 @@ function observed(domain: Domain): Observed {
     accelerator: record.machine.accelerator,
     consoles: live
       ? [
-          { protocol: 'vt100', socket: paths.serial },
+          { protocol: 'vt100', socket: paths.console },
           { protocol: 'rfb', socket: paths.vnc },
         ]
       : [],
