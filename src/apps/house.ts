@@ -9,6 +9,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { filePassword } from '../api/password.ts';
+import { bestEffort } from '../base/best-effort.ts';
 import { systemClock } from '../base/clock.ts';
 import { randomIds } from '../base/ids.ts';
 import { type HouseInfo, type HouseReady, houseContract, houseErrors } from '../contracts/house.ts';
@@ -22,6 +23,7 @@ import { type Hypervisor, openGround } from './ground.ts';
 import { type GuestImage, openHouse, type RunningHouse } from './join.ts';
 import { openLog } from './logging.ts';
 import { places } from './places.ts';
+import { houseId } from './toolstack.ts';
 import { root, version } from './version.ts';
 
 const { values } = parseArgs({
@@ -40,6 +42,7 @@ mkdirSync(at.run, { recursive: true, mode: 0o711 });
 const log = openLog(at, 'house');
 const startedAt = Math.floor(Date.now() / 1000);
 
+const processes = connectContract(processesContract, at.supervisorSocket, { log });
 let readyNow: HouseReady | null = null;
 let house: RunningHouse | undefined;
 let stopping = false;
@@ -94,13 +97,14 @@ try {
   const demo = values.demo ? await bootDemo(house, log, say) : null;
   readyNow = await describe(house, demo);
   started.resolve(readyNow);
+  // Should this process be killed, its successor does not wait longer and longer.
+  void bestEffort('the pause before a restart of the house', log, () => processes.process.ready({ id: houseId }));
   say(`ready ${readyNow.url}`);
 } catch (error) {
   if (!stopping) await giveUp(error);
 }
 
 async function open(): Promise<RunningHouse> {
-  const processes = connectContract(processesContract, at.supervisorSocket, { log });
   if (values.store !== 'sqlite')
     throw new Error(`--store ${values.store}: this version keeps its state in SQLite only; use --store sqlite`);
   const store = await openSqliteStore({ path: join(at.data, 'state.db'), log, schema: schemaVersion });

@@ -13,7 +13,7 @@ const spec = s.object({
   gid: s.optional(s.size),
   /** Absolute path that stdout and stderr are appended to. */
   log: s.string,
-  /** Started again, with growing pauses, when it ends unasked. */
+  /** Started again when it ends unasked, with pauses that grow unless it has said `ready` or run for a while. */
   restart: s.optional(s.boolean),
   /** Kept with the process and handed back by `list`. */
   tags: s.optional(s.record(s.string)),
@@ -47,6 +47,11 @@ export const processesContract = contract({
         s.nothing,
       ),
       kill: method('Send KILL and wait until it is gone. An unknown or ended one is no error.', byId, s.nothing),
+      ready: method(
+        'The child has come up: should it end now, it is started again soon. An unknown one is no error.',
+        byId,
+        s.nothing,
+      ),
       forget: method('Drop the memory of an ended child.', byId, s.nothing),
     },
     supervisor: {

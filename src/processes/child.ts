@@ -18,7 +18,7 @@ import { openChildLog } from './child-log.ts';
 import { bootId, findByEnvironment, isAlive, statOf } from './proc.ts';
 import type { ChildRecord, Records } from './records.ts';
 
-/** Milliseconds before the first restart; doubled at each further one, up to the longest. */
+/** Milliseconds before the first restart; doubled at each further one, up to the longest, until the child has come up. */
 const firstPauseMs = 100;
 const longestPauseMs = 30_000;
 /** A child that ran this long starts with short pauses again. */
@@ -104,6 +104,10 @@ export class Child {
     const gone = this.#gone();
     this.#killGroup();
     await gone;
+  }
+  /** It has come up: what made it end before does not count any more. */
+  ready(): void {
+    this.#pauseMs = firstPauseMs;
   }
   /** The supervisor ends: whoever comes next looks after it. */
   leave(): void {

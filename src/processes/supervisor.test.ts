@@ -177,6 +177,31 @@ test('restart: pauses double, a stop ends it, other children stay ended', async 
   assert.equal((await supervisor.process.stat({ id: 'a' })).running, false);
 });
 
+test('restart: a child that has come up begins with the shortest pause again', async (t) => {
+  const clock = new ManualClock(1);
+  const { supervisor, sh } = bench(t, clock);
+  let exited = next(supervisor, 'exited', 'a');
+  await supervisor.process.start(sh('a', 'exec sleep 1000', { restart: true }));
+  await supervisor.process.ready({ id: 'unknown' });
+  for (const [pause, ready] of [
+    [100, false],
+    [200, true],
+    [100, false],
+    [200, false],
+  ] as const) {
+    process.kill((await supervisor.process.stat({ id: 'a' })).pid, 'SIGKILL');
+    await exited;
+    await clock.advance(pause - 1);
+    assert.equal((await supervisor.process.stat({ id: 'a' })).running, false, `before ${pause}`);
+    const started = next(supervisor, 'started', 'a');
+    exited = next(supervisor, 'exited', 'a');
+    await clock.advance(1);
+    await started;
+    if (ready) await supervisor.process.ready({ id: 'a' });
+  }
+  await supervisor.process.kill({ id: 'a' });
+});
+
 test('a successor adopts what runs and notices its end', async (t) => {
   const { supervisor, make, sh } = bench(t);
   const first = await supervisor.process.start(sh('a', 'exec sleep 1000', { tags: { k: 'v' } }));

@@ -111,6 +111,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       stat,
       stop: async ({ id, timeoutMs }) => children.get(id)?.stop(timeoutMs),
       kill: async ({ id }) => children.get(id)?.kill(),
+      ready: async ({ id }) => children.get(id)?.ready(),
       forget,
     },
     supervisor: {

@@ -48,6 +48,7 @@ export function plainProcesses(): Processes & { end(): Promise<void> } {
       stat: async ({ id }) => info(id),
       stop: ({ id }) => kill(id, 'SIGTERM'),
       kill: ({ id }) => kill(id, 'SIGKILL'),
+      ready: async () => undefined,
       forget: async ({ id }) => {
         find(id);
         children.delete(id);
