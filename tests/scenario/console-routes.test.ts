@@ -18,6 +18,9 @@ async function started(h: DiskHouse): Promise<string> {
   await h.root('VM.start', vm, false, false);
   return vm;
 }
+/** The console record of its serial line. */
+const serialOf = async (h: DiskHouse, vm: string): Promise<string> =>
+  (await h.root<Rec<'VM'>>('VM.get_record', vm)).consoles[0] as string;
 /** The connection after a 200, or the refusal. */
 async function dial(h: DiskHouse, query: string): Promise<{ status: number; socket: Duplex }> {
   const { hostname, port } = new URL(h.url);
@@ -45,10 +48,11 @@ test('CONNECT gives the serial line of a running VM', async () => {
   const session = h.running.api.rootSession('test');
   const vm = await started(h);
   const record = await h.root<Rec<'VM'>>('VM.get_record', vm);
+  assert.equal(record.consoles.length, 2);
   const { protocol, location, uuid } = await h.root<Rec<'console'>>('console.get_record', record.consoles[0]);
   assert.equal(protocol, 'vt100');
   assert.ok(location.endsWith(`/console?uuid=${uuid}`));
-  for (const query of [`uuid=${uuid}`, `ref=${record.consoles[0]}`, `uuid=${record.uuid}`, `ref=${vm}`]) {
+  for (const query of [`uuid=${uuid}`, `ref=${record.consoles[0]}`]) {
     const { status, socket } = await dial(h, `${query}&session_id=${session}`);
     assert.equal(status, 200);
     await until(socket, '# ');
@@ -58,11 +62,30 @@ test('CONNECT gives the serial line of a running VM', async () => {
   }
 });
 
+test('a VM stands for its screen, which speaks RFB; it ends with the guest', async () => {
+  await using h = await diskHouse();
+  const session = h.running.api.rootSession('test');
+  const vm = await started(h);
+  const { uuid, consoles } = await h.root<Rec<'VM'>>('VM.get_record', vm);
+  assert.equal(await h.root('console.get_protocol', consoles[1]), 'rfb');
+  for (const query of [`uuid=${uuid}`, `ref=${consoles[1]}`, `ref=${vm}`]) {
+    const { socket } = await dial(h, `${query}&session_id=${session}`);
+    await until(socket, 'RFB 003.008\n');
+    socket.destroy();
+  }
+  const { socket } = await dial(h, `ref=${vm}&session_id=${session}`);
+  await until(socket, 'RFB 003.008\n');
+  socket.resume();
+  await h.root('VM.hard_shutdown', vm);
+  await once(socket, 'close');
+});
+
 test('a WebSocket carries the same bytes', async () => {
   await using h = await diskHouse();
   const session = h.running.api.rootSession('test');
   const vm = await started(h);
-  const url = `${h.url.replace('http', 'ws')}/console?ref=${vm}&session_id=${session}`;
+  const serial = await serialOf(h, vm);
+  const url = `${h.url.replace('http', 'ws')}/console?ref=${serial}&session_id=${session}`;
   const ws = new WebSocket(url, ['binary']);
   const stream = createWebSocketStream(ws);
   await once(ws, 'open');
@@ -79,13 +102,14 @@ test('the end of a session ends its consoles, the end of the guest too', async (
   await using h = await diskHouse();
   const vm = await started(h);
   const session = h.running.api.rootSession('test');
-  const first = await dial(h, `ref=${vm}&session_id=${session}`);
+  const serial = await serialOf(h, vm);
+  const first = await dial(h, `ref=${serial}&session_id=${session}`);
   await until(first.socket, 'Booting');
   first.socket.resume();
   h.running.api.services.sessions.end(session);
   await once(first.socket, 'close');
 
-  const second = await dial(h, `ref=${vm}&session_id=${h.running.api.rootSession('test')}`);
+  const second = await dial(h, `ref=${serial}&session_id=${h.running.api.rootSession('test')}`);
   await until(second.socket, '# ');
   second.socket.resume().write('poweroff\r');
   await once(second.socket, 'close');

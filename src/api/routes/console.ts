@@ -61,8 +61,12 @@ function find({ db }: House, { url }: SocketCall): Found {
   return { vm: vm as Ref<'VM'>, protocol: protocols.includes('rfb') || !protocols.includes('vt100') ? 'rfb' : 'vt100' };
 }
 
-/** Connects to the console in the hypervisor. */
-async function open(house: House, call: SocketCall): Promise<Socket> {
+/** A connection to a console in the hypervisor. */
+interface Opened {
+  readonly vm: Ref<'VM'>;
+  readonly console: Socket;
+}
+async function open(house: House, call: SocketCall): Promise<Opened> {
   const { vm, protocol } = find(house, call);
   const record = house.db.get('VM', vm);
   const { superuser, roles } = call.session;
@@ -82,7 +86,7 @@ async function open(house: House, call: SocketCall): Promise<Socket> {
   } catch (cause) {
     throw new HttpError(503, `the console cannot be reached: ${String(cause)}`);
   }
-  return socket;
+  return { vm, console: socket };
 }
 
 async function socketOf(house: House, id: string, protocol: string): Promise<string | undefined> {
@@ -95,31 +99,44 @@ async function socketOf(house: House, id: string, protocol: string): Promise<str
 }
 
 async function overConnect(house: House, call: SocketCall): Promise<void> {
-  const console = await open(house, call);
+  const opened = await open(house, call);
   const { socket, head } = call;
   socket.write('HTTP/1.1 200 OK\r\nConnection: close\r\nCache-Control: no-cache, no-store\r\n\r\n');
-  if (head.length > 0) console.write(head);
-  await joined(call, socket, console);
+  if (head.length > 0) opened.console.write(head);
+  await joined(house, call, socket, opened);
 }
 
 async function overWebSocket(house: House, sockets: WebSocketServer, call: SocketCall): Promise<void> {
-  const console = await open(house, call);
+  const opened = await open(house, call);
   const { req, socket, head } = call;
   const ws = await new Promise<Duplex | undefined>((resolve) => {
     socket.once('close', () => resolve(undefined));
     sockets.handleUpgrade(req, socket, head, (made) => resolve(createWebSocketStream(made)));
   });
   if (!ws) {
-    console.destroy();
+    opened.console.destroy();
     return;
   }
-  await joined(call, ws, console);
+  await joined(house, call, ws, opened);
 }
 
-/** Passes bytes both ways until one side or the session ends; then both are closed. What was said before is still delivered. */
-async function joined({ session, socket }: SocketCall, client: Duplex, console: Socket): Promise<void> {
+/**
+ * Passes bytes both ways until one side, the session or the VM ends; then both are closed. What was said before is still
+ * delivered.
+ */
+async function joined(
+  { db }: House,
+  { session, socket }: SocketCall,
+  client: Duplex,
+  { vm, console }: Opened,
+): Promise<void> {
   await new Promise<void>((resolve) => {
+    const lives = () => ['Running', 'Paused'].includes(db.find('VM', vm)?.power_state ?? '');
+    const unwatch = db.watch((events) => {
+      if (events.some((e) => e.ref === vm) && !lives()) console.end(() => console.destroy());
+    });
     const stop = () => {
+      unwatch();
       session.ended.removeEventListener('abort', stop);
       client.destroy();
       console.destroy();

@@ -8,14 +8,15 @@
  * A guest's `platform` may say how it behaves: `sim:shutdown` = `ignore`, `lose-first` (the first request comes too early for
  * it), or a delay in ms before it reacts to a request.
  */
+import { join } from 'node:path';
 import type { Clock } from '../../../base/clock.ts';
 import type { Ids } from '../../../base/ids.ts';
 import { type Log, silentLog } from '../../../base/log.ts';
 import { type VmSpec, xenopsErrors } from '../../../contracts/xenops.ts';
 import type { Backend, BackendEvent, Capability, DomainEnd, Observed } from '../../backend.ts';
 import { Consoles } from './consoles.ts';
-import { Screen } from './screen.ts';
 import { type Faults, noFaults } from './faults.ts';
+import { Screen } from './screen.ts';
 import { FileWorld, type SimDomain, SimWorld } from './world.ts';
 
 export { type Fault, FaultList, type Faults, seededRandom } from './faults.ts';

@@ -129,7 +129,8 @@ class Viewer {
     take: (m) => {
       const kind = m[0] as number;
       if (kind === 0) this.#pixels = pixelsOf(m) ?? this.#pixels;
-      else if (kind === 3 && m[1] === 0) this.#socket.write(picture(this.#pixels));
+      // who asks faster than it reads gets fewer pictures
+      else if (kind === 3 && m[1] === 0 && this.#socket.writableLength === 0) this.#socket.write(picture(this.#pixels));
       return kind in lengths || kind === 2 || kind === 6 ? this.#message : undefined;
     },
   };

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -43,6 +44,55 @@ test('a serial console boots, says READY, echoes and ends its guest on request',
   const ended = new Promise((resolve) => backend.watch((e) => e.event === 'ended' && resolve(e.end.reason)));
   socket.write('poweroff\r');
   assert.equal(await ended, 'poweroff');
+  await backend.close();
+});
+
+test('a screen speaks RFB: a picture in the pixels that the client asks for, the end for nonsense', async (t) => {
+  const backend = await boot({ consoleDir: folder(t) });
+  const spec = testSpec(1, { vbds: [], vifs: [] });
+  await backend.vm.create(spec, 1);
+  await backend.vm.build(spec);
+  const { socket: path = '' } = (await backend.vm.observe(id))?.consoles.find((c) => c.protocol === 'rfb') ?? {};
+  const dial = () => {
+    const socket = connect(path);
+    let seen = Buffer.alloc(0);
+    const read = async (n: number): Promise<Buffer> => {
+      while (seen.length < n) seen = Buffer.concat([seen, ...((await once(socket, 'data')) as Buffer[])]);
+      const bytes = seen.subarray(0, n);
+      seen = seen.subarray(n);
+      return bytes;
+    };
+    return { socket, read };
+  };
+  const { socket, read } = dial();
+  assert.equal((await read(12)).toString(), 'RFB 003.008\n');
+  socket.write('RFB 003.008\n');
+  assert.deepEqual([...(await read(2))], [1, 1]);
+  socket.write(Buffer.from([1]));
+  assert.deepEqual([...(await read(4))], [0, 0, 0, 0]);
+  socket.write(Buffer.from([1]));
+  const init = await read(24);
+  const [width, height] = [init.readUInt16BE(0), init.readUInt16BE(2)];
+  assert.equal((await read(init.readUInt32BE(20))).toString(), 'Simulated guest');
+  const ask = Buffer.from([3, 0, 0, 0, 0, 0, 255, 255, 255, 255]);
+  socket.write(Buffer.concat([Buffer.from([2, 0, 0, 1, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 65, 5, 0, 0, 1, 0, 1]), ask]));
+  const whole = await read(16 + width * height * 4);
+  assert.deepEqual([...whole.subarray(16, 20)], [110, 40, 30, 0], 'blue, green, red at the upper left');
+  const format = Buffer.from([0, 0, 0, 0, 16, 16, 1, 1, 0, 31, 0, 63, 0, 31, 11, 5, 0, 0, 0, 0]);
+  socket.write(Buffer.concat([format, ask]));
+  const small = await read(16 + width * height * 2);
+  assert.equal(small.readUInt16BE(16), (4 << 11) | (10 << 5) | 13);
+  socket.destroy();
+  const old = dial();
+  await old.read(12);
+  old.socket.write('RFB 003.003\n');
+  assert.deepEqual([...(await old.read(4))], [0, 0, 0, 1]);
+  old.socket.write(Buffer.from([0]));
+  await old.read(24);
+  old.socket.resume();
+  const closed = new Promise((resolve) => old.socket.once('close', resolve));
+  old.socket.write(Buffer.from([6, 0, 0, 0, 255, 255, 255, 255]));
+  await closed;
   await backend.close();
 });
 
