@@ -4,8 +4,9 @@
  *   connected ─▶ version ─▶ security (none) ─▶ shared ─▶ messages
  *        └──────────┴───────────┴── nonsense, or a message that is too long ─▶ closed
  */
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 
 const [width, height] = [320, 200];
 const title = Buffer.from('Simulated guest');
@@ -32,6 +33,7 @@ export class Screen {
   }
   async open(): Promise<void> {
     if (this.#server) return;
+    mkdirSync(dirname(this.path), { recursive: true, mode: 0o711 });
     // what an earlier process left behind
     rmSync(this.path, { force: true });
     const server = createServer((socket) => {
