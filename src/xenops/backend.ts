@@ -98,6 +98,8 @@ export interface Backend {
   owner(vm: string): { uid: number; gid: number } | undefined;
   /** Bytes that the VM takes from the host beside its guest's memory. */
   overhead(spec: VmSpec): number;
+  /** The VM is not registered any more and has no domain: what outlives its domains (firmware variables, logs) goes. */
+  forget?(vm: string): Promise<void>;
   readonly vm: {
     /** Refuses (Bad_spec, Unimplemented) what this ground cannot do, before anything is made. */
     check(spec: VmSpec): void;

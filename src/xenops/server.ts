@@ -177,6 +177,8 @@ function removeVm(core: Core, id: string, call?: Call): Promise<void> {
         reason: `what ${id} left behind could not be removed yet; try again`,
       });
     }
+    // Before the row: what fails, or is cut short, is done again with the next attempt.
+    await core.backend.forget?.(id);
     await core.records.remove(record);
   });
 }

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { appendFileSync, existsSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -110,6 +120,30 @@ test('a reader that does not read keeps nobody from reading; it goes on where it
   assert.equal(slow.said.length, 'begin\n'.length + 4_000_000 + 'end\n'.length);
   hub.close();
 });
+
+test('readers that go away in the middle leave nothing open', async () => {
+  await using b = await bench();
+  const hub = b.hub();
+  b.says('x'.repeat(100_000));
+  const opened = () =>
+    readdirSync('/proc/self/fd').filter((fd) => readlinkOrNot(`/proc/self/fd/${fd}`) === b.consoleLog);
+  for (let n = 0; n < 20; n++) {
+    const reader = new Reader(b.path);
+    if (n % 2 === 0) await reader.hears('x');
+    if (n % 3 === 0) reader.socket.end();
+    else reader.socket.destroy();
+    await once(reader.socket, 'close');
+  }
+  while (opened().length > 0) await new Promise((resolve) => setImmediate(resolve));
+  hub.close();
+});
+function readlinkOrNot(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return ''; // closed since it was listed
+  }
+}
 
 test('a log that is turned over is read on from its new beginning', async () => {
   await using b = await bench();

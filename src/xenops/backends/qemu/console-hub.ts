@@ -92,7 +92,7 @@ export class ConsoleHub {
     await using file = await open(this.#o.consoleLog, 'r');
     let at = await startOf(file);
     const buffer = Buffer.alloc(chunkBytes);
-    while (!reader.socket.destroyed) {
+    while (reader.socket.writable) {
       // Before the look, so that growth after it is not missed.
       const grown = new Promise<void>((resolve) => {
         reader.wake = resolve;
@@ -101,6 +101,7 @@ export class ConsoleHub {
       const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
       if (bytesRead > 0) {
         at += bytesRead;
+        if (!reader.socket.writable) return;
         if (!reader.socket.write(Buffer.from(buffer.subarray(0, bytesRead)))) await drained(reader.socket);
       } else if ((await file.stat()).size < at) {
         at = 0; // turned over
@@ -172,6 +173,7 @@ async function startOf(file: FileHandle): Promise<number> {
 }
 /** Resolves when the socket takes more, or never will. */
 function drained(socket: Socket): Promise<void> {
+  if (!socket.writable) return Promise.resolve();
   return new Promise((resolve) => {
     const done = () => {
       socket.off('drain', done);

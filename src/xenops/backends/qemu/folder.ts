@@ -17,7 +17,7 @@ import {
   truncate,
   writeFile,
 } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { bestEffort } from '../../../base/best-effort.ts';
 import { isUuid } from '../../../base/ids.ts';
 import type { Log } from '../../../base/log.ts';
@@ -137,11 +137,20 @@ export class Folders {
   async remove(vm: string): Promise<void> {
     await rm(this.paths(vm).folder, { recursive: true, force: true });
   }
+  /** Removes what outlives the VM's domains: firmware variables and logs. */
+  async forget(vm: string): Promise<void> {
+    const { consoleCopy, qemuLog } = this.paths(vm);
+    const own = this.#variables(vm);
+    const all = [own, `${own}.next`, ...[consoleCopy, qemuLog].flatMap((log) => [log, `${log}.1`])];
+    await Promise.all(all.map((path) => rm(path, { force: true })));
+  }
+  #variables(vm: string): string {
+    return join(this.#root, 'nvram', `${vm}.fd`);
+  }
   /** The VM's own copy of firmware variables, which outlives its domains; made from `template` at first. */
   async keepVariables(vm: string, template: string, owner: Owner | undefined): Promise<string> {
-    const folder = join(this.#root, 'nvram');
-    await mkdir(folder, { recursive: true, mode: 0o711 });
-    const own = join(folder, `${vm}.fd`);
+    const own = this.#variables(vm);
+    await mkdir(dirname(own), { recursive: true, mode: 0o711 });
     const size = async (path: string) => (await stat(path)).size;
     const fits = await size(own).then(
       async (n) => n === (await size(template)),

@@ -173,6 +173,9 @@ export function qemuBackend(options: QemuOptions): Backend {
     observeAll: async () => [...domains.values()].map((d) => observed(d)),
     foreign: async () => [],
     owner: (vm) => (domains.has(vm) ? ownerOf(domain(vm).record.domid) : undefined),
+    async forget(vm) {
+      if (!domains.has(vm)) await folders.forget(vm);
+    },
     overhead: (spec) => overheadOf(spec, ground?.accelerator),
     vm: {
       check: checkSpec,
