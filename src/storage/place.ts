@@ -1,6 +1,6 @@
 /** Where a repository's files are: the checks on `location` that all drivers with folders share. */
 import { mkdir, readdir, stat, statfs } from 'node:fs/promises';
-import { isAbsolute, join, normalize } from 'node:path';
+import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { storageErrors } from '../contracts/storage.ts';
 import type { Config, Ground } from './driver.ts';
 import { hasCode, isAbsent } from './durable.ts';
@@ -35,11 +35,28 @@ export async function listFolder(folder: string): Promise<readonly string[] | un
 /** Makes the folder where it is missing; ours may be entered by others but not listed. Answers whether it was made. */
 export async function makeFolder(folder: string): Promise<boolean> {
   try {
-    const first = await mkdir(folder, { recursive: true, mode: 0o711 });
-    return first !== undefined;
+    return await makeWithParents(folder);
   } catch (error) {
-    throw storageErrors.make('Bad_config', { key: 'location', reason: `${folder}: ${(error as Error).message}` });
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    const why = noFolder[code] ?? message;
+    throw storageErrors.make('Bad_config', { key: 'location', reason: `${folder}: ${why}; give another folder` });
   }
+}
+const noFolder: Readonly<Record<string, string>> = {
+  EACCES: 'it may not be made by this user',
+  EPERM: 'no folder can be made there',
+  ENOENT: 'no folder can be made there',
+  EROFS: 'the file system is read-only',
+  EEXIST: 'it is no folder',
+  ENOTDIR: 'it lies below a file',
+  ENOSPC: 'the disk is full',
+};
+/** Node's own recursive form never ends below /proc, where a folder that exists cannot be written. */
+async function makeWithParents(folder: string): Promise<boolean> {
+  if (await isFolder(folder)) return false;
+  if (!(await isFolder(dirname(folder)))) await makeWithParents(dirname(folder));
+  await mkdir(folder, { mode: 0o711 });
+  return true;
 }
 /** Total bytes of the medium below a folder, and how many cannot be used any more. */
 export async function mediumOf(folder: string): Promise<{ total: number; used: number }> {
@@ -55,7 +72,7 @@ export const isFolder = async (path: string): Promise<boolean> => {
   try {
     return (await stat(path)).isDirectory();
   } catch (error) {
-    if (isAbsent(error)) return false;
+    if (isAbsent(error) || hasCode(error, 'ENOTDIR')) return false;
     throw error;
   }
 };
