@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openGround } from '../../src/apps/ground.ts';
-import { openHouse, type RunningHouse } from '../../src/apps/join.ts';
+import { type GuestImage, openHouse, type RunningHouse } from '../../src/apps/join.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { randomIds } from '../../src/base/ids.ts';
 import { type Log, logTo } from '../../src/base/log.ts';
@@ -21,6 +21,7 @@ export interface World {
   /** Kinds that this host can do. */
   kinds: string[];
   forwards: Parameters<Network['forward']['set']>[0][];
+  guest: GuestImage;
 }
 export const iface = (name: string, more: Partial<Interface> = {}): Interface => ({
   name,
@@ -86,6 +87,7 @@ export async function diskHouse(world: Partial<World> = {}): Promise<DiskHouse> 
     interfaces: [],
     kinds: ['nat', 'internal', 'bridge', 'user'],
     forwards: [],
+    guest: { kernel: '/somewhere/vmlinux', ramdisk: '/somewhere/initramfs', cmdline: 'console=ttyS0' },
     ...world,
   };
   const disk = emptyDisk();
@@ -109,7 +111,7 @@ export async function diskHouse(world: Partial<World> = {}): Promise<DiskHouse> 
       changePassword: async () => undefined,
       url: 'https://localhost',
       address: '127.0.0.1',
-      guest: { kernel: '/somewhere/vmlinux', ramdisk: '/somewhere/initramfs', cmdline: 'console=ttyS0' },
+      guest: w.guest,
       loginDelayMs: 10,
     });
   };

@@ -130,3 +130,27 @@ test('a repository that cannot be connected at a start is tried again at the nex
   await h.restart();
   assert.equal(await h.root('PBD.get_currently_attached', pbd), true);
 });
+
+test('the image of "Tiny Linux" may move and change: template and VMs follow, but for what somebody set', async () => {
+  await using h = await diskHouse();
+  const [template] = named(await h.root<Records<'VM'>>('VM.get_all_records'), 'Tiny Linux');
+  const made = async (name: string) => {
+    const vm = await h.root('VM.clone', template, name);
+    await h.root('VM.provision', vm);
+    return vm;
+  };
+  const [plain, set] = [await made('plain'), await made('set')];
+  await h.root('VM.set_PV_args', set, 'mine');
+  await h.root('VM.set_PV_kernel', set, `${h.data}/kernels/mine`);
+  h.world.guest = { kernel: '/elsewhere/vmlinux', ramdisk: '/elsewhere/initramfs', cmdline: 'console=hvc0' };
+  await h.restart();
+  const boot = async (vm: string) => {
+    const { PV_kernel, PV_ramdisk, PV_args } = await h.root<Rec<'VM'>>('VM.get_record', vm);
+    return [PV_kernel, PV_ramdisk, PV_args];
+  };
+  const followed = ['/elsewhere/vmlinux', '/elsewhere/initramfs', 'console=hvc0'];
+  assert.deepEqual([await boot(template), await boot(plain)], [followed, followed]);
+  assert.deepEqual(await boot(set), [`${h.data}/kernels/mine`, '/somewhere/initramfs', 'mine']);
+  await h.root('VM.start', plain, false, false);
+  assert.equal(await h.root('VM.get_power_state', plain), 'Running');
+});

@@ -5,6 +5,7 @@ import { never, nullRef, type Ref } from '../../datamodel/dsl.ts';
 import { fail } from '../../datamodel/errors.ts';
 import type { Rec } from '../../datamodel/index.ts';
 import type { Patch } from '../../db/db.ts';
+import { ask } from '../ask.ts';
 import type { Ctx, SomeHandlers } from '../context.ts';
 import { refreshVm } from '../guards.ts';
 import { removeRecords } from '../sync.ts';
@@ -209,7 +210,7 @@ async function destroy(ctx: Ctx, self: Ref<'VM'>): Promise<void> {
   if (vm.is_control_domain) throw fail('OPERATION_NOT_ALLOWED', { reason: 'A control domain cannot be destroyed' });
   if (vm.is_default_template) throw fail('VM_CANNOT_DELETE_DEFAULT_TEMPLATE', { vm: self });
   if (ctx.db.has('VDI', vm.suspend_VDI)) await destroyDisk(ctx, vm.suspend_VDI);
-  if (!vm.is_a_template) await ctx.registrar.remove(vm.uuid);
+  if (!vm.is_a_template) await ask(ctx, () => ctx.registrar.remove(vm.uuid));
   ctx.db.write((w) => {
     for (const child of vm.children) w.set('VM', child, { parent: vm.parent });
     if (ctx.db.has('VM', self)) removeRecords(ctx.db, w, self);

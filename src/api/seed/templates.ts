@@ -1,9 +1,10 @@
 /** The templates of a fresh host. Users may change them; kernels follow where set-up has put them. */
+import { join } from 'node:path';
 import { nullRef, type Ref } from '../../datamodel/dsl.ts';
 import type { Patch } from '../../db/db.ts';
 import { refreshVm } from '../guards.ts';
 import { wireTime } from '../wire-time.ts';
-import { type Home, once } from './parts.ts';
+import { type Home, once, type TinyLinux } from './parts.ts';
 
 const mib = 1024 * 1024;
 const tinyLabel = 'tiny-linux';
@@ -26,9 +27,7 @@ export async function seedTemplates(home: Home): Promise<void> {
         recommendations: recommendations(16, 16),
       });
     });
-    // Set-up may have moved: the template follows it.
-    for (const [ref, vm] of home.db.rows('VM'))
-      if (vm.is_default_template && vm.reference_label === tinyLabel) home.db.set('VM', ref, { PV_kernel, PV_ramdisk });
+    followImage(home, tinyLinux);
   }
   await once(home, 'other-install-media', () => {
     const vm = make(home, {
@@ -56,6 +55,27 @@ export async function seedTemplates(home: Home): Promise<void> {
 
 /** Some clients look for this instead of `is_default_template`, and then take away the template's disks for those they make. */
 const builtIn = { default_template: 'true' };
+
+/** `pool.other_config` keeps here the command line that the image had at the last start. */
+const lineKey = 'guesthouse-tiny-linux-args';
+
+/**
+ * Set-up may have moved or built anew: the template follows it, and so do VMs that were made from it, but for kernels and command
+ * lines that somebody gave them.
+ */
+function followImage({ db, dataDir, pool }: Home, { kernel, ramdisk, cmdline }: TinyLinux): void {
+  const own = `${join(dataDir, 'kernels')}/`;
+  const { other_config } = db.get('pool', pool);
+  const before = other_config[lineKey];
+  db.write((w) => {
+    w.set('pool', pool, { other_config: { ...other_config, [lineKey]: cmdline } });
+    for (const [ref, vm] of [...db.rows('VM')]) {
+      if (vm.reference_label !== tinyLabel || vm.PV_kernel === '' || vm.PV_kernel.startsWith(own)) continue;
+      const PV_args = vm.PV_args === before ? cmdline : vm.PV_args;
+      w.set('VM', ref, { PV_kernel: kernel, PV_ramdisk: vm.PV_ramdisk && ramdisk, PV_args });
+    }
+  });
+}
 
 const common = (reference_label: string, memory: number, least: number): Patch<'VM'> => ({
   reference_label,
