@@ -43,7 +43,9 @@ async function remove(domain: Domain, command: string, args: Json): Promise<void
 
 export async function attachDrive(domain: Domain, { spec, disk }: VbdAttachment): Promise<void> {
   if (domain.record.drives.some((d) => d.spec.id === spec.id)) return;
-  const drive = placeDrive(domain.record, spec, disk, await isBlockDevice(disk));
+  // Asked first: devices are attached side by side, and the record must not be read before the wait and used after it.
+  const block = await isBlockDevice(disk);
+  const drive = placeDrive(domain.record, spec, disk, block);
   if (domain.built) await plugDrive(domain, drive);
   await domain.update({ drives: [...domain.record.drives, drive] });
   domain.changed();
