@@ -130,6 +130,9 @@ export async function refreshSizes(ctx: Ctx, ref: Ref<'SR'>): Promise<void> {
   const sr = ctx.db.find('SR', ref);
   if (!sr?.PBDs.some((p) => ctx.db.get('PBD', p).currently_attached)) return;
   const stat = await ask(ctx, (call) => ctx.storage.sr.stat({ sr: sr.uuid }, call));
-  const virtual_allocation = sr.VDIs.reduce((sum, v) => sum + ctx.db.get('VDI', v).virtual_size, 0);
+  // Read again: disks may have come and gone meanwhile, or the repository itself.
+  const disks = ctx.db.find('SR', ref)?.VDIs;
+  if (!disks) return;
+  const virtual_allocation = disks.reduce((sum, v) => sum + ctx.db.get('VDI', v).virtual_size, 0);
   ctx.db.set('SR', ref, { physical_size: stat.total, physical_utilisation: stat.used, virtual_allocation });
 }

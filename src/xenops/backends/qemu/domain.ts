@@ -223,8 +223,28 @@ export class Domain {
     this.#dead.abort(new Error('the domain is destroyed'));
     this.#drop();
     await this.#writing;
-    // Should we be killed in between, a QEMU without a folder is ended as a stray.
-    await Promise.all([this.#endProcess(hung), this.needs.folders.remove(this.vm)]);
+    try {
+      await this.#endProcess(hung);
+    } catch (error) {
+      await this.#comeBack();
+      throw error;
+    }
+    await this.needs.folders.remove(this.vm);
+  }
+  /** The QEMU could not be ended (the supervisor is away): it is looked after until somebody tries again. */
+  async #comeBack(): Promise<void> {
+    this.#leaving = false;
+    if (this.#end || !this.#built) return;
+    this.#dead = new AbortController();
+    try {
+      await this.#connect(this.needs.patience.commandMs);
+      await this.#recognise();
+      this.#openConsole();
+      this.#beat();
+    } catch (error) {
+      this.#drop();
+      await this.#ended({ reason: 'killed', detail: `it was to be destroyed: ${String(error)}` });
+    }
   }
   /** Lets go of the QEMU, which runs on. */
   release(): void {

@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -46,6 +55,18 @@ test('a domain leaves its logs and firmware variables; a VM that is forgotten le
   await folders.forget(vm);
   assert.deepEqual(readdirSync(join(base, 'log')), []);
   assert.deepEqual(readdirSync(join(base, 'domains', 'nvram')), []);
+});
+
+test('what a killed toolstack was about to remove is removed when the next one opens', async () => {
+  using b = await bench();
+  const { folders, record, vm, base } = b;
+  await folders.create(record, undefined);
+  mkdirSync(join(base, 'domains', 'removed-7-x', 'run'), { recursive: true });
+  await new Folders(join(base, 'domains'), join(base, 'log'), silentLog).open();
+  assert.deepEqual(readdirSync(join(base, 'domains')), [vm]);
+  await folders.remove(vm);
+  await folders.close();
+  assert.deepEqual(readdirSync(join(base, 'domains')), []);
 });
 
 test('a folder that cannot be made leaves nothing', async () => {

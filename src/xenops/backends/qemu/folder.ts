@@ -29,6 +29,10 @@ const longestSocketPath = 107;
 /** Bytes of a console log before it is turned over; one older one is kept. */
 const consoleLogBytes = 16 << 20;
 
+/** Folders that are being removed. */
+const trashPrefix = 'removed-';
+const recursively = { recursive: true, force: true } as const;
+
 export interface Owner {
   readonly uid: number;
   readonly gid: number;
@@ -49,6 +53,8 @@ export class Folders {
   readonly #root: string;
   readonly #logDir: string;
   readonly #log: Log;
+  readonly #removals = new Set<Promise<unknown>>();
+  #removed = 0;
 
   constructor(root: string, logDir: string, log: Log) {
     this.#root = root;
@@ -64,6 +70,8 @@ export class Folders {
       );
     await mkdir(this.#root, { recursive: true, mode: 0o711 });
     await mkdir(this.#logDir, { recursive: true, mode: 0o755 });
+    const left = (await readdir(this.#root)).filter((name) => name.startsWith(trashPrefix));
+    await Promise.all(left.map((name) => rm(join(this.#root, name), recursively)));
   }
   paths(vm: string): Paths {
     const folder = join(this.#root, vm);
@@ -133,9 +141,22 @@ export class Folders {
       return record;
     });
   }
-  /** Removes what the domain had on disk; its logs stay. */
+  /** Removes what the domain had on disk; its logs stay. The folder is gone at once, what was in it soon. */
   async remove(vm: string): Promise<void> {
-    await rm(this.paths(vm).folder, { recursive: true, force: true });
+    const trash = join(this.#root, `${trashPrefix}${this.#removed++}-${vm}`);
+    try {
+      await rename(this.paths(vm).folder, trash);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw error;
+    }
+    const removal = bestEffort('removed when the next toolstack opens', this.#log, () => rm(trash, recursively));
+    this.#removals.add(removal);
+    void removal.finally(() => this.#removals.delete(removal));
+  }
+  /** Waits until nothing is being removed any more. */
+  async close(): Promise<void> {
+    await Promise.all(this.#removals);
   }
   /** Removes what outlives the VM's domains: firmware variables and logs. */
   async forget(vm: string): Promise<void> {

@@ -164,6 +164,7 @@ export function qemuBackend(options: QemuOptions): Backend {
       unwatch?.();
       for (const it of domains.values()) it.release();
       domains.clear();
+      await folders.close();
     },
     watch(listener) {
       listeners.add(listener);
