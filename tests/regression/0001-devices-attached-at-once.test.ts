@@ -18,7 +18,7 @@ test('devices attached at once have places of their own', async () => {
       record = { ...record, ...changes };
     },
   } as unknown as Domain;
-  const disk = { path: '/nowhere/disk.qcow2', format: 'qcow2', readOnly: false } as const;
+  const disk = { path: import.meta.filename, format: 'qcow2', readOnly: false } as const;
   const drive = (id: string, position: number) => ({
     spec: { id, position, type: 'Disk', mode: 'RW', media: null } as const,
     disk,
