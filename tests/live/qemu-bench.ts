@@ -43,7 +43,6 @@ export async function qemuBench(changed: Partial<QemuOptions> = {}, log: Log = s
     log,
     onShutdown: () => undefined,
   });
-  const root = process.getuid?.() === 0;
   const options: QemuOptions = {
     processes,
     dir: join(folder, 'qemu'),
@@ -52,7 +51,6 @@ export async function qemuBench(changed: Partial<QemuOptions> = {}, log: Log = s
     log,
     // What the probe would find is another test's business.
     acceleration: 'tcg',
-    ...(root ? { runAs: { baseUid: 800_000, gid: 65_534 } } : {}),
     ...changed,
   };
   const kernel = join(folder, 'tiny.elf');

@@ -19,7 +19,7 @@ import { decideUser, type RunAs } from './user.ts';
 
 export type { Patience } from './domain.ts';
 export type { AccelerationChoice } from './ground.ts';
-export type { RunAs } from './user.ts';
+export { decideUser, type RunAs } from './user.ts';
 
 export interface QemuOptions {
   readonly processes: Processes;
@@ -33,7 +33,7 @@ export interface QemuOptions {
   readonly acceleration?: AccelerationChoice;
   /** The program; found in PATH when absent. */
   readonly qemu?: string;
-  /** As root: who guests run as. Absent: users of their own where possible; null: ourselves. See `decideUser`. */
+  /** Who guests run as; absent or null: see `decideUser`. */
   readonly runAs?: RunAs | null | undefined;
   readonly patience?: Partial<Patience>;
 }

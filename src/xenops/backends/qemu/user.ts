@@ -9,8 +9,8 @@ export interface RunAs {
   readonly baseUid: number;
   readonly gid: number;
 }
-/** Users that no distribution gives to anybody (above systemd's containers, below 2³¹), and the group `nogroup`. */
-const unused: RunAs = { baseUid: 1_900_000_000, gid: 65_534 };
+/** Ids that no distribution gives to people, services or containers (above systemd's, below 2³¹). */
+const unused: RunAs = { baseUid: 1_900_000_000, gid: 1_900_000_000 };
 
 /** Read and search bits that `owner` has on a file or folder, by its mode alone. */
 function may(owner: Owner, found: { mode: number; uid: number; gid: number }, bit: 4 | 1): boolean {
@@ -35,8 +35,10 @@ export async function canRead(owner: Owner, path: string): Promise<boolean> {
 }
 
 /**
- * Who guests run as. `wish` undefined: users of their own where that is possible (we are root, `dir` can be reached by
- * others), else ourselves, with a warning; null: ourselves. Given ones are taken or refused.
+ * Who guests run as: the one place that decides it. `wish` null: as ourselves. Undefined: as root, users of their own, so that
+ * none can touch another's files; without root, or in a container that maps too few ids, as ourselves, the latter with a warning.
+ * A given one is taken. Throws when a folder on the way to `dir` keeps those users out (it never falls back to root for that),
+ * and when a given one is not possible.
  */
 export async function decideUser(wish: RunAs | null | undefined, dir: string, log: Log): Promise<RunAs | undefined> {
   if (wish === null || process.getuid?.() !== 0) {
@@ -45,20 +47,23 @@ export async function decideUser(wish: RunAs | null | undefined, dir: string, lo
   }
   const user = wish ?? unused;
   const obstacle = await whyNot(user, dir);
-  if (obstacle === undefined) return user;
-  if (wish) throw new Error(obstacle);
-  log.warn('guests run as root, without a user of their own', { because: obstacle });
-  return undefined;
+  if (obstacle !== undefined) {
+    if (wish) throw new Error(obstacle);
+    log.warn('guests run as root, without a user of their own', { because: obstacle });
+    return undefined;
+  }
+  const closed = await closedTo({ uid: user.baseUid, gid: user.gid }, join(await realpath(dir), 'x'));
+  if (closed === undefined) return user;
+  throw new Error(
+    `the folder ${closed} is closed to other users, and guests run as users of their own: choose another --data, or allow passing through with chmod o+x ${closed}`,
+  );
 }
+/** Whether files can be given to those users: a container may not map their ids. */
 async function whyNot({ baseUid, gid }: RunAs, dir: string): Promise<string | undefined> {
-  const owner = { uid: baseUid, gid };
-  const closed = await closedTo(owner, join(await realpath(dir), 'x'));
-  if (closed !== undefined)
-    return `guests' users cannot enter ${closed}: choose another folder, or allow it (chmod o+x ${closed})`;
   const trial = join(dir, 'user-trial');
   try {
     await mkdir(trial, { recursive: true });
-    await chown(trial, owner.uid, owner.gid);
+    await chown(trial, baseUid, gid);
     return undefined;
   } catch (error) {
     return `files cannot be given to the user ${baseUid}: ${String(error)}`;
