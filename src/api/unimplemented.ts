@@ -356,7 +356,6 @@ export const unimplemented = [
   'VTPM.set_contents',
   'blob.create',
   'blob.destroy',
-  'secret.introduce',
   'tunnel.create',
   'tunnel.destroy',
   'network_sriov.create',

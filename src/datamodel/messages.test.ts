@@ -52,3 +52,12 @@ test('every reference, relation and locked operation in the declarations leads s
     }
   }
 });
+
+test('who may list the objects of a class may read them, and nobody else', () => {
+  // the command line lists by references and reads records beside the API: the right to list must not be the weaker one
+  for (const c of Object.values(classes)) {
+    const messages = allMessages(c);
+    const [list, read] = [messages.get('get_all'), messages.get('get_all_records')];
+    assert.deepEqual([list?.role, list?.extraRoles], [read?.role, read?.extraRoles], c.name);
+  }
+});

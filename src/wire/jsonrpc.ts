@@ -77,20 +77,17 @@ export function jsonValue(type: Type<unknown>, value: unknown): string {
   return JSON.stringify(type.kind === 'record' ? publicRecord(type.cls as string, value) : value) ?? 'null';
 }
 
-const columns = new Map<string, readonly string[]>();
-function visible(cls: string): readonly string[] | undefined {
-  let names = columns.get(cls);
-  const found = classes[cls];
-  if (!names && found) {
-    names = Object.entries(found.fields).flatMap(([name, f]) => (f.internal ? [] : [name]));
-    columns.set(cls, names);
-  }
-  return names;
-}
+/** Names of the fields that leave the server, by class. */
+const columns: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.values(classes).map((c) => [
+    c.name,
+    Object.entries(c.fields).flatMap(([name, f]) => (f.internal ? [] : [name])),
+  ]),
+);
 /** The record without what never leaves the server, in declared order. A class that is not declared: all of it. */
 export function publicRecord(cls: string, value: unknown): Readonly<Record<string, unknown>> {
   const record = value as Readonly<Record<string, unknown>>;
-  const names = visible(cls);
+  const names = columns.get(cls);
   if (!names) return record;
   const out: Record<string, unknown> = {};
   for (const name of names) {

@@ -145,6 +145,49 @@ const apart = new Set([
   'event.from',
 ]);
 
+test('a session that may only read is refused by every message that needs more, before anything else', async () => {
+  await using h = await testHouse({ quiet: true });
+  const { ref } = h.house.api.services.sessions.create({ user: 'ann', superuser: false, roles: ['read-only'] });
+  let refused = 0;
+  for (const c of Object.values(classes))
+    for (const m of allMessages(c).values()) {
+      if (removed(c, m) || m.session === false || m.role === 'read-only' || m.extraRoles?.includes('read-only'))
+        continue;
+      if (m.keyRoles && Object.values(m.keyRoles).includes('read-only')) continue;
+      const args = m.kind === 'constructor' ? undefined : Object.values(m.params).map(plausible);
+      if (!args) continue;
+      const { wire } = await outcome(jsonrpc(h.url, m.method, ref, ...args));
+      assert.deepEqual(wire?.slice(0, 2), ['RBAC_PERMISSION_DENIED', m.method.toLowerCase()], m.method);
+      refused++;
+    }
+  assert.ok(refused > 500, `${refused}`);
+});
+
+test('every asynchronous form comes to an end', async () => {
+  await using h = await testHouse({ quiet: true });
+  const s = await jsonrpc(h.url, 'session.login_with_password', 'root', password);
+  const tasks: string[] = [];
+  for (const c of Object.values(classes))
+    for (const m of allMessages(c).values()) {
+      if (removed(c, m) || m.sync || apart.has(m.method)) continue;
+      const { value, wire } = await outcome(
+        jsonrpc(h.url, `Async.${m.method}`, s, ...Object.values(m.params).map(plausible)),
+      );
+      if (wire) assert.match(wire[0] ?? '', /^(FIELD_TYPE_ERROR|RBAC_PERMISSION_DENIED)$/, `${m.method}: ${wire}`);
+      else tasks.push(value as string);
+    }
+  assert.ok(tasks.length > 300, `${tasks.length}`);
+  for (const task of tasks) {
+    let { token, events } = await jsonrpc(h.url, 'event.from', s, [`task/${task}`], '', 0);
+    while (events.at(-1)?.snapshot.status === 'pending')
+      ({ token, events } = await jsonrpc(h.url, 'event.from', s, [`task/${task}`], token, 10));
+    const { status, error_info, progress, name_label } = await jsonrpc(h.url, 'task.get_record', s, task);
+    assert.equal(progress, 1);
+    assert.ok(status === 'success' || error_info[0] in errors, `${name_label}: ${error_info}`);
+    assert.notEqual(error_info[0], 'INTERNAL_ERROR', `${name_label}: ${error_info}`);
+  }
+});
+
 test('every message called wrongly, with nothing and with too much: a declared error, and nothing stays pending', async () => {
   await using h = await testHouse({ quiet: true });
   const s = await jsonrpc(h.url, 'session.login_with_password', 'root', password);

@@ -9,6 +9,7 @@ import { pbd } from './pbd.ts';
 import { pif } from './pif.ts';
 import { pool } from './pool.ts';
 import { roleHandlers } from './role.ts';
+import { secretHandlers } from './secret.ts';
 import { sessionHandlers } from './session.ts';
 import { sr } from './sr.ts';
 import { authHandlers, subjectHandlers, userHandlers } from './subject.ts';
@@ -24,6 +25,7 @@ export const handlers: { readonly [C in ClassName]?: ClassHandlers<Model[C]> } =
   task: taskHandlers,
   event: eventHandlers,
   role: roleHandlers,
+  secret: secretHandlers,
   subject: subjectHandlers,
   user: userHandlers,
   auth: authHandlers,
