@@ -107,6 +107,32 @@ for (const machine of ['pc'])
     }
   });
 
+test(
+  'a guest that is suspended before its firmware has read its kernel boots when it is resumed',
+  options,
+  async () => {
+    const b = await qemuBench();
+    try {
+      b.with(tinyLinux('pc'));
+      const { backend } = b;
+      const spec = b.spec(1);
+      await backend.open();
+      await backend.vm.create(spec, 1);
+      await backend.vm.build(spec);
+      await backend.vm.unpause(spec.id);
+      const image = await b.image();
+      await backend.vm.save(spec.id, image, {});
+      await backend.vm.destroy(spec.id);
+      await backend.vm.create(spec, 2);
+      await backend.vm.restore(spec, image, {});
+      await backend.vm.unpause(spec.id);
+      await b.ready(spec.id);
+    } finally {
+      await b.dispose();
+    }
+  },
+);
+
 for (const machine of ['q35', 'microvm'])
   test(`Linux on ${machine} obeys the power button`, options, async () => {
     const b = await qemuBench();

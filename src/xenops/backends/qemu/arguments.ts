@@ -76,8 +76,9 @@ function firmwareArguments(firmware: Firmware | undefined): string[] {
 function bootArguments({ record, kernel, incoming }: ArgumentsInput): string[] {
   const { boot } = record.spec;
   if (boot.kind !== 'kernel') return ['-boot', 'strict=on'];
-  // A resumed guest has its kernel in memory; the file may be gone by then.
-  if (incoming) return [];
+  // A resumed guest has its kernel in memory, unless it was suspended before its firmware had read it: QEMU hands it out from
+  // these files, not from the saved state. They may be gone by now, which only such a guest notices.
+  if (incoming && !kernel) return [];
   const { kernel: file, ramdisk } = kernel ?? { kernel: boot.kernel, ramdisk: boot.ramdisk };
   return ['-kernel', file, ...(ramdisk === undefined ? [] : ['-initrd', ramdisk]), '-append', boot.cmdline];
 }

@@ -58,7 +58,7 @@ export async function setLinks(domain: Domain): Promise<void> {
 }
 
 /** Refuses a kernel that cannot be started; the guest's user gets copies of files that it cannot read. */
-async function kernelFiles(domain: Domain): Promise<KernelFiles | undefined> {
+export async function kernelFiles(domain: Domain): Promise<KernelFiles | undefined> {
   const { boot, id } = domain.record.spec;
   if (boot.kind !== 'kernel') return undefined;
   const refuse = (reason: string, cause?: unknown) =>

@@ -8,7 +8,7 @@ import { bestEffort } from '../../../base/best-effort.ts';
 import { type Call, ContractError } from '../../../contracts/contract.ts';
 import type { OpenDisk } from '../../../contracts/storage.ts';
 import { xenopsErrors } from '../../../contracts/xenops.ts';
-import { commandOf, setLinks } from './build.ts';
+import { commandOf, kernelFiles, setLinks } from './build.ts';
 import { receive, send } from './bytes.ts';
 import type { Domain } from './domain.ts';
 import { firmwareFor } from './firmware.ts';
@@ -161,11 +161,17 @@ export async function restoreDomain(domain: Domain, ground: Ground, image: OpenD
   await using file = await openImage(image, 'r');
   const { record: saved, start, length } = await readHeader(file, image.path);
   const before = domain.record;
+  const { log } = domain.needs;
   const { record, late } = restoredRecord(before, saved, ground.accelerator);
   domain.record = record;
   try {
     const firmware = await firmwareFor(domain);
-    await domain.launch(commandOf(domain, ground, { firmware, incoming: true }));
+    const kernel = await bestEffort(
+      'a guest that is further than its firmware goes on without its kernel file',
+      log,
+      () => kernelFiles(domain),
+    );
+    await domain.launch(commandOf(domain, ground, { firmware, kernel, incoming: true }));
     await sendState(domain, file, start, length, call);
     await setLinks(domain);
     await domain.settle();
