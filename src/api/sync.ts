@@ -37,12 +37,19 @@ export function startSync(parts: SyncParts): () => void {
   });
 }
 
-/** Brings every record up to date with the domain manager, as after a start of the house. */
-export async function syncAll(parts: SyncParts): Promise<void> {
+/**
+ * Brings every record up to date with the domain manager, as after a start of the house. The answer: VMs whose description the
+ * domain manager does not have for certain, to be pushed.
+ */
+export async function syncAll(parts: SyncParts): Promise<readonly Ref<'VM'>[]> {
   const entries = await parts.xenops.vm.list({});
   const seen = new Set<string>();
+  const settled = new Set<string>();
   for (const vm of entries) {
     seen.add(vm.spec.id);
+    const ref = parts.db.findByUuid('VM', vm.spec.id);
+    // The records of one that lives may yet change with what its guest did meanwhile.
+    if (ref && parts.registrar.recognise(ref, vm.spec) && vm.state.power === 'Halted') settled.add(ref);
     applyEvent(parts, { id: vm.spec.id, vm });
   }
   parts.db.write((w) => {
@@ -52,6 +59,7 @@ export async function syncAll(parts: SyncParts): Promise<void> {
       refreshVm(parts.db, w, ref);
     }
   });
+  return [...parts.db.refs('VM')].filter((ref) => !settled.has(ref));
 }
 
 export function applyEvent(parts: SyncParts, event: XenopsEvent): void {
@@ -135,16 +143,18 @@ function applyMetrics(
   lives: boolean,
 ): void {
   const { db } = parts;
-  const metrics = db.get('VM', ref).metrics;
-  if (db.has('VM_metrics', metrics)) {
-    w.set('VM_metrics', metrics, {
+  const metrics = db.find('VM_metrics', db.get('VM', ref).metrics);
+  if (metrics) {
+    const seen = {
       memory_actual: state.memoryActual,
       VCPUs_number: lives ? state.vcpus : 0,
       start_time: state.startedAt > 0 ? wireTime(state.startedAt * 1000) : never,
       hvm: lives && spec.domainType === 'hvm',
       current_domain_type: lives ? spec.domainType : 'unspecified',
-      last_updated: wireTime(parts.now()),
-    });
+    } satisfies Patch<'VM_metrics'>;
+    // A start with thousands of halted VMs would else write a row for each.
+    const news = lives || Object.entries(seen).some(([name, value]) => metrics[name as keyof typeof seen] !== value);
+    if (news) w.set('VM_metrics', db.get('VM', ref).metrics, { ...seen, last_updated: wireTime(parts.now()) });
   }
   applyGuestMetrics(parts, w, ref, state, lives);
 }

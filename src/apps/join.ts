@@ -132,9 +132,9 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
   const kernelDirs = [folder('kernels'), ...templateDirs];
   const registrar = new Registrar({ db, xenops, log, kernelDirs, queue: new KeyedQueue(16) });
   const sync: SyncParts = { db, xenops, registrar, host, log, now: () => clock.now(), url: o.url };
-  await syncAll(sync);
+  const unsettled = await syncAll(sync);
   unwind.add(startSync(sync));
-  for (const ref of [...db.refs('VM')])
+  for (const ref of unsettled)
     await registrar
       .push(ref)
       .catch((error: unknown) => log.warn('a VM could not be registered', { vm: ref, error: String(error) }));

@@ -63,6 +63,8 @@ const environment = (): NodeJS.ProcessEnv => ({
   ...process.env,
 });
 const nodeFlags = ['--disable-warning=ExperimentalWarning'];
+/** A larger nursery than this makes the house no faster, but with 10,000 VMs holds a third more memory. */
+const houseFlags = [...nodeFlags, '--max-semi-space-size=16'];
 const program = (name: string) => join(root, 'src', 'apps', `${name}.ts`);
 
 /** Starts the supervisor unless one answers. It outlives this process. */
@@ -137,7 +139,7 @@ export function houseSpec(at: Places, options: UpOptions, houseProgram: string =
   ];
   return {
     id: houseId,
-    command: [process.execPath, ...nodeFlags, houseProgram, ...args, ...(demo ? ['--demo'] : [])],
+    command: [process.execPath, ...houseFlags, houseProgram, ...args, ...(demo ? ['--demo'] : [])],
     log: at.output('house'),
     env: houseEnvironment(),
     cwd: '/',
