@@ -117,10 +117,14 @@ function matching(db: Db, cls: Class, expr: string): string[] {
   for (const [ref, record] of db.rows(cls.name as ClassName)) if (test(record as unknown as Args)) out.push(ref);
   return out;
 }
-function create(db: Db, cls: Class, args: Args): string {
+/** HANDLE_INVALID when a field of the new object refers to nothing. */
+export function checkFields(db: Db, cls: Class, args: Args): void {
   for (const [name, value] of Object.entries(args)) {
     const f = cls.fields[name];
     if (f) checkRefs(db, f, value);
   }
+}
+function create(db: Db, cls: Class, args: Args): string {
+  checkFields(db, cls, args);
   return db.create(cls.name as ClassName, args as never);
 }

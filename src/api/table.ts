@@ -6,7 +6,7 @@ import { allMessages, type FullMessage } from '../datamodel/messages.ts';
 import type { Wire } from '../wire/xmlrpc-decode.ts';
 import type { Ctx } from './context.ts';
 import { decodeAs, decodeConstructor } from './decode.ts';
-import { type Args, implicit } from './implicit.ts';
+import { type Args, checkFields, implicit } from './implicit.ts';
 
 /** A handler as dispatch calls it; its declared type was checked where it was registered. */
 export type Handler = (ctx: Ctx, args: never) => unknown;
@@ -69,7 +69,14 @@ function entry(cls: Class, m: FullMessage, handlers: Readonly<Record<string, Han
     session: m.session !== false,
     reads: reads || (m.kind === 'custom' && m.name.startsWith('get_') && m.role === 'read-only'),
     light: !handler && (reads || !setter) && m.kind !== 'custom',
-    run: handler ? (ctx, args) => handler(ctx, args as never) : derived(cls, m, setter),
+    run: handler ? handled(cls, m, handler) : derived(cls, m, setter),
+  };
+}
+function handled(cls: Class, m: FullMessage, handler: Handler): Entry['run'] {
+  if (m.kind !== 'constructor') return (ctx, args) => handler(ctx, args as never);
+  return (ctx, args) => {
+    checkFields(ctx.db, cls, args['args'] as Args);
+    return handler(ctx, args as never);
   };
 }
 function derived(cls: Class, m: FullMessage, setter: Handler | undefined): Entry['run'] {

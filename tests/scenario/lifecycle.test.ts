@@ -58,3 +58,25 @@ test('the boot record is what the VM was started with', async () => {
   await root('VM.set_VCPUs_at_startup', vm, 3);
   assert.equal(await vcpus('VM.get_boot_record'), 3);
 });
+
+test('what would be a lie is refused: references to nothing, filters that are not there', async () => {
+  await using h = await testHouse({ quiet: true });
+  const { root } = h.house;
+  const [template] = (await root('VM.get_by_name_label', 'Tiny Linux')) as string[];
+  const record = (await root('VM.get_record', template)) as object;
+  for (const [field, cls] of [
+    ['affinity', 'host'],
+    ['appliance', 'VM_appliance'],
+    ['suspend_VDI', 'VDI'],
+  ] as const)
+    await assert.rejects(root('VM.create', { ...record, [field]: template }), {
+      wire: ['HANDLE_INVALID', cls, template],
+    });
+  const vm = (await root('VM.create', { ...record, name_label: 'made' })) as string;
+  const [network] = (await root('network.get_all')) as string[];
+  const vif = { VM: vm, network, device: '0', MAC: '', MTU: 1500, other_config: {}, qos_algorithm_type: '' };
+  const make = (locking_mode: string) => root('VIF.create', { ...vif, qos_algorithm_params: {}, locking_mode });
+  await assert.rejects(make('locked'), /VALUE_NOT_SUPPORTED/);
+  await assert.rejects(root('network.set_default_locking_mode', network, 'disabled'), /VALUE_NOT_SUPPORTED/);
+  await make('unlocked');
+});

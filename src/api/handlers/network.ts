@@ -9,6 +9,7 @@ import { ask } from '../ask.ts';
 import type { ClassHandlers, Ctx } from '../context.ts';
 import { assertThisHost } from './host-here.ts';
 import { ensureNetwork, freeBridge, type Kind, kindKey, kindOf, specOf } from './network-spec.ts';
+import { assertEnforced } from './vif.ts';
 
 /** The kind that the caller asks for; a bridge that the host has already is used as it is; else a bridge and nothing more. */
 function chooseKind(given: Patch<'network'>, onHost: ReadonlySet<string>): Kind | 'none' {
@@ -90,6 +91,7 @@ export const network: ClassHandlers<typeof networkClass> = {
   },
   pool_introduce: (ctx, a) => ctx.db.create('network', a),
   set_default_locking_mode(ctx, a) {
+    assertEnforced('default_locking_mode', a.value);
     for (const r of ctx.db.get('network', a.network).VIFs) {
       const vif = ctx.db.get('VIF', r);
       if (vif.currently_attached && vif.locking_mode === 'network_default')
