@@ -290,6 +290,8 @@ ip addr replace $ip/$mask dev $interface && ip route replace default via $router
     const now = (await net.network.list({})).find((n) => n.bridge === 'ghmoved');
     assert.notEqual(now?.subnet, before.subnet);
     assert.match(warnings.join(), /another link of the host uses the subnet/);
+    const again = await net.network.ensure({ bridge: 'ghmoved', kind: 'nat', subnet: before.subnet ?? '' });
+    assert.equal(again.subnet, now?.subnet);
     const { addr_info } = link('ghmoved') as { addr_info: { local: string; prefixlen: number }[] };
     assert.ok(addr_info.some((a) => `${a.local}/${a.prefixlen}` === now?.subnet));
     sh('ip link del thief');

@@ -19,9 +19,15 @@ function otherSubnets(records: Records, bridge: string): readonly Subnet[] {
   const others = records.networks.list().filter((network) => network.bridge !== bridge && network.kind === 'nat');
   return others.map(subnetOf);
 }
+/** Whether another link of the host has addresses of it. A route that is wider, as a VPN's, does no harm. */
+async function isTaken(subnet: Subnet, bridge: string): Promise<boolean> {
+  const routed = await routedSubnets(new Set([bridge]));
+  return routed.some((other) => other.prefix >= subnet.prefix && overlaps(subnet, other));
+}
 /** The subnet that was asked for, checked; the one that it has; or one that meets no network of the host. */
-async function chosenSubnet({ records }: Ground, wanted: NetworkRecord): Promise<Subnet> {
+async function chosenSubnet({ records, log }: Ground, wanted: NetworkRecord): Promise<Subnet> {
   const { bridge } = wanted;
+  const before = records.networks.get(bridge);
   const ours = otherSubnets(records, bridge);
   if (wanted.subnet !== null) {
     const subnet = parseSubnet(wanted.subnet);
@@ -29,9 +35,9 @@ async function chosenSubnet({ records }: Ground, wanted: NetworkRecord): Promise
     if (!subnet || trouble) throw impossible(`the subnet ${JSON.stringify(wanted.subnet)}: ${trouble}`);
     if (ours.some((other) => overlaps(subnet, other)))
       throw impossible(`${wanted.subnet} meets another network of ours`);
-    return subnet;
+    if (!(await isTaken(subnet, bridge))) return subnet;
+    log.warn('another link of the host uses the subnet that was asked for: it is left alone', { ...wanted });
   }
-  const before = records.networks.get(bridge);
   if (before?.kind === 'nat') return subnetOf(before);
   const free = freeSubnet([...ours, ...(await routedSubnets(new Set([bridge])))]);
   if (!free) throw impossible('no private subnet is free; give one, for example 10.87.0.1/24');
@@ -61,9 +67,8 @@ export const natDriver: Driver = {
     const { bridge } = network;
     if (await findLink(bridge)) return network;
     const subnet = subnetOf(network);
-    const routed = await routedSubnets(new Set([bridge]));
-    if (!routed.some((other) => overlaps(subnet, other))) return network;
-    const free = freeSubnet([...otherSubnets(records, bridge), ...routed]);
+    if (!(await isTaken(subnet, bridge))) return network;
+    const free = freeSubnet([...otherSubnets(records, bridge), ...(await routedSubnets(new Set([bridge])))]);
     if (!free) throw impossible(`${network.subnet} is used by another link of the host, and no private subnet is free`);
     const advice = 'another link of the host uses the subnet of this network now: its guests get new addresses';
     log.warn(advice, { bridge, before: network.subnet, now: hostText(free) });
