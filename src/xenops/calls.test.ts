@@ -92,6 +92,23 @@ test('a call is cancelled while it waits, between its steps, inside a step that 
   assert.deepEqual(h.held(), []);
 });
 
+test('what is done by force does not wait for a guest that was asked', async () => {
+  for (const force of ['shutdown', 'reboot', 'resetPower', 'shutdownAll'] as const) {
+    const h = await testHouse();
+    await h.xenops.vm.add(testSpec(1, { platform: { 'sim:shutdown': 'ignore' } }));
+    await h.xenops.vm.start({ id, paused: false });
+    const asked = assert.rejects(h.xenops.vm.shutdown({ id, timeoutS: 600 }), { kind: 'Cancelled' });
+    const behind = assert.rejects(h.xenops.vm.reboot({ id, timeoutS: 600 }), { kind: 'Cancelled' });
+    await h.advance(1_000);
+    if (force === 'shutdownAll') await h.during(h.xenops.host.shutdownAll({ timeoutS: 1 }));
+    else if (force === 'resetPower') await h.xenops.vm.resetPower({ id });
+    else await h.xenops.vm[force]({ id, timeoutS: null });
+    await asked;
+    await behind;
+    assert.equal((await h.xenops.vm.stat({ id })).state.power, force === 'reboot' ? 'Running' : 'Halted', force);
+  }
+});
+
 test('progress grows from step to step and ends at 1', async () => {
   const h = await withVm();
   const told: number[] = [];

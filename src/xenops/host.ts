@@ -2,7 +2,7 @@
 import type { Call } from '../contracts/contract.ts';
 import type { VmSpec } from '../contracts/xenops.ts';
 import type { Core } from './core.ts';
-import { shutdownVm, startVm } from './lifecycle.ts';
+import { asked, shutdownVm, startVm } from './lifecycle.ts';
 import type { VmRecord } from './record.ts';
 
 export async function statHost(core: Core) {
@@ -61,6 +61,7 @@ export async function shutdownAll(core: Core, timeoutS: number, caller?: Call): 
 
 async function endVm(core: Core, record: VmRecord, timeoutS: number, call?: Call): Promise<void> {
   core.ends.interrupt(record.id, 'stop');
+  core.queue.supersede(record.id, asked);
   // Calls under way end first, so that the power state below is the last word.
   await core.queue.barrier(record.id);
   if (!record.run) return;

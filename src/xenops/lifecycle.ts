@@ -56,9 +56,13 @@ export function unpauseVm(core: Core, id: string, call?: Call): Promise<void> {
   });
 }
 
+/** Work that waits for the guest; it gives way to what is done by force. */
+export const asked = ['clean shutdown', 'clean reboot'];
+
 export function shutdownVm(core: Core, id: string, timeoutS: number | null, call?: Call): Promise<void> {
   core.ends.interrupt(id, 'stop');
-  return operate(core, id, 'shutdown', call, async (op) => {
+  if (timeoutS === null) core.queue.supersede(id, asked);
+  return operate(core, id, timeoutS === null ? 'shutdown' : 'clean shutdown', call, async (op) => {
     const { record } = op;
     if (record.power === 'Halted') return;
     guard(timeoutS === null ? 'shutdown' : 'cleanShutdown', record);
@@ -78,7 +82,8 @@ export function shutdownVm(core: Core, id: string, timeoutS: number | null, call
 
 export function rebootVm(core: Core, id: string, timeoutS: number | null, call?: Call): Promise<void> {
   const broughtForward = core.ends.interrupt(id, 'go');
-  return operate(core, id, 'reboot', call, async (op) => {
+  if (timeoutS === null) core.queue.supersede(id, asked);
+  return operate(core, id, timeoutS === null ? 'reboot' : 'clean reboot', call, async (op) => {
     const { record } = op;
     if (broughtForward()) {
       // The guest had ended and waited to be restarted: that was the reboot, if it did not fail.
@@ -133,6 +138,7 @@ export function resumeVm(core: Core, id: string, paused: boolean, call?: Call): 
 /** → Halted, from anywhere. A domain that cannot be destroyed is an error: its guest may still run. */
 export function resetPower(core: Core, id: string, call?: Call): Promise<void> {
   core.ends.interrupt(id, 'stop');
+  core.queue.supersede(id, asked);
   return operate(core, id, 'resetPower', call, async (op) => {
     const { record } = op;
     if (record.run || record.power !== 'Halted') {

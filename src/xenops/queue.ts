@@ -78,6 +78,13 @@ export class VmQueue {
   busy(vm: string, own = 0): boolean {
     return (this.#load.get(vm) ?? 0) > own;
   }
+  /** Cancels work of the VM that has one of these names, waiting or running: something stronger was asked for. */
+  supersede(vm: string, names: readonly string[]): void {
+    for (const item of this.#running) {
+      if (item.vm === vm && names.includes(item.name))
+        item.stop.abort(xenopsErrors.make('Cancelled', { task: `${item.name} of ${vm}` }));
+    }
+  }
   /** Stops all work, and waits until it has ended. */
   async close(): Promise<void> {
     this.#closed = true;
