@@ -4,7 +4,7 @@
  *     serve contract `house` ─▶ ground ─▶ join rooms ─▶ autostart ─▶ (demo guest READY) ─▶ ready ─▶ TERM: leave guests running
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { readFile, rename } from 'node:fs/promises';
+import { readFile, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -110,7 +110,7 @@ async function open(): Promise<RunningHouse> {
   const store = await openSqliteStore({ path: join(at.data, 'state.db'), log, schema: schemaVersion });
   const parts = { processes, data: at.data, clock: systemClock, ids: randomIds, log };
   const backend = await openGround(values.hypervisor as Hypervisor, parts);
-  const account = filePassword(join(at.data, 'password.hash'));
+  const account = filePassword(at.passwordHash);
   await takePassword(account);
   const tls = values['listen-tls'] === 'none' ? undefined : address('--listen-tls', values['listen-tls']);
   const tcp = address('--listen', values.listen);
@@ -124,7 +124,10 @@ async function open(): Promise<RunningHouse> {
     version,
     listen: { tcp, ...(tls ? { tls } : {}), socketPath: at.xapiSocket },
     authenticate: account.authenticate,
-    changePassword: account.change,
+    async changePassword(password) {
+      await account.change(password);
+      await rm(at.password, { force: true });
+    },
     url: tls ? `https://${hostname()}:${tls.port}` : `http://${tcp.host}:${tcp.port}`,
     address: tcp.host,
     guest: guestImage(),

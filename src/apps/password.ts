@@ -13,7 +13,7 @@ export function preparePassword(at: Places, passwordFile: string | undefined): s
     writePrivate(at.passwordNew, firstLine(passwordFile));
     return undefined;
   }
-  if (existsSync(at.password) || existsSync(at.passwordNew)) return undefined;
+  if ([at.password, at.passwordNew, at.passwordHash].some((file) => existsSync(file))) return undefined;
   const made = Array.from({ length: 16 }, () => alphabet[randomInt(alphabet.length)]).join('');
   writePrivate(at.password, made);
   return made;

@@ -23,7 +23,9 @@ export function places(folder: string) {
     upLock: join(run, 'up.lock'),
     /** There while `guesthouse down` works: a foreground `up` then ends instead of repairing. */
     downMark: join(run, 'down'),
-    /** Root's password, made on first start. */
+    /** What root's password is checked against. */
+    passwordHash: join(data, 'password.hash'),
+    /** Root's password, made on first start; gone once root has chosen another. */
     password: join(data, 'password'),
     /** A password that the house has yet to take; it renames the file to `password` when it has. */
     passwordNew: join(data, 'password.new'),

@@ -195,7 +195,8 @@ function announce(at: Places, ready: HouseReady, madePassword: string | undefine
   say(`guesthouse: guests run on ${hypervisor}${accelerator && accelerator !== hypervisor ? ` (${accelerator})` : ''}`);
   if (tlsUrl) say(`guesthouse: from other machines: ${tlsUrl.replace('//0.0.0.0:', `//${hostname()}:`)}`);
   if (madePassword) say(`guesthouse: log in as root with the password ${madePassword} (kept in ${at.password})`);
-  else say(`guesthouse: log in as root; the password is in ${at.password}`);
+  else if (existsSync(at.password)) say(`guesthouse: log in as root; the password is in ${at.password}`);
+  else say('guesthouse: log in as root with the password that was set; --password-file FILE sets another');
   out(`ready ${url}`);
   if (demo) {
     say('guesthouse: try next, in another terminal:');
