@@ -23,6 +23,8 @@ export interface HttpParts {
   readonly router: Router;
   readonly version: string;
   readonly patience?: Patience;
+  /** Connections at once on one listening socket, 4000 when absent; one address gets half of them. More are closed at once. */
+  readonly connections?: number;
 }
 /** How long a client may take to send, in milliseconds: the head of a request, and the body of a call. */
 export interface Patience {
@@ -30,8 +32,6 @@ export interface Patience {
   readonly bodyMs: number;
 }
 const usual: Patience = { headMs: 20_000, bodyMs: 30_000 };
-/** Connections at once on one listening socket; more are closed at once. */
-const connectionLimit = 4000;
 const rpcPaths: ReadonlyMap<string, Codec> = new Map([
   ['/', 'xml'],
   ['/RPC2', 'xml'],
@@ -54,12 +54,13 @@ export class HttpServer {
   readonly #parts: HttpParts;
   readonly #servers: (http.Server | https.Server)[] = [];
   readonly #sockets = new Set<Socket>();
-
   readonly #patience: Patience;
+  readonly #limit: number;
 
   constructor(parts: HttpParts) {
     this.#parts = parts;
     this.#patience = parts.patience ?? usual;
+    this.#limit = parts.connections ?? 4000;
   }
   /** Answers the endpoint with the port that was chosen for port 0. Rejects with EADDRINUSE and the like. */
   async listenTcp({ host, port }: Endpoint): Promise<Endpoint> {
@@ -74,6 +75,7 @@ export class HttpServer {
       cert: certificate.cert,
       key: certificate.key,
       minVersion: 'TLSv1.2',
+      handshakeTimeout: this.#patience.headMs,
     });
     server.on('tlsClientError', (_, socket) => socket.destroy());
     this.#serve(server, 'secureConnection', false);
@@ -108,14 +110,27 @@ export class HttpServer {
 
   #serve(server: http.Server | https.Server, event: 'connection' | 'secureConnection', local: boolean): void {
     this.#servers.push(server);
-    server.maxConnections = connectionLimit;
+    server.maxConnections = this.#limit;
+    const byAddress = new Map<string, number>();
     // a client that closed its sending side still gets its answer
     Object.assign(server, { httpAllowHalfOpen: true });
     const toHttp = server.listeners(event);
     server.removeAllListeners(event);
     server.on(event, (socket: Socket) => {
+      const { address } = peerOf(socket, local);
+      const count = (byAddress.get(address) ?? 0) + 1;
+      if (!local && count > this.#limit / 2) {
+        socket.destroy();
+        return;
+      }
+      byAddress.set(address, count);
       this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
+      socket.once('close', () => {
+        this.#sockets.delete(socket);
+        const left = (byAddress.get(address) ?? 1) - 1;
+        if (left > 0) byAddress.set(address, left);
+        else byAddress.delete(address);
+      });
       socket.setNoDelay(true);
       const hand = () => {
         for (const f of toHttp) f.call(server, socket);

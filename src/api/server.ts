@@ -37,6 +37,8 @@ export interface ApiParts {
   readonly loginDelayMs?: number;
   /** How long clients may take to send; 20 s for heads and 30 s for bodies when absent. */
   readonly patience?: Patience;
+  /** Connections at once on one listening socket; one address gets half of them. 4000 when absent. */
+  readonly connections?: number;
   /** Other handlers than those of `handlers/index.ts`: for tests. */
   readonly handlers?: Registry;
 }
@@ -63,7 +65,14 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
   reviveTasks(house.db, house.clock.now());
   const dispatcher = new Dispatcher(house, server, parts.handlers ?? (allHandlers as Registry));
   const router = new Router({ routes: parts.routes ?? [], server, log: house.log });
-  const http = new HttpServer({ dispatcher, router, version: house.version, patience: parts.patience });
+  const { patience, connections } = parts;
+  const http = new HttpServer({
+    dispatcher,
+    router,
+    version: house.version,
+    ...(patience ? { patience } : {}),
+    ...(connections ? { connections } : {}),
+  });
   const stopSweep = sweep(house, server);
   const close = async () => {
     stopSweep();

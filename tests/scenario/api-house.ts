@@ -37,6 +37,7 @@ export interface Options {
   readonly local?: boolean;
   readonly loginDelayMs?: number;
   readonly patience?: Patience;
+  readonly connections?: number;
   readonly dir?: string;
   /** What the store holds; give it again for a restart. */
   readonly disk?: Disk;
@@ -96,6 +97,7 @@ export async function apiHouse(o: Options = {}): Promise<ApiHouse> {
     routes: o.routes ?? [],
     loginDelayMs: o.loginDelayMs ?? 0,
     ...(o.patience ? { patience: o.patience } : {}),
+    ...(o.connections ? { connections: o.connections } : {}),
     ...(o.handlers ? { handlers: o.handlers } : {}),
   });
   const port = api.listening.tcp?.port ?? 0;

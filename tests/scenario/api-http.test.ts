@@ -348,3 +348,24 @@ test('a client that does not read is waited for, without its answer piling up', 
   await new Promise((resolve) => socket.once('close', resolve));
   assert.ok(size > 5000 * 5000, `${size} bytes came`);
 });
+
+test('one address cannot take every connection', async () => {
+  await using h = await apiHouse({ connections: 8 });
+  const from = async (localAddress: string) => {
+    const socket = connect({ port: h.port, host: '127.0.0.1', localAddress });
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    return socket;
+  };
+  const held = [];
+  for (let i = 0; i < 4; i++) held.push(await from('127.0.0.2'));
+  await once((await from('127.0.0.2')).resume(), 'close');
+  const s = await login(h.url);
+  assert.deepEqual(await xmlrpc(h.url, 'pool.get_all', s), [h.house.pool]);
+  held[0]?.destroy();
+  const again = () => raw({ port: h.port, host: '127.0.0.1', localAddress: '127.0.0.2' }, post('/', 'x'));
+  let answer = '';
+  while (answer === '') answer = await again().catch(() => '');
+  assert.match(answer, /^HTTP\/1\.1 500 /);
+  for (const socket of held) socket.destroy();
+});
