@@ -80,6 +80,9 @@ for (const machine of ['pc'])
       await backend.vif.attach(vm, vif);
       await sees(b, vm, 'cat /sys/block/vda/size', (s) => s === '8192');
       await sees(b, vm, 'cat /sys/class/net/e*/address', (s) => s === vif.spec.mac);
+      const cd = await b.cd(1, 3);
+      await backend.vbd.attach(vm, cd);
+      await sees(b, vm, 'cat /sys/block/sr0/size', (s) => s === '2048');
       await run(b, vm, 'echo 2b-or-not | dd of=/dev/vda bs=512 conv=sync,fsync 2>/dev/null; word=survived');
       await backend.vm.setMemoryTarget(vm, 128 * mib);
       await backend.vm.sendKeys(vm, 'trigger', 'nmi');
@@ -90,14 +93,17 @@ for (const machine of ['pc'])
       await backend.vm.create(spec, 2);
       await backend.vif.attach(vm, vif);
       await backend.vbd.attach(vm, disk);
+      await backend.vbd.attach(vm, cd);
       await backend.vm.restore(spec, image, {});
       await backend.vm.unpause(vm);
       const seen = await backend.vm.observe(vm);
       assert.deepEqual(
         [seen?.vcpus, seen?.memoryTarget, seen?.vbds, seen?.vifs],
-        [2, 128 * mib, [disk.spec.id], [vif.spec.id]],
+        [2, 128 * mib, [disk.spec.id, cd.spec.id], [vif.spec.id]],
       );
       assert.equal(await run(b, vm, 'echo $word; head -c 9 /dev/vda'), 'survived\r\n2b-or-not');
+      assert.equal(await run(b, vm, 'dd if=/dev/sr0 bs=2048 count=1 2>/dev/null | wc -c'), '2048');
+      await backend.vbd.detach(vm, cd.spec.id, false);
       await backend.vbd.detach(vm, disk.spec.id, false);
       await backend.vif.detach(vm, vif.spec.id, false);
       assert.equal(await run(b, vm, 'ls /sys/block'), '');

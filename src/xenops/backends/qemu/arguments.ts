@@ -1,6 +1,6 @@
 /** The command line of one guest's QEMU: pure, and never near a shell. Values go as JSON where QEMU takes it, escaped elsewhere. */
 
-import { blockNode, driveDevice, netdev, nicDevice } from './devices.ts';
+import { blockNode, controllerDevice, driveDevice, netdev, nicDevice } from './devices.ts';
 import { type Machine, slotsOf } from './machine.ts';
 import { options } from './options.ts';
 import type { Json } from './qmp.ts';
@@ -139,6 +139,7 @@ function pluggedDevices(record: DomainRecord): string[] {
   return [
     ...record.drives.flatMap((d) => [
       ...json('-blockdev', blockNode(d)),
+      ...json('-device', controllerDevice(machine, d)),
       ...json('-device', driveDevice(machine, d, turns.get(d.device))),
     ]),
     ...record.nics.flatMap((n) => [

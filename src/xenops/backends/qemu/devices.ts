@@ -49,6 +49,17 @@ export function cutNode(drive: Drive): { readonly add: Json; readonly reopen: Js
   const add = nothing(drive.device);
   return { add, reopen: { driver: 'raw', 'node-name': nodeOf(drive.device), file: add['node-name'] } };
 }
+/** The SCSI controller that a CD drive brings along when it is plugged into a running guest: IDE and SATA cannot do that. */
+export function controllerDevice(machine: Machine, drive: Drive): Json | undefined {
+  if (drive.spec.type !== 'CD' || drive.slot < 0) return undefined;
+  return {
+    driver: 'virtio-scsi-pci',
+    id: controllerOf(drive.device),
+    num_queues: 1,
+    ...place(machine.type, drive.slot),
+  };
+}
+export const controllerOf = (device: string): string => `${device}-scsi`;
 export function driveDevice(machine: Machine, drive: Drive, bootindex?: number): Json {
   const common = {
     id: drive.device,
@@ -61,6 +72,7 @@ export function driveDevice(machine: Machine, drive: Drive, bootindex?: number):
       ...common,
       ...connector(machine.type, drive.connector),
     };
+  if (drive.spec.type === 'CD') return { driver: 'scsi-cd', ...common, bus: `${controllerOf(drive.device)}.0` };
   const driver = machine.type === 'microvm' ? 'virtio-blk-device' : 'virtio-blk-pci';
   return { driver, ...common, 'num-queues': machine.diskQueues, ...place(machine.type, drive.slot) };
 }

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { isKind } from '../../../contracts/contract.ts';
+import { qemuArguments } from './arguments.ts';
+import { controllerDevice, driveDevice } from './devices.ts';
 import { checkSpec, slotsOf } from './machine.ts';
+import { placeDrive } from './placement.ts';
 import { restoredRecord } from './restored.ts';
 import { recordOf, specOf, withDrive, withNic } from './testing.ts';
 
@@ -27,6 +30,26 @@ test('a machine that is full refuses, and says how much it takes', () => {
   assert.throws(() => withNic(record, 'n'), /26 places/);
   for (let i = 0; i < 4; i++) record = withDrive(record, `cd${i}`, 'CD', null);
   assert.throws(() => withDrive(record, 'cd4', 'CD', null), /4 connectors/);
+});
+test('a CD drive of a running guest brings a controller along; on the command line of a resumed one they come in order', () => {
+  const record = recordOf(specOf());
+  const spec = { id: 'cd', position: 3, type: 'CD', mode: 'RO', media: null } as const;
+  const late = placeDrive(record, spec, null, { block: false, running: true });
+  assert.deepEqual([late.connector, late.slot], [-1, 0]);
+  const { machine } = record;
+  assert.deepEqual(controllerDevice(machine, late), {
+    driver: 'virtio-scsi-pci',
+    id: 'drive3-scsi',
+    num_queues: 1,
+    bus: 'pci.0',
+    addr: '0x6',
+  });
+  assert.deepEqual(driveDevice(machine, late), { driver: 'scsi-cd', id: 'drive3', bus: 'drive3-scsi.0' });
+  assert.equal(controllerDevice(machine, placeDrive(record, spec, null, { block: false })), undefined);
+  const paths = { qmp: '/q', serial: '/s', vnc: '/v', consoleLog: '/c' };
+  const args = qemuArguments({ qemu: '/qemu', record: { ...record, drives: [late] }, paths, incoming: true });
+  const at = (text: string) => args.findIndex((a) => a.includes(text));
+  assert.ok(at('virtio-scsi-pci') > 0 && at('virtio-scsi-pci') < at('scsi-cd'));
 });
 test('a resumed guest finds its devices where they were, with the disks of now', () => {
   const spec = specOf();

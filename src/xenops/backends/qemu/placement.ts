@@ -29,11 +29,18 @@ function freeName(prefix: string, taken: readonly { device: string }[], first: n
   for (let n = first; ; n++) if (!names.has(`${prefix}${n}`)) return `${prefix}${n}`;
 }
 
-export function placeDrive(record: DomainRecord, spec: VbdSpec, disk: OpenDisk | null, block: boolean): Drive {
+/** `running`: the guest runs, so that the drive needs a place where something can be plugged. */
+export function placeDrive(
+  record: DomainRecord,
+  spec: VbdSpec,
+  disk: OpenDisk | null,
+  { block, running = false }: { readonly block: boolean; readonly running?: boolean },
+): Drive {
   const what = `vbds.${spec.id}`;
   if (spec.type !== 'CD' && disk === null)
     throw xenopsErrors.make('Bad_spec', { key: what, reason: 'a disk drive cannot be empty' });
-  const onConnector = spec.type === 'CD' || record.machine.diskBus === 'ide';
+  const late = running && spec.type === 'CD' && record.machine.type !== 'microvm';
+  const onConnector = !late && (spec.type === 'CD' || record.machine.diskBus === 'ide');
   return {
     spec,
     disk,

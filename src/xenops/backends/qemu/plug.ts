@@ -5,7 +5,16 @@ import { Unwind } from '../../../base/unwind.ts';
 import type { OpenDisk } from '../../../contracts/storage.ts';
 import { xenopsErrors } from '../../../contracts/xenops.ts';
 import type { VbdAttachment, VifAttachment } from '../../backend.ts';
-import { blockNode, cutNode, driveDevice, netdev, nicDevice, nodeOf } from './devices.ts';
+import {
+  blockNode,
+  controllerDevice,
+  controllerOf,
+  cutNode,
+  driveDevice,
+  netdev,
+  nicDevice,
+  nodeOf,
+} from './devices.ts';
 import type { Domain } from './domain.ts';
 import { placeDrive, placeNic } from './placement.ts';
 import { type Json, QmpError } from './qmp.ts';
@@ -45,7 +54,7 @@ export async function attachDrive(domain: Domain, { spec, disk }: VbdAttachment)
   if (domain.record.drives.some((d) => d.spec.id === spec.id)) return;
   // Asked first: devices are attached side by side, and the record must not be read before the wait and used after it.
   const block = await isBlockDevice(disk);
-  const drive = placeDrive(domain.record, spec, disk, block);
+  const drive = placeDrive(domain.record, spec, disk, { block, running: domain.built });
   if (domain.built) await plugDrive(domain, drive);
   await domain.update({ drives: [...domain.record.drives, drive] });
   domain.changed();
@@ -58,6 +67,11 @@ async function plugDrive(domain: Domain, drive: Drive): Promise<void> {
   if (node) {
     await asStorage(() => domain.execute('blockdev-add', node));
     undo.add(undoing(domain, 'blockdev-del', { 'node-name': nodeOf(drive.device) }));
+  }
+  const controller = controllerDevice(domain.record.machine, drive);
+  if (controller) {
+    await domain.execute('device_add', controller);
+    undo.add(undoing(domain, 'device_del', { id: controller['id'] }));
   }
   await domain.execute('device_add', driveDevice(domain.record.machine, drive));
   undo.keep();
@@ -92,7 +106,9 @@ async function unplugDrive(domain: Domain, drive: Drive, force: boolean): Promis
         id,
         reason: `a ${drive.spec.type} drive of this machine (${domain.record.machine.type}) cannot be unplugged while it runs`,
       });
-    await unplug(domain, drive.device, (data) => data['device'] === drive.device, id, force);
+    // A controller takes its drive along.
+    const device = controllerDevice(domain.record.machine, drive) ? controllerOf(drive.device) : drive.device;
+    await unplug(domain, device, (data) => data['device'] === device, id, force);
   } catch (error) {
     if (!force) throw error;
     domain.needs.log.warn('a drive was taken away from a guest that held on to it', { vm: domain.vm, id });
@@ -104,6 +120,7 @@ async function unplugDrive(domain: Domain, drive: Drive, force: boolean): Promis
 }
 /** Leaves the guest its device, but nothing behind it: every access fails and the disk is closed. */
 async function cutOff(domain: Domain, drive: Drive): Promise<void> {
+  if (!drive.disk) return;
   const { add, reopen } = cutNode(drive);
   await using undo = new Unwind();
   await domain.execute('blockdev-add', add);

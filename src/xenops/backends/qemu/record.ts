@@ -11,7 +11,7 @@ export interface Drive {
   readonly disk: OpenDisk | null;
   readonly device: string;
   readonly slot: number;
-  /** Number of the IDE or SATA connector, -1 for virtio. */
+  /** Number of the IDE or SATA connector; -1 for virtio: a disk in a slot, or a CD drive behind a SCSI controller in a slot. */
   readonly connector: number;
   /** The disk is a block device of the host. */
   readonly block: boolean;

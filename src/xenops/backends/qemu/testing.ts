@@ -45,7 +45,7 @@ export function recordOf(spec: VmSpec): DomainRecord {
 export function withDrive(record: DomainRecord, id: string, type: 'Disk' | 'CD', path: string | null): DomainRecord {
   const spec = { id, position: record.drives.length, type, mode: 'RW', media: null } as const;
   const disk = path === null ? null : ({ path, format: type === 'CD' ? 'raw' : 'qcow2', readOnly: false } as const);
-  return { ...record, drives: [...record.drives, placeDrive(record, spec, disk, false)] };
+  return { ...record, drives: [...record.drives, placeDrive(record, spec, disk, { block: false })] };
 }
 export function withNic(record: DomainRecord, id: string): DomainRecord {
   const spec = { id, position: record.nics.length, mac: '52:54:00:00:00:01', bridge: 'br', mtu: 1400 };
