@@ -7,6 +7,7 @@ import type { Patch } from '../../db/db.ts';
 import { ask } from '../ask.ts';
 import type { ClassHandlers, Ctx } from '../context.ts';
 import { refreshVm } from '../guards.ts';
+import { forwardsKey, parseForwards } from './vif-forwards.ts';
 import { randomMac } from './vif-mac.ts';
 
 type Self = Ref<'VIF'>;
@@ -104,6 +105,11 @@ export const vifHandlers: ClassHandlers<typeof VIF> = {
   unplug: unplug(false),
   unplug_force: unplug(true),
   move: (ctx, a) => move(ctx, a.self, a.network),
+  /** Forwards that cannot be read are refused here rather than at the next start. */
+  set_other_config(ctx, a: { self: Self; value: Readonly<Record<string, string>> }) {
+    parseForwards(a.value[forwardsKey] ?? '');
+    return put(ctx, a.self, { other_config: a.value });
+  },
   configure_ipv4: (ctx, a) =>
     put(ctx, a.self, {
       ipv4_configuration_mode: a.mode,

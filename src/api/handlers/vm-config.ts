@@ -10,18 +10,23 @@ import { ask } from '../ask.ts';
 import { bootRecord } from '../boot-record.ts';
 import type { Ctx, SomeHandlers } from '../context.ts';
 import { refreshVm } from '../guards.ts';
-import { drivePosition } from '../translate/vm.ts';
+import { drivePosition, vmSpec } from '../translate/vm.ts';
 import { checkMemory, checkVcpus } from './vm-limits.ts';
 
 type Self = Ref<'VM'>;
 
-/** Writes fields, then refreshes what may be done with the VM and its registration. */
+/**
+ * Writes fields, then refreshes what may be done with the VM and its registration. A change that makes a VM that can run into
+ * one that cannot is refused whole; one that is out of order already does not stand in the way of other changes.
+ */
 async function put(ctx: Ctx, self: Self, patch: Patch<'VM'>): Promise<void> {
+  const fine = ctx.registrar.describe(self) !== undefined;
   ctx.db.write((w) => {
     w.set('VM', self, patch);
+    if (fine) vmSpec(ctx.db, self, ctx);
     refreshVm(ctx.db, w, self);
   });
-  await ask(ctx, () => ctx.registrar.push(self));
+  if (fine || ctx.registrar.describe(self)) await ask(ctx, () => ctx.registrar.push(self));
 }
 
 async function setMemory(ctx: Ctx, self: Self, patch: Patch<'VM'>): Promise<void> {
@@ -121,6 +126,10 @@ export const vmConfig = {
   set_domain_type: (ctx, a) => put(ctx, a.self, { domain_type: a.value }),
   set_HVM_boot_policy: (ctx, a) =>
     put(ctx, a.self, { HVM_boot_policy: a.value, domain_type: a.value === '' ? 'pv' : 'hvm' }),
+  set_HVM_boot_params: (ctx, a: { self: Self; value: Readonly<Record<string, string>> }) =>
+    put(ctx, a.self, { HVM_boot_params: a.value }),
+  set_PV_kernel: (ctx, a: { self: Self; value: string }) => put(ctx, a.self, { PV_kernel: a.value }),
+  set_PV_ramdisk: (ctx, a: { self: Self; value: string }) => put(ctx, a.self, { PV_ramdisk: a.value }),
   set_suspend_VDI(ctx, a) {
     if (a.value !== nullRef) ctx.db.get('VDI', a.value);
     return put(ctx, a.self, { suspend_VDI: a.value });
