@@ -43,7 +43,8 @@ export function addressOf(flag: string, text: string): Address {
   return { host: match[1] ?? match[2] ?? '', port };
 }
 
-const isLoopback = (host: string) => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+export const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
 
 /** Refuses an address that cannot be listened on, by the name of its flag. */
 export async function checkFree(flag: string, text: string): Promise<void> {

@@ -46,7 +46,7 @@ import {
   makePlaces,
   sizeOf,
 } from './toolstack.ts';
-import { checkFree, checkUpOptions, type UpOptions } from './up-options.ts';
+import { checkFree, checkUpOptions, isLoopback, type UpOptions } from './up-options.ts';
 import { version } from './version.ts';
 
 /** How often the house may crash before it is ready. */
@@ -193,7 +193,8 @@ function lastWords(at: Places, from: number): string {
 function announce(at: Places, ready: HouseReady, madePassword: string | undefined, { out, say }: Terminal): void {
   const { url, tlsUrl, hypervisor, accelerator, demo } = ready;
   say(`guesthouse: guests run on ${hypervisor}${accelerator && accelerator !== hypervisor ? ` (${accelerator})` : ''}`);
-  if (tlsUrl) say(`guesthouse: from other machines: ${tlsUrl.replace('//0.0.0.0:', `//${hostname()}:`)}`);
+  if (tlsUrl && !isLoopback(new URL(tlsUrl).hostname))
+    say(`guesthouse: from other machines: ${tlsUrl.replace('//0.0.0.0:', `//${hostname()}:`)}`);
   if (madePassword) say(`guesthouse: log in as root with the password ${madePassword} (kept in ${at.password})`);
   else if (existsSync(at.password)) say(`guesthouse: log in as root; the password is in ${at.password}`);
   else say('guesthouse: log in as root with the password that was set; --password-file FILE sets another');

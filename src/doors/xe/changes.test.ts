@@ -187,6 +187,20 @@ describe('changes', () => {
     assert.match(bad.stderr, /vdi: [0-9a-f-]{36} \(root\)/);
   });
 
+  test('a CD drive that cannot be plugged into the running VM is not left behind', async () => {
+    world();
+    const iso = w.host.rec('SR', String(w.host.rec('VDI', 'OpaqueRef:debian.iso').SR));
+    iso.content_type = 'iso';
+    w.host.on('VBD.create', () => w.host.add('VBD', 'fresh', { VM: 'OpaqueRef:web' }));
+    w.host.on('VBD.plug', () => {
+      throw fail('DEVICE_ALREADY_ATTACHED', { device: 'OpaqueRef:vbd' });
+    });
+    const { stderr, code } = await xe(['vm-cd-add', 'vm=web', 'cd-name=debian.iso', 'device=4']);
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`^device: ${w.uuidOf('VBD', 'OpaqueRef:vbd')} \\(VBD\\)$`, 'm'));
+    assert.deepEqual(w.changes().at(-1), ['VBD.destroy', 'OpaqueRef:fresh']);
+  });
+
   test('console connects to the text console of a running VM only', async () => {
     world();
     const good = await xe(['console', 'vm=web']);

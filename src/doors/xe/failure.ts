@@ -30,14 +30,25 @@ async function shownParameter(
 ): Promise<string> {
   if (!reader || !value.startsWith('OpaqueRef:')) return value;
   const wanted = [name, failure.wire[1]].map((w) => w?.toLowerCase());
-  const cls = Object.keys(classes).find((c) => wanted.includes(c.toLowerCase()));
-  if (cls === undefined || classes[cls]?.inDatabase !== true) return value;
+  const named = Object.keys(classes).filter((c) => wanted.includes(c.toLowerCase()));
+  for (const cls of name === 'device' ? [...named, ...devices] : named) {
+    if (classes[cls]?.inDatabase !== true) continue;
+    const found = await nameOf(reader, cls, value);
+    if (found !== undefined) return found;
+  }
+  return value;
+}
+
+/** What an error may mean by a device. */
+const devices = ['VBD', 'VIF', 'PBD'];
+
+async function nameOf(reader: Reader, cls: string, ref: string): Promise<string | undefined> {
   try {
-    const rec = await reader.get(cls, value);
-    if (!rec) return value;
-    return 'name_label' in rec ? `${rec.uuid} (${rec.name_label})` : String(rec.uuid ?? value);
+    const rec = await reader.get(cls, ref);
+    if (!rec) return undefined;
+    return 'name_label' in rec ? `${rec.uuid} (${rec.name_label})` : `${rec.uuid} (${cls})`;
   } catch {
     // the failure that is being shown matters more than the name of what it is about
-    return value;
+    return undefined;
   }
 }

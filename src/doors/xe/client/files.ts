@@ -79,12 +79,15 @@ async function refusal(answer: Answer, what: string): Promise<ClientError> {
     parts.push(part as Buffer);
     if ((size += (part as Buffer).length) > 4096) break;
   }
-  const text = Buffer.concat(parts)
-    .toString('utf8')
+  const page = Buffer.concat(parts).toString('utf8');
+  // Of a page of HTML the sentence counts, not its title.
+  const text = (/<p>([^]*)<\/p>/.exec(page)?.[1] ?? page)
     .replaceAll(/<[^>]*>/g, ' ')
     .replaceAll(/\s+/g, ' ')
     .trim()
     .slice(0, 300);
+  if (answer.status === 404 && text.includes('nothing lives at'))
+    return new ClientError(`${what}: this is not available on this host yet`);
   return new ClientError(`${what}: the host answered ${answer.status}${text ? `: ${text}` : ''}`);
 }
 

@@ -122,6 +122,16 @@ async function createVbd(work: Work, drive: Drive): Promise<string> {
   return String(await work.run('VBD.create', { args }));
 }
 
+/** A drive that cannot be plugged into the running VM is not left behind as a surprise for its next start. */
+async function plugNew(work: Work, vbd: string): Promise<void> {
+  try {
+    await work.run('VBD.plug', { self: vbd });
+  } catch (error) {
+    await work.run('VBD.destroy', { self: vbd });
+    throw error;
+  }
+}
+
 /** The device that was asked for; `autodetect` is the first free one. */
 async function freeDevice(work: Work, method: string, vm: string, asked: string): Promise<string> {
   if (asked !== 'autodetect') return asked;
@@ -195,7 +205,7 @@ const diskAdd: Verb = async (work, command) => {
         bootable: false,
         owner: true,
       });
-      if (running(vm)) await work.run('VBD.plug', { self: vbd });
+      if (running(vm)) await plugNew(work, vbd);
     } catch (error) {
       // without its VBD nobody would find the disk again
       if (!(await hasVbd(work, vdi))) await work.run('VDI.destroy', { self: vdi });
@@ -228,7 +238,7 @@ const cdAdd: Verb = async (work, command) => {
   for (const vm of await vmsOf(work, command)) {
     const device = await freeDevice(work, 'VM.get_allowed_VBD_devices', vm.ref, work.request.params.need('device'));
     const vbd = await createVbd(work, { vm: vm.ref, vdi: disc.ref, device, type: 'CD', mode: 'RO', bootable: true });
-    if (running(vm)) await work.run('VBD.plug', { self: vbd });
+    if (running(vm)) await plugNew(work, vbd);
   }
 };
 const cdRemove: Verb = async (work, command) => {
