@@ -39,6 +39,8 @@ export class Child {
   #record: ChildRecord;
   #adopted = false;
   #starting = false;
+  /** Its end was asked for. */
+  #ending = false;
   #startedAt = 0;
   #pauseMs = firstPauseMs;
   #cancelPause: (() => void) | undefined;
@@ -143,6 +145,7 @@ export class Child {
   #noRestart(): void {
     this.#cancelPause?.();
     this.#cancelPause = undefined;
+    this.#ending = true;
     // One that is never started again needs no note of why.
     if (this.spec.restart && !this.#record.stopAsked) this.#change({ stopAsked: true });
   }
@@ -151,6 +154,7 @@ export class Child {
     const token = this.#needs.ids.uuid();
     this.#change({ token, boot: bootId(), pid: 0, startTime: '', running: false, exitCode: null, exitSignal: null });
     this.#starting = true;
+    this.#ending = false;
     const process = await spawned(spec, token).finally(() => {
       this.#starting = false;
     });
@@ -164,7 +168,10 @@ export class Child {
   }
   #ended(exitCode: number | null, exitSignal: string | null): void {
     if (!this.running) return;
-    this.#change({ running: false, exitCode, exitSignal });
+    const end = { running: false, exitCode, exitSignal };
+    // Whoever asked for its end hears of it now and lets it be forgotten; a successor would see that it is gone.
+    if (this.#ending) this.#record = { ...this.#record, ...end };
+    else this.#change(end);
     for (const f of this.#onGone.splice(0)) f();
     this.#needs.log.info('ended', { id: this.spec.id, pid: this.#record.pid, exitCode, exitSignal });
     this.#needs.announce('exited', this.info());

@@ -2,6 +2,7 @@
  * Where domains live on disk: `ROOT/<vm>/domain.json` and `console.log` in a folder that only we may change, and
  * `ROOT/<vm>/run/`, which belongs to the guest's user and holds its sockets. QEMU is not trusted with the rest.
  */
+import { renameSync } from 'node:fs';
 import {
   chmod,
   chown,
@@ -145,7 +146,8 @@ export class Folders {
   async remove(vm: string): Promise<void> {
     const trash = join(this.#root, `${trashPrefix}${this.#removed++}-${vm}`);
     try {
-      await rename(this.paths(vm).folder, trash);
+      // At once: by the next turn the VM may have a new folder.
+      renameSync(this.paths(vm).folder, trash);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       throw error;
