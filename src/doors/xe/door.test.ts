@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import fc from 'fast-check';
+import { tries } from '../../../tests/property/soak.ts';
 import { ManualClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
 import { fail } from '../../datamodel/errors.ts';
@@ -109,7 +110,7 @@ describe('refusals', () => {
         const { code } = await xe([name, ...words], { lines: ['yes'] });
         assert.ok(code === 0 || code === 1);
       }),
-      { numRuns: 150 },
+      tries({ seed: 13, numRuns: 150 }),
     );
   });
 

@@ -35,6 +35,7 @@ interface Streams {
 /** Joins terminal and connection until Ctrl-] is typed, or the console or a piped input ends. */
 export async function runConsole(socket: Socket, head: Buffer, { input, output, errors }: Streams): Promise<void> {
   const raw = input.isTTY === true;
+  let hungUp: (() => void) | undefined;
   if (raw) {
     errors.write('Connected; leave with Ctrl-]\r\n');
     input.setRawMode(true);
@@ -66,8 +67,12 @@ export async function runConsole(socket: Socket, head: Buffer, { input, output, 
         ending = setTimeout(resolve, quietMs);
       });
       input.resume();
+      // Node gives the terminal its mode back on TERM and INT; this one would leave it raw to the shell.
+      hungUp = resolve;
+      process.once('SIGHUP', hungUp);
     });
   } finally {
+    if (hungUp) process.off('SIGHUP', hungUp);
     if (raw) input.setRawMode(false);
     input.pause();
     socket.destroy();
