@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { tries } from '../../tests/property/soak.ts';
 import { t } from '../datamodel/dsl.ts';
 import { encodeRecordJson, JsonError, jsonFailure, jsonSuccess, jsonValue, parseJsonCall } from './jsonrpc.ts';
 
@@ -98,6 +99,6 @@ test('any text is read or refused, never anything else', () => {
           assert.ok(error instanceof JsonError, String(error));
         }
     }),
-    { seed: 3, numRuns: 3000 },
+    tries({ seed: 3, numRuns: 3000 }),
   );
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { tries } from '../../tests/property/soak.ts';
 import {
   type Command,
   decodeGreeting,
@@ -102,7 +103,7 @@ test('any messages and blobs come back in any cut of the stream', async () => {
       }
       assert.equal(await reader.message(), undefined);
     }),
-    { numRuns: 200 },
+    tries({ seed: 5, numRuns: 200 }),
   );
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { tries } from '../../tests/property/soak.ts';
 import { t } from '../datamodel/dsl.ts';
 import {
   encodeRecordXml,
@@ -220,7 +221,7 @@ describe('properties', () => {
   test('what goes out comes in again', () => {
     fc.assert(
       fc.property(wire, (v) => assert.deepEqual(parseXmlValue(xmlOf(v)), carried(v))),
-      { seed: 7, numRuns: 500 },
+      tries({ seed: 7, numRuns: 500 }),
     );
   });
   test('any text is read or refused, never anything else', () => {
@@ -273,7 +274,7 @@ describe('properties', () => {
             assert.ok(error instanceof XmlError, String(error));
           }
       }),
-      { seed: 11, numRuns: 3000 },
+      tries({ seed: 11, numRuns: 3000 }),
     );
   });
 });

@@ -14,6 +14,7 @@ import { shapesOf } from '../../src/db/shape.ts';
 import type { Disk, MemoryStoreOptions } from '../../src/store/memory.ts';
 import { emptyDisk, openMemoryStore } from '../../src/store/memory.ts';
 import { emptyState, type Op, restarted, type State, step, visible } from './naive-db.ts';
+import { tries } from './soak.ts';
 
 const make = (name: string, persistent: boolean, fields: Class['fields']): Class => ({
   ...{ name, doc: '', life: '', lifecycle: true, events: true, persistent, inDatabase: true, getAll: true },
@@ -263,7 +264,7 @@ test('the database and the model agree about everything', async () => {
         await db.close();
       },
     ),
-    { numRuns: 150, seed: 20261 },
+    tries({ numRuns: 150, seed: 20261 }),
   );
 });
 
@@ -300,7 +301,7 @@ test('after a crash at any commit: a prefix of the writes, with everything that 
         await again.close();
       },
     ),
-    { numRuns: 100, seed: 20262 },
+    tries({ numRuns: 100, seed: 20262 }),
   );
 });
 /** All records, sets of references sorted, to compare whole databases. */
