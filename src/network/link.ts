@@ -19,18 +19,19 @@ export interface Link {
   /** `10.0.0.1/24`, `fe80::1/64`. */
   readonly addresses: readonly string[];
 }
-interface RawLink {
+export interface RawLink {
   readonly ifname: string;
   readonly address?: string;
   readonly mtu: number;
   readonly flags: readonly string[];
-  readonly link_type: string;
+  readonly link_type: string | number;
   readonly ifalias?: string;
   readonly master?: string;
   readonly linkinfo?: { readonly info_kind?: string; readonly info_data?: { readonly user?: string | number } };
   readonly addr_info?: readonly { readonly local?: string; readonly prefixlen?: number }[];
 }
-function toLink(raw: Partial<RawLink>): Link | undefined {
+/** What one element of `ip -j -d -N addr show` says; undefined for none. */
+export function toLink(raw: Partial<RawLink>): Link | undefined {
   if (raw.ifname === undefined) return undefined;
   const flags = raw.flags ?? [];
   const user = raw.linkinfo?.info_data?.user;
@@ -41,7 +42,8 @@ function toLink(raw: Partial<RawLink>): Link | undefined {
     up: flags.includes('UP'),
     carrier: flags.includes('LOWER_UP'),
     kind: raw.linkinfo?.info_kind ?? '',
-    ether: raw.link_type === 'ether',
+    // With numbers for users (-N) this is one as well, in brackets: ARPHRD_ETHER.
+    ether: /^(ether|\[?1\]?)$/.test(String(raw.link_type)),
     alias: raw.ifalias ?? '',
     master: raw.master ?? null,
     tapUser: user === undefined ? undefined : String(user),
