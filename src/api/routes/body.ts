@@ -67,6 +67,8 @@ export class Body {
     }
   }
   #end(state: 'complete' | 'cut'): void {
+    // What came while the request was paused is in its own buffer, and nobody would ask for it any more.
+    for (let left = this.#req.read(); left !== null; left = this.#req.read()) this.#chunks.push(left);
     if (this.#state === 'open') this.#state = state;
     this.#wake();
   }
