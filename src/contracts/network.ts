@@ -119,7 +119,7 @@ export type Port = Shape<typeof port>;
 
 export const networkErrors = errorsOf({
   Does_not_exist: 'there is no {what} {id}',
-  Not_possible: 'a {kind} network is not possible here: {reason}',
+  Not_possible: 'not possible on this host: network, {kind}: {reason}',
   Bad_name: '{name} is not the name of a bridge: {reason}',
   Foreign: '{name} exists and was not made by this host; it is left alone',
   In_use: 'the network {bridge} has ports of {vms}',

@@ -40,7 +40,7 @@ const taken = ({ protocol, hostAddress: address, hostPort: port }: ForwardRecord
   networkErrors.make('Port_taken', { protocol, address, port });
 
 function checked(f: ForwardRecord): ForwardRecord {
-  const bad = (reason: string) => networkErrors.make('Not_possible', { kind: 'forward on such a', reason });
+  const bad = (reason: string) => networkErrors.make('Not_possible', { kind: 'port forward', reason });
   const hostAddress = f.hostAddress === '' || f.hostAddress === '*' ? any : f.hostAddress;
   if (!isIPv4(hostAddress)) throw bad(`${JSON.stringify(f.hostAddress)} is no IPv4 address of the host`);
   if (!isPort(f.hostPort)) throw bad(`${f.hostPort} is no port; 1 to 65535`);
@@ -54,7 +54,7 @@ async function requireFree(f: ForwardRecord): Promise<void> {
   if (trouble?.code === 'EADDRINUSE') throw taken(f);
   if (trouble?.code === 'EADDRNOTAVAIL') {
     const reason = `${f.hostAddress} is no address of this host`;
-    throw networkErrors.make('Not_possible', { kind: 'forward on such a', reason });
+    throw networkErrors.make('Not_possible', { kind: 'port forward', reason });
   }
 }
 const tryTcp = (f: ForwardRecord): Promise<NodeJS.ErrnoException | undefined> =>

@@ -65,5 +65,5 @@ export function networkVerbs(house: House): Network['network'] {
 }
 export function checkMtu(mtu: number | undefined): void {
   if (mtu === undefined || (mtu >= 576 && mtu <= 65521)) return;
-  throw networkErrors.make('Not_possible', { kind: 'such a', reason: `the MTU ${mtu} is not between 576 and 65521` });
+  throw networkErrors.make('Not_possible', { kind: 'any', reason: `the MTU ${mtu} is not between 576 and 65521` });
 }
