@@ -78,5 +78,7 @@ test('what would be a lie is refused: references to nothing, filters that are no
   const make = (locking_mode: string) => root('VIF.create', { ...vif, qos_algorithm_params: {}, locking_mode });
   await assert.rejects(make('locked'), /VALUE_NOT_SUPPORTED/);
   await assert.rejects(root('network.set_default_locking_mode', network, 'disabled'), /VALUE_NOT_SUPPORTED/);
-  await make('unlocked');
+  const nic = h.house.db.create('network', { name_label: 'Network of a card', name_description: 'it is in no bridge' });
+  await assert.rejects(root('VIF.create', { ...vif, network: nic, qos_algorithm_params: {} }), /in no bridge/);
+  await assert.rejects(root('VIF.move', await make('unlocked'), nic), /VALUE_NOT_SUPPORTED/);
 });

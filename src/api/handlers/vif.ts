@@ -16,7 +16,7 @@ const macPattern = /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i;
 function create(ctx: Ctx, args: Readonly<Record<string, unknown>>): Ref<'VIF'> {
   const wanted = args as Patch<'VIF'> & Pick<Rec<'VIF'>, 'VM' | 'network' | 'device' | 'MAC' | 'MTU'>;
   const vm = ctx.db.get('VM', wanted.VM);
-  ctx.db.get('network', wanted.network);
+  assertUsable(ctx, wanted.network);
   const used = new Set(vm.VIFs.map((r) => ctx.db.get('VIF', r).device));
   let device = wanted.device;
   if (device === 'autodetect' || device === '') {
@@ -46,6 +46,11 @@ function create(ctx: Ctx, args: Readonly<Record<string, unknown>>): Ref<'VIF'> {
   });
 }
 
+/** VALUE_NOT_SUPPORTED for networks that only stand for an interface of the host. */
+function assertUsable(ctx: Ctx, network: string): void {
+  const { bridge, name_label: value, name_description } = ctx.db.get('network', network);
+  if (bridge === '') throw fail('VALUE_NOT_SUPPORTED', { field: 'network', value, reason: name_description });
+}
 /** VALUE_NOT_SUPPORTED for modes that would promise a filter which is not there. */
 export function assertEnforced(field: string, mode: string | undefined): void {
   if (mode !== 'locked' && mode !== 'disabled') return;
@@ -76,7 +81,7 @@ async function operate(ctx: Ctx, self: Self, f: (vm: string, id: string) => Prom
 
 /** Puts the interface on another network; one that is plugged is unplugged and plugged again. */
 async function move(ctx: Ctx, self: Self, network: Ref<'network'>): Promise<void> {
-  ctx.db.get('network', network);
+  assertUsable(ctx, network);
   const { currently_attached: plugged } = ctx.db.get('VIF', self);
   if (plugged) await operate(ctx, self, (vm, id) => ctx.xenops.vif.unplug({ vm, id, force: true }));
   await put(ctx, self, { network });

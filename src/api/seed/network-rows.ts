@@ -10,10 +10,11 @@ const roleKey = 'guesthouse-role';
 
 export async function seedNetworks(home: Home): Promise<void> {
   const { db, log } = home;
+  // the first network of a host is the one that guests can use at once
+  await once(home, 'guest-network', () => makeDefault(home));
   await syncPifs(home);
   for (const ref of [...db.refs('network')])
     await bestEffort('a network could not be made; guests on it will not start', log, () => ensureNetwork(home, ref));
-  await once(home, 'guest-network', () => makeDefault(home));
 }
 
 /** With addresses and a way out where this host can do that, else the hypervisor's own. */
