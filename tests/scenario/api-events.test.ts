@@ -5,7 +5,7 @@ import type { EventBatch } from '../../src/api/event-batch.ts';
 import { Events } from '../../src/api/events.ts';
 import { ManualClock, systemClock } from '../../src/base/clock.ts';
 import { vmHandlersFor } from './api-fakes.ts';
-import { apiHouse, jsonrpc, type Loose, login, memoryDb, xmlrpc } from './api-house.ts';
+import { type ApiHouse, apiHouse, jsonrpc, type Loose, login, memoryDb, xmlrpc } from './api-house.ts';
 
 const brief = (r: Loose) => r.events.map((e: Loose) => `${e.operation} ${e.class} ${e.ref}`);
 
@@ -71,12 +71,25 @@ test('refusals', async () => {
   await assert.rejects(xmlrpc(h.url, 'event.next', s), { wire: ['SESSION_NOT_REGISTERED', s] });
 });
 
+/** Until the call waits for events. A call that ended instead ends the test too, not only its time. */
+async function asked(h: ApiHouse, call: Promise<unknown>): Promise<void> {
+  let over = false;
+  call.then(
+    () => (over = true),
+    () => (over = true),
+  );
+  while (h.api.services.events.waiting === 0) {
+    if (over) throw new Error('the call ended before it waited', { cause: await call.catch((e: unknown) => e) });
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
 test('logging out ends waiting calls', async () => {
   await using h = await apiHouse();
   const s = await login(h.url);
   const { token } = await xmlrpc(h.url, 'event.from', s, ['vm'], '', 1);
   const waiting = assert.rejects(xmlrpc(h.url, 'event.from', s, ['vm'], token, 60), { wire: ['SESSION_INVALID', s] });
-  while (h.api.services.events.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+  await asked(h, waiting);
   await jsonrpc(h.url, 'session.logout', s);
   await waiting;
   assert.equal(h.api.services.events.waiting, 0);
@@ -89,7 +102,7 @@ test('a client that has gone is forgotten', async () => {
   const abort = new AbortController();
   const body = JSON.stringify({ id: 1, method: 'event.from', params: [s, ['vm'], token, 60] });
   const waiting = assert.rejects(fetch(`${h.url}/jsonrpc`, { method: 'POST', body, signal: abort.signal }));
-  while (h.api.services.events.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+  await asked(h, waiting);
   abort.abort();
   await waiting;
   while (h.api.services.events.waiting > 0) await new Promise((resolve) => setImmediate(resolve));
