@@ -84,8 +84,9 @@ export async function up(options: UpOptions, { out, say }: Terminal, houseProgra
   const unfollow = followLog(at.log('house'), say);
   try {
     await replaceOldSupervisor(at, processes);
+    const from = sizeOf(at.output('house'));
     await startHouse(at, processes, options, houseSpec(at, options, houseProgram));
-    const ready = await Promise.race([untilReady(at, processes, say), end.promise]);
+    const ready = await Promise.race([untilReady(at, processes, say, from), end.promise]);
     if (typeof ready === 'object') announce(at, ready, made, { out, say });
     const why = await end.promise;
     leaving = true;
@@ -141,9 +142,11 @@ async function startHouse(at: Places, processes: Processes, options: UpOptions, 
   await processes.process.start(spec);
 }
 
-/** Waits for the house; what it cannot do it says on stderr before it ends with status 1. */
-async function untilReady(at: Places, processes: Processes, say: Terminal['say']): Promise<HouseReady> {
-  const from = sizeOf(at.output('house'));
+/**
+ * Waits for the house; what it cannot do it says on stderr before it ends with status 1. `from`: how long its output was before
+ * it started.
+ */
+async function untilReady(at: Places, processes: Processes, say: Terminal['say'], from: number): Promise<HouseReady> {
   const house = connectHouse(at, { connectTimeoutMs: 1000 });
   const gaveUp = Promise.withResolvers<never>();
   gaveUp.promise.catch(() => undefined);
