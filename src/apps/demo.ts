@@ -11,6 +11,15 @@ export interface Demo {
   readonly uuid: string;
 }
 
+const refOf = ({ db }: RunningHouse) =>
+  [...db.rows('VM')].find(([, vm]) => mark in vm.other_config && !vm.is_a_template)?.[0];
+
+/** The demo VM as it is; null when the user has deleted it. */
+export function findDemo(house: RunningHouse): Demo | null {
+  const ref = refOf(house);
+  return ref ? { name, uuid: house.db.get('VM', ref).uuid } : null;
+}
+
 /** Finds or makes the demo VM, starts it if it does not run, and answers when it is up. `seconds` bounds the wait. */
 export async function bootDemo(
   house: RunningHouse,
@@ -19,8 +28,7 @@ export async function bootDemo(
   seconds = 180,
 ): Promise<Demo> {
   const { db } = house;
-  const ref =
-    [...db.rows('VM')].find(([, vm]) => mark in vm.other_config && !vm.is_a_template)?.[0] ?? (await make(house));
+  const ref = refOf(house) ?? (await make(house));
   const { uuid, power_state } = db.get('VM', ref);
   if (power_state === 'Running') return { name, uuid };
   say('booting the demo guest');

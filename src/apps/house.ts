@@ -18,7 +18,7 @@ import { schemaVersion } from '../datamodel/index.ts';
 import { connectContract } from '../rpc/client.ts';
 import { serveContract } from '../rpc/server.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
-import { bootDemo } from './demo.ts';
+import { bootDemo, findDemo } from './demo.ts';
 import { type Hypervisor, openGround } from './ground.ts';
 import { type GuestImage, openHouse, type RunningHouse } from './join.ts';
 import { openLog } from './logging.ts';

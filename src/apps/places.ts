@@ -23,6 +23,8 @@ export function places(folder: string) {
     upLock: join(run, 'up.lock'),
     /** There while `guesthouse down` works: a foreground `up` then ends instead of repairing. */
     downMark: join(run, 'down'),
+    /** There once a house of this `up` has started the demo guest: a later house leaves it as it is. */
+    demoMark: join(run, 'demo'),
     /** What root's password is checked against. */
     passwordHash: join(data, 'password.hash'),
     /** Root's password, made on first start; gone once root has chosen another. */

@@ -70,6 +70,7 @@ export async function up(options: UpOptions, { out, say }: Terminal, houseProgra
       `--data ${at.data}: another 'guesthouse up' runs for it; use it, or another folder with --data DIR`,
     );
   rmSync(at.downMark, { force: true });
+  rmSync(at.demoMark, { force: true });
   const end = Promise.withResolvers<'signal' | 'down'>();
   const stopListening = onSignals(() => end.resolve('signal'), say);
   const made = preparePassword(at, options.passwordFile);
