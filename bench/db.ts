@@ -149,7 +149,11 @@ async function run(vms: number): Promise<Line[]> {
 }
 
 const { values } = parseArgs({
-  options: { vms: { type: 'string', default: '10000' }, json: { type: 'boolean' }, 'start-up': { type: 'string' } },
+  options: {
+    vms: { type: 'string', default: process.env['VMS'] ?? '10000' },
+    json: { type: 'boolean' },
+    'start-up': { type: 'string' },
+  },
 });
 if (values['start-up'] !== undefined) await startUp(values['start-up']);
 else {
