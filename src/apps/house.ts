@@ -94,7 +94,7 @@ process.on('uncaughtException', (error) => {
 try {
   house = await open();
   await autostart(house);
-  const demo = values.demo ? await bootDemo(house, log, say) : null;
+  const demo = values.demo ? await demoGuest(house) : null;
   readyNow = await describe(house, demo);
   started.resolve(readyNow);
   // Should this process be killed, its successor does not wait longer and longer.
@@ -147,6 +147,14 @@ async function autostart(opened: RunningHouse): Promise<void> {
     .catch((error: unknown) =>
       log.error('not every VM that starts with the host was started', { error: String(error) }),
     );
+}
+
+/** Booted by the first house of an `up`; one that is started again leaves the guest as the user left it. */
+async function demoGuest(opened: RunningHouse): Promise<HouseReady['demo']> {
+  if (existsSync(at.demoMark)) return findDemo(opened);
+  const demo = await bootDemo(opened, log, say);
+  writeFileSync(at.demoMark, '');
+  return demo;
 }
 
 async function describe(opened: RunningHouse, demo: HouseReady['demo']): Promise<HouseReady> {
