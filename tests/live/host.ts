@@ -5,6 +5,8 @@ import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { places } from '../../src/apps/places.ts';
+import { connectHouse } from '../../src/apps/toolstack.ts';
 
 const root = join(import.meta.dirname, '../..');
 export const bin = (name: string): string => join(root, 'bin', name);
@@ -61,6 +63,7 @@ export async function liveHost(o: LiveOptions = {}): Promise<LiveHost> {
     });
     up.once('exit', (code) => reject(new Error(`guesthouse up ended with ${code}: ${said.join('\n')}`)));
   });
+  const tlsUrl = o.tls ? await tlsUrlOf(data) : undefined;
   let session = '';
   const socketPath = join(data, 'run', 'xapi.sock');
   const call = async (method: string, ...params: unknown[]) => {
@@ -70,7 +73,7 @@ export async function liveHost(o: LiveOptions = {}): Promise<LiveHost> {
   return {
     data,
     url,
-    tlsUrl: said.map((line) => /https:\/\/127[^ ]*/.exec(line)?.[0]).find((found) => found),
+    tlsUrl,
     said,
     up,
     password: readFileSync(join(data, 'password'), 'utf8').trim(),
@@ -97,6 +100,15 @@ export async function liveHost(o: LiveOptions = {}): Promise<LiveHost> {
       rmSync(data, { recursive: true, force: true });
     },
   };
+}
+/** The address that `up` does not name when only this machine can use it. */
+async function tlsUrlOf(data: string): Promise<string> {
+  const { house, close } = connectHouse(places(data), { connectTimeoutMs: 5000 });
+  try {
+    return (await house.ready({})).tlsUrl ?? '';
+  } finally {
+    close();
+  }
 }
 const ended = (child: ChildProcess) => new Promise((resolve) => child.once('exit', resolve));
 
