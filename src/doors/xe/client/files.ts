@@ -81,7 +81,7 @@ async function refusal(answer: Answer, what: string): Promise<ClientError> {
   }
   const page = Buffer.concat(parts).toString('utf8');
   // Of a page of HTML the sentence counts, not its title.
-  const text = (/<p>([^]*)<\/p>/.exec(page)?.[1] ?? page)
+  const text = (/<p>([\s\S]*)<\/p>/.exec(page)?.[1] ?? page)
     .replaceAll(/<[^>]*>/g, ' ')
     .replaceAll(/\s+/g, ' ')
     .trim()

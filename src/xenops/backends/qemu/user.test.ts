@@ -16,7 +16,7 @@ function folder() {
   return { base, dir, [Symbol.dispose]: () => rmSync(base, { recursive: true, force: true }) };
 }
 
-test('as root, guests get users of their own; nothing is left of the trial', { skip: !root }, async () => {
+test('as root, guests get users of their own; nothing is left of the trial', { skip: !root && 'needs root' }, async () => {
   using f = folder();
   const warned: string[] = [];
   const user = await decideUser(
@@ -30,7 +30,7 @@ test('as root, guests get users of their own; nothing is left of the trial', { s
   assert.deepEqual(readdirSync(f.dir), []);
   assert.equal(await decideUser(null, f.dir, silentLog), undefined);
 });
-test('a folder that keeps them out is refused, never answered with root', { skip: !root }, async () => {
+test('a folder that keeps them out is refused, never answered with root', { skip: !root && 'needs root' }, async () => {
   using f = folder();
   chmodSync(f.base, 0o700);
   for (const wish of [undefined, { baseUid: 1000, gid: 1000 }])
