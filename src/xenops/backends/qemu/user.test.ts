@@ -16,7 +16,9 @@ function folder() {
   return { base, dir, [Symbol.dispose]: () => rmSync(base, { recursive: true, force: true }) };
 }
 
-test('as root, guests get users of their own; nothing is left of the trial', { skip: !root && 'needs root' }, async () => {
+test('as root, guests get users of their own; nothing is left of the trial', {
+  skip: !root && 'needs root',
+}, async () => {
   using f = folder();
   const warned: string[] = [];
   const user = await decideUser(
