@@ -74,6 +74,10 @@ export class VmQueue {
     const busy = vm === undefined ? [...this.#load.keys()] : [vm];
     await Promise.all(busy.map((id) => this.#lines.push(id, async () => undefined)));
   }
+  /** Interrupted once the domain manager closes: for what takes no turn. */
+  assertOpen(name: string, vm: string): void {
+    if (this.#closed) throw interrupted(name, vm);
+  }
   /** Whether the VM has work, beside `own` pieces. */
   busy(vm: string, own = 0): boolean {
     return (this.#load.get(vm) ?? 0) > own;

@@ -160,6 +160,7 @@ function serve(core: Core, events: Listeners<XenopsEvent>, close: () => Promise<
 
 async function addVm(core: Core, spec: VmSpec): Promise<string> {
   checkSpec(spec);
+  core.queue.assertOpen('add', spec.id);
   const known = core.records.find(spec.id);
   if (known && JSON.stringify(known.spec) === JSON.stringify(spec)) return spec.id;
   const record = core.records.describe(spec);
