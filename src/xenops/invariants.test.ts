@@ -234,7 +234,8 @@ class Program {
     else if (c.do === 'die') h.dieAtCommit(c.commits, c.how);
     else if (c.do === 'advance') await h.advance(c.ms);
     else {
-      if (c.how !== 'close') this.#pending = new Set();
+      // Whoever is dead, or is killed, answers nobody.
+      if (c.how !== 'close' || h.dead) this.#pending = new Set();
       if (c.how === 'host') h.world.reboot();
       const { deaths } = h;
       await h.restart(c.how === 'close' ? 'close' : 'kill');
