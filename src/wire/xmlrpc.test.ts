@@ -201,7 +201,7 @@ const wire = fc.letrec<{ value: Wire }>((tie) => ({
     fc.integer(),
     fc.maxSafeInteger(),
     fc.boolean(),
-    fc.double({ noNaN: true, noDefaultInfinity: true }).filter((d) => !Object.is(d, -0)),
+    fc.double({ noNaN: true, noDefaultInfinity: true, min: -1.79e308, max: 1.79e308 }).filter((d) => !Object.is(d, -0)),
     fc.constant(null),
     fc.array(tie('value'), { maxLength: 4 }),
     fc.dictionary(fc.string({ unit: 'grapheme' }), tie('value'), { maxKeys: 4, noNullPrototype: true }),

@@ -34,10 +34,11 @@ export async function takeOver(core: Core): Promise<void> {
 
 /** A VM was registered: a domain of its that was left running is taken over. */
 export async function adoptRunning(core: Core, record: VmRecord): Promise<void> {
-  const seen = await observe(core, record.id);
-  if (!seen || record.run) return;
+  // In the VM's turn, which closing waits for.
   await core.queue.push(record.id, 'take over', undefined, async () => {
     if (record.run) return;
+    const seen = await observe(core, record.id);
+    if (!seen) return;
     const { domid, startedAt } = seen;
     record.run = { domid, startedAt, spec: record.spec, boot: core.boot };
     record.dirty = 'late';

@@ -111,6 +111,8 @@ export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
         house.backend.kill();
       } else {
         await house.during(Promise.race([house.xenops.close(), process.death]));
+        // The store is closed after it, and that waits for what is being written.
+        await drain();
         process.dead = true;
       }
       await house.during(open());
