@@ -99,10 +99,12 @@ export class Reconciler {
     const vifs = mend<VifSpec>(seen.vifs, run.spec.vifs, record.spec.vifs);
     for (const d of vbds.unknown) await this.#limited('vbd', id, () => this.#core.backend.vbd.detach(id, d, true));
     for (const d of vifs.unknown) await this.#limited('vif', id, () => this.#core.backend.vif.detach(id, d, true));
-    this.#core.reservations.adopt(run.spec);
+    // Another domain than the noted one was made by a reboot that was interrupted: from the description, not from the last run's.
+    const made = seen.domid === run.domid ? run.spec : record.spec;
+    this.#core.reservations.adopt(made);
     const same = vbds.same && vifs.same && seen.domid === run.domid;
     if (!same) {
-      const spec = { ...run.spec, vbds: vbds.known, vifs: vifs.known };
+      const spec = { ...made, vbds: vbds.known, vifs: vifs.known };
       record.run = { ...run, domid: seen.domid, startedAt: seen.startedAt || run.startedAt, spec };
     }
     await this.#mendDiscs(record, seen);
