@@ -29,7 +29,9 @@ export function floatText(n: number): string {
   if (Number.isNaN(n)) return 'nan';
   if (!Number.isFinite(n)) return n > 0 ? 'inf' : '-inf';
   if (Number.isInteger(n) && Math.abs(n) < 1e15) return String(n);
-  return String(Number(n.toPrecision(16)));
+  const rounded = Number(n.toPrecision(16));
+  // The largest ones would be rounded to infinity.
+  return String(Number.isFinite(rounded) ? rounded : n);
 }
 
 const bare: Encode = (v) => `<value>${escapeXml(String(v))}</value>`;

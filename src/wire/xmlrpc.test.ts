@@ -56,6 +56,7 @@ describe('what goes out', () => {
     assert.equal(escapeXml('a\u0000b\u0007c\u001fd\re\ud800f'), 'abcd&#13;e\ufffdf');
   });
   test('floats have at most 16 significant digits', () => {
+    for (const n of [Number.MAX_VALUE, -1.7976931348623155e308]) assert.equal(floatText(n), String(n));
     assert.deepEqual([0, 1, -2.5, 1 / 3, 1e21, Number.NaN, Number.POSITIVE_INFINITY].map(floatText), [
       '0',
       '1',
