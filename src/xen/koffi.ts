@@ -1,0 +1,69 @@
+/**
+ * The foreign function interface, loaded when Xen is first used and never before: everything else starts without it.
+ * A library that is missing is refused with its name and the Debian package that holds it.
+ */
+import { createRequire } from 'node:module';
+
+export type Koffi = typeof import('koffi')['default'];
+export type Library = ReturnType<Koffi['load']>;
+/** An address in this process; koffi hands out BigInts, and null for NULL. */
+export type Pointer = bigint | null;
+
+const require = createRequire(import.meta.url);
+
+/** koffi itself; Node keeps the module, so asking again costs nothing. */
+export function koffi(): Koffi {
+  return require('koffi') as Koffi;
+}
+
+/** A library could not be loaded. */
+export class LibraryMissing extends Error {
+  readonly library: string;
+  constructor(library: string, debianPackage: string, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(`${library} could not be loaded (${why}): install Debian's package ${debianPackage}`);
+    this.name = 'LibraryMissing';
+    this.library = library;
+  }
+}
+
+/** Loads `library` (its soname), which Debian's `debianPackage` holds. Throws `LibraryMissing`. */
+export function loadLibrary(library: string, debianPackage: string): Library {
+  try {
+    return koffi().load(library);
+  } catch (error) {
+    throw new LibraryMissing(library, debianPackage, error);
+  }
+}
+
+/** A call into a library failed; `errno` is the number, `code` its name (`EINVAL`). */
+export class CallFailed extends Error {
+  readonly call: string;
+  readonly errno: number;
+  readonly code: string;
+  constructor(call: string, errno: number, about = '') {
+    const code = errnoName(errno);
+    super(`${call} failed: ${code}${about && ` (${about})`}`);
+    this.name = 'CallFailed';
+    this.call = call;
+    this.errno = errno;
+    this.code = code;
+  }
+}
+
+function errnoName(errno: number): string {
+  for (const [name, value] of Object.entries(koffi().os.errno)) if (value === errno) return name;
+  return `errno ${errno}`;
+}
+
+/** The result of a call that answers a negative number when it fails. `about` names what it was called with. */
+export function checked(call: string, result: number, about?: string): number {
+  if (result < 0) throw new CallFailed(call, koffi().errno(), about);
+  return result;
+}
+
+/** The result of a call that answers NULL when it fails. */
+export function checkedPointer(call: string, result: Pointer, about?: string): bigint {
+  if (result === null || result === 0n) throw new CallFailed(call, koffi().errno(), about);
+  return result;
+}

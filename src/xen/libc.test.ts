@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { silentLog } from '../base/log.ts';
+import { CallFailed, koffi, LibraryMissing, loadLibrary } from './koffi.ts';
+import { openLibc, pageSize } from './libc.ts';
+import { watchReadable } from './readable.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'ghl-libc-'));
+after(() => rmSync(folder, { recursive: true }));
+const libc = openLibc();
+
+test('two mappings of a file share their bytes', () => {
+  const fd = openSync(join(folder, 'page'), 'w+');
+  ftruncateSync(fd, pageSize);
+  const first = libc.mapPage(fd);
+  const second = libc.mapPage(fd);
+  closeSync(fd);
+  new Uint8Array(koffi().view(first, pageSize))[7] = 42;
+  assert.equal(new Uint8Array(koffi().view(second, pageSize))[7], 42);
+  libc.unmapPage(first);
+  libc.unmapPage(second);
+});
+
+test('a failing call names itself, what it was called with and the error', () => {
+  assert.throws(() => libc.mapPage(-1), {
+    name: 'CallFailed',
+    code: 'EBADF',
+    message: /mmap failed: EBADF \(descriptor -1\)/,
+  });
+  assert.throws(() => libc.execve('/nowhere/at-all', ['x'], {}), CallFailed);
+});
+
+test('a missing library is refused with the package that has it', () => {
+  assert.throws(
+    () => loadLibrary('libxennothere.so.9', 'libxennothere9'),
+    (error: Error) =>
+      error instanceof LibraryMissing &&
+      /libxennothere.so.9 .*install Debian's package libxennothere9/.test(error.message),
+  );
+});
+
+for (const way of ['poll', 'thread'] as const) {
+  test(`bytes of a descriptor arrive, by ${way}`, async () => {
+    const path = join(folder, `fifo-${way}`);
+    const mkfifo = loadLibrary('libc.so.6', 'libc6').func('int mkfifo(const char *path, unsigned int mode)');
+    assert.equal(mkfifo(path, 0o600), 0);
+    const fd = openSync(path, 'r+');
+    // A descriptor that waits would hold up the test's process.
+    libc.setNonBlocking(fd);
+    const arrived = await new Promise<string>((resolve) => {
+      let all = '';
+      const stop = watchReadable({
+        fd,
+        libc,
+        log: silentLog,
+        way,
+        onBytes(bytes) {
+          all += bytes.toString();
+          if (all.length < 8) return void writeSync(fd, 'pong');
+          stop();
+          resolve(all);
+        },
+      });
+      writeSync(fd, 'ping');
+    });
+    assert.equal(arrived, 'pingpong');
+    closeSync(fd);
+  });
+}
+
+test('an exception while bytes are handled is not swallowed', async () => {
+  const path = join(folder, 'fifo-throws');
+  const mkfifo = loadLibrary('libc.so.6', 'libc6').func('int mkfifo(const char *path, unsigned int mode)');
+  mkfifo(path, 0o600);
+  const fd = openSync(path, 'r+');
+  const thrown = new Promise<Error>((resolve) => {
+    const old = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    process.once('uncaughtException', (error) => {
+      for (const listener of old) process.on('uncaughtException', listener);
+      resolve(error);
+    });
+  });
+  const stop = watchReadable({
+    fd,
+    libc,
+    log: silentLog,
+    onBytes() {
+      throw new Error('from within');
+    },
+  });
+  writeSync(fd, 'x');
+  const error = await thrown;
+  stop();
+  closeSync(fd);
+  assert.equal(error.message, 'from within');
+});

@@ -1,0 +1,69 @@
+/** The few calls of the C library that Node does not offer: shared mappings, descriptor flags, replacing the program. */
+import { CallFailed, checked, koffi, loadLibrary, type Pointer } from './koffi.ts';
+
+export const pageSize = 4096;
+
+const protection = { read: 1, write: 2 };
+const mapShared = 1;
+const mapFailed = 0xffff_ffff_ffff_ffffn;
+const getFlags = 3;
+const setFlags = 4;
+const setDescriptorFlags = 2;
+const nonBlocking = 0x800;
+
+export interface Libc {
+  /** Maps the first page of `fd`, shared, for reading and writing. */
+  mapPage(fd: number): bigint;
+  unmapPage(address: bigint): void;
+  /** `ioctl` with a number as its argument; answers what the driver answers. */
+  ioctl(fd: number, request: number, argument: number): number;
+  setNonBlocking(fd: number): void;
+  /** Whether a program that replaces this one, or a child, inherits the descriptor. */
+  setInherited(fd: number, inherited: boolean): void;
+  /** Bytes read into `into`; 0 when nothing is there now. Throws `CallFailed`. */
+  read(fd: number, into: Uint8Array): number;
+  write(fd: number, from: Uint8Array): number;
+  /** Replaces the program of this process; comes back only by throwing `CallFailed`. */
+  execve(file: string, args: readonly string[], env: Readonly<Record<string, string>>): never;
+}
+
+/** Binds the calls; each is looked up here, so that one that is missing is found at once. */
+export function openLibc(): Libc {
+  const lib = loadLibrary('libc.so.6', 'libc6');
+  const ffi = koffi();
+  const mmap = lib.func('void *mmap(void *at, size_t size, int protection, int flags, int fd, int64_t offset)');
+  const munmap = lib.func('int munmap(void *at, size_t size)');
+  const ioctl = lib.func('int ioctl(int fd, unsigned long request, intptr_t argument)');
+  const fcntl = lib.func('int fcntl(int fd, int command, intptr_t argument)');
+  const read = lib.func('intptr_t read(int fd, void *into, size_t size)');
+  const write = lib.func('intptr_t write(int fd, const void *from, size_t size)');
+  const execve = lib.func('int execve(const char *file, const char **args, const char **env)');
+  const again = ffi.os.errno['EAGAIN'];
+  const interrupted = ffi.os.errno['EINTR'];
+  return {
+    mapPage(fd) {
+      const address: Pointer = mmap(null, pageSize, protection.read | protection.write, mapShared, fd, 0);
+      if (address === null || address === mapFailed) throw new CallFailed('mmap', ffi.errno(), `descriptor ${fd}`);
+      return address;
+    },
+    unmapPage: (address) => void checked('munmap', munmap(address, pageSize)),
+    ioctl: (fd, request, argument) => checked('ioctl', ioctl(fd, request, argument), `request ${request}`),
+    setNonBlocking: (fd) =>
+      void checked('fcntl', fcntl(fd, setFlags, fcntl(fd, getFlags, 0) | nonBlocking), `fd ${fd}`),
+    setInherited: (fd, inherited) =>
+      void checked('fcntl', fcntl(fd, setDescriptorFlags, inherited ? 0 : 1), `fd ${fd}`),
+    read(fd, into) {
+      const got = Number(read(fd, into, into.length));
+      if (got >= 0) return got;
+      const errno = ffi.errno();
+      if (errno === again || errno === interrupted) return 0;
+      throw new CallFailed('read', errno, `descriptor ${fd}`);
+    },
+    write: (fd, from) => checked('write', Number(write(fd, from, from.length)), `descriptor ${fd}`),
+    execve(file, args, env) {
+      const pairs = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+      execve(file, [...args, null], [...pairs, null]);
+      throw new CallFailed('execve', ffi.errno(), file);
+    },
+  };
+}
