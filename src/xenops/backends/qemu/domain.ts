@@ -17,7 +17,7 @@ import { ConsoleHub } from './console-hub.ts';
 import { endOfEvent, endOfLog, endOfStatus } from './ends.ts';
 import type { Folders, Owner } from './folder.ts';
 import { connectQmp, type Json, type Qmp, type QmpEvent, QmpTimeout } from './qmp.ts';
-import type { DomainRecord } from './record.ts';
+import { type DomainRecord, keepsWrites } from './record.ts';
 
 /** How patient we are, in milliseconds. */
 export interface Patience {
@@ -220,11 +220,12 @@ export class Domain {
   async destroy(): Promise<void> {
     this.#leaving = true;
     const hung = this.#end?.reason === 'hung' || !this.#qmp;
+    const atOnce = hung || !keepsWrites(this.record);
     this.#dead.abort(new Error('the domain is destroyed'));
     this.#drop();
     await this.#writing;
     try {
-      await this.#endProcess(hung);
+      await this.#endProcess(atOnce);
     } catch (error) {
       await this.#comeBack();
       throw error;

@@ -47,3 +47,11 @@ export interface DomainRecord {
   /** Drives whose disc was changed since `create`. */
   readonly discs: Readonly<Record<string, boolean>>;
 }
+
+/**
+ * Whether the QEMU has something to write out before it ends: tables of a qcow2 image, or a firmware's variables. What a guest
+ * wrote to a raw disk is with the host's kernel already, so that a QEMU without such may be killed.
+ */
+export function keepsWrites({ spec, drives }: DomainRecord): boolean {
+  return spec.boot.kind === 'uefi' || drives.some(({ disk }) => disk && !disk.readOnly && disk.format !== 'raw');
+}
