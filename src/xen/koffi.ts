@@ -11,9 +11,15 @@ export type Pointer = bigint | null;
 
 const require = createRequire(import.meta.url);
 
+/** Bytes of stack for calls on worker threads: Xen's domain builder and migration code are not sure of koffi's 128 KiB. */
+const threadStack = 1 << 20;
+
 /** koffi itself; Node keeps the module, so asking again costs nothing. */
 export function koffi(): Koffi {
-  return require('koffi') as Koffi;
+  const ffi = require('koffi') as Koffi;
+  // Possible only before the first library is loaded, and nobody loads one but through here.
+  if (ffi.config().async_stack_size !== threadStack) ffi.config({ ...ffi.config(), async_stack_size: threadStack });
+  return ffi;
 }
 
 /** A library could not be loaded. */
