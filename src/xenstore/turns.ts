@@ -1,0 +1,94 @@
+/**
+ * Who is served when. Connections with requests stand in a line; each answers a few, then goes to its end. A round that took long goes on in a
+ * later turn of the event loop, so that new requests of others are read meanwhile. What was written in a round is sent at its end, once
+ * per connection.
+ *
+ *     enter ──▶ line ──turn──▶ answered all ──▶ out
+ *                ▲              │ more is left
+ *                └──────────────┘      round over (or a deadline): beforeFlush, then flush of each connection that has output
+ */
+import type { Connection } from './connection.ts';
+
+/** Requests of one connection before the next one's turn. */
+const requestsPerTurn = 128;
+/** Requests after which a round goes on later. */
+const requestsPerRound = 1024;
+
+export class Turns {
+  readonly #line = new Set<Connection>();
+  readonly #written = new Set<Connection>();
+  readonly #later: (f: () => void) => void;
+  /** Runs before anything is sent: what must not be lost is made durable here. */
+  beforeFlush: (() => void) | undefined;
+  #running = false;
+  #scheduled = false;
+
+  /** `later` runs a function in a later turn of the event loop, after I/O (setImmediate). */
+  constructor(later: (f: () => void) => void) {
+    this.#later = later;
+  }
+  /** The connection may have complete requests. */
+  enter(connection: Connection): void {
+    this.#line.add(connection);
+    if (!this.#running && !this.#scheduled) this.#round();
+  }
+  leave(connection: Connection): void {
+    this.#line.delete(connection);
+    this.#written.delete(connection);
+  }
+  /** The connection has output that is to be sent at the end of the round; outside one, soon. */
+  wrote(connection: Connection): void {
+    this.#written.add(connection);
+    if (!this.#running) this.#schedule();
+  }
+  /** Whether any connection waits for its turn. */
+  get busy(): boolean {
+    return this.#line.size > 0;
+  }
+  /** Runs `f` as a round of its own: what it writes is sent at its end. */
+  run<T>(f: () => T): T {
+    if (this.#running) return f();
+    this.#running = true;
+    try {
+      return f();
+    } finally {
+      this.#running = false;
+      this.#flush();
+    }
+  }
+  #round(): void {
+    this.#running = true;
+    let left = requestsPerRound;
+    try {
+      while (this.#line.size > 0 && left > 0) {
+        for (const connection of this.#line) {
+          this.#line.delete(connection);
+          if (connection.turn(requestsPerTurn)) this.#line.add(connection);
+          if (connection.output.length > 0) this.#written.add(connection);
+          left -= requestsPerTurn;
+          if (left <= 0) break;
+        }
+      }
+    } finally {
+      this.#running = false;
+      this.#flush();
+    }
+    if (this.#line.size > 0) this.#schedule();
+  }
+  #flush(): void {
+    if (this.#written.size === 0) return;
+    this.beforeFlush?.();
+    for (const connection of this.#written) {
+      this.#written.delete(connection);
+      if (connection.state === 'open' && connection.output.length > 0) connection.line.flush(connection);
+    }
+  }
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#later(() => {
+      this.#scheduled = false;
+      this.#round();
+    });
+  }
+}
