@@ -26,6 +26,8 @@ const port = s.union('kind', {
   tap: s.object({ kind: s.literal('tap'), ifname: s.string }),
   user: s.object({
     kind: s.literal('user'),
+    /** What QEMU's DHCP tells the guest that it is called. */
+    hostname: s.optional(s.string),
     forwards: s.list(
       s.object({ protocol: s.oneOf('tcp', 'udp'), hostAddress: s.string, hostPort: s.size, guestPort: s.size }),
     ),
@@ -74,13 +76,17 @@ export const networkContract = contract({
     },
     port: {
       attach: method(
-        'Make the port of a guest and put it on its network; repeating it gives the same port.',
+        'Make the port of a guest and put it on its network; repeating it gives the same port, with a changed name or rate.',
         s.object({
           vm: s.string,
           device: s.string,
           bridge: s.string,
           mac: s.string,
           mtu: s.optional(s.size),
+          /** The VM's name, any text: DHCP and DNS of `nat` networks call the guest by a label made of it. */
+          name: s.optional(s.string),
+          /** KiB/s in each direction, 0 for no limit. `user` networks cannot limit. */
+          rateKib: s.optional(s.size),
           uid: s.optional(s.size),
           gid: s.optional(s.size),
         }),

@@ -4,9 +4,11 @@
  */
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { bestEffort } from '../base/best-effort.ts';
 import type { Log } from '../base/log.ts';
 import { networkErrors } from '../contracts/network.ts';
 import type { Processes } from '../contracts/processes.ts';
+import { uniqueLabel } from './host-name.ts';
 import { type Lease, LeaseWatch, leaseFile } from './lease.ts';
 import { type AddressRecord, addressKey, type Records } from './records.ts';
 import { first, freeAddress, last, maskText, type Subnet, toAddress, toNumber } from './subnet.ts';
@@ -85,11 +87,13 @@ export class DhcpServers {
     const folder = this.#folder(bridge);
     await mkdir(join(folder, 'hosts'), { recursive: true, mode: 0o755 });
     await this.#warnOfClosedFolders(join(folder, 'hosts'));
-    for (const row of this.#rowsOf(bridge)) await this.#writeHost(row);
+    let stale = false;
+    for (const row of this.#rowsOf(bridge)) if ((await this.#writeHost(row)) === 'changed') stale = true;
     await this.leases.start(bridge, folder);
     const path = findTool('dnsmasq');
     if (!path) throw networkErrors.make('Not_possible', { kind: 'nat', reason: missingTool('dnsmasq') });
     await this.#run(bridge, dnsmasqCommand(path, net, folder, await groupOfNobody()), fresh);
+    if (stale && !fresh) await this.#reload(bridge);
   }
   async remove(bridge: string): Promise<void> {
     this.leases.stop(bridge);
@@ -98,21 +102,49 @@ export class DhcpServers {
     await rm(this.#folder(bridge), { recursive: true, force: true });
     await rm(this.#logOf(bridge), { force: true });
   }
-  /** Keeps an address for an interface: the same one as before when there was one. */
-  async reserve(net: { bridge: string; subnet: Subnet; mtu: number | null }, mac: string): Promise<void> {
+  /** Keeps an address and a name for an interface: the same address as before when there was one. */
+  async reserve(
+    net: { bridge: string; subnet: Subnet; mtu: number | null },
+    port: { readonly mac: string; readonly name?: string | undefined },
+  ): Promise<void> {
+    const { bridge } = net;
+    const known = this.#records.addresses.get(addressKey({ bridge, mac: port.mac }));
+    if (known) {
+      if (await this.#keep(known, port.name)) await this.#reload(bridge);
+      return;
+    }
+    const { address, recycled } = await this.#newAddress(net, port.mac);
+    const serial = 1 + Math.max(0, ...this.#records.addresses.list().map((row) => row.serial));
+    const changed = await this.#keep({ bridge, mac: port.mac, address, serial }, port.name);
+    if (recycled) await this.ensure(net, true);
+    else if (changed) await this.#reload(bridge);
+  }
+  async #newAddress(net: { bridge: string; subnet: Subnet }, mac: string) {
     const { bridge, subnet } = net;
-    if (this.#records.addresses.get(addressKey({ bridge, mac }))) return;
     const rows = this.#rowsOf(bridge);
     const known = [...rows, ...this.leases.list(bridge).filter((lease) => lease.mac !== mac)];
     const lease = this.leases.find(bridge, mac);
     const taken = new Set(known.map((row) => toNumber(row.address)));
     const wish = lease && !taken.has(toNumber(lease.address)) ? toNumber(lease.address) : freeAddress(subnet, taken);
-    const address = wish === undefined ? await this.#recycle(net, rows) : toAddress(wish);
-    const serial = 1 + Math.max(0, ...this.#records.addresses.list().map((row) => row.serial));
-    const row = { bridge, mac, address, serial };
-    await this.#records.addresses.put(addressKey(row), row);
-    await this.#writeHost(row);
-    if (wish === undefined) await this.ensure(net, true);
+    if (wish !== undefined) return { address: toAddress(wish), recycled: false };
+    return { address: await this.#recycle(net, rows), recycled: true };
+  }
+  /**
+   * Notes an address with the name that is wished for, or one like it when another attached interface has that; one that is
+   * not attached loses it. Answers whether the server knows something that is no longer so.
+   */
+  async #keep(row: AddressRecord, wish: string | undefined): Promise<boolean> {
+    const others = this.#rowsOf(row.bridge).filter(({ mac }) => mac !== row.mac);
+    const attached = new Set(this.#records.ports.list().map((port) => addressKey(port)));
+    const taken = others.filter((other) => attached.has(addressKey(other))).map(({ name = '' }) => name);
+    const name = wish === undefined ? row.name : uniqueLabel(wish, new Set(taken), row.name);
+    const losers = others.filter((other) => name !== undefined && other.name === name);
+    let stale = false;
+    for (const next of [...losers.map((loser) => ({ ...loser, name: undefined })), { ...row, name }]) {
+      await this.#records.addresses.put(addressKey(next), next);
+      if ((await this.#writeHost(next)) === 'changed') stale = true;
+    }
+    return stale;
   }
   /** Where an interface is reached: what it was given, or what is kept for it. */
   addressOf(bridge: string, mac: string): string | undefined {
@@ -140,14 +172,23 @@ export class DhcpServers {
   #hostFile({ bridge, mac }: AddressRecord): string {
     return join(this.#folder(bridge), 'hosts', mac.replaceAll(':', '-'));
   }
-  async #writeHost(row: AddressRecord): Promise<void> {
-    const text = `${row.mac},${row.address}\n`;
+  /** `changed`: the server may have read what was there before. */
+  async #writeHost(row: AddressRecord): Promise<'same' | 'new' | 'changed'> {
+    const text = `${[row.mac, row.address, ...(row.name === undefined ? [] : [row.name])].join()}\n`;
     const path = this.#hostFile(row);
     const there = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return '';
       throw error;
     });
-    if (there !== text) await writeFile(path, text, { mode: 0o644 });
+    if (there === text) return 'same';
+    await writeFile(path, text, { mode: 0o644 });
+    return there === '' ? 'new' : 'changed';
+  }
+  /** Files that are new are read by themselves; those that have changed, and the names of leases, only when the server is told. */
+  async #reload(bridge: string): Promise<void> {
+    const server = (await this.#processes.process.list({})).find((child) => child.id === processId(bridge));
+    if (!server?.running) return;
+    await bestEffort('it reads them when it is started again', this.#log, () => process.kill(server.pid, 'SIGHUP'));
   }
   async #run(bridge: string, command: readonly string[], fresh: boolean): Promise<void> {
     const id = processId(bridge);

@@ -1,9 +1,11 @@
 /** The verbs on ports. */
 import { type Network, networkErrors } from '../contracts/network.ts';
 import { drivers } from './drivers/index.ts';
+import { hostLabel } from './host-name.ts';
 import { type House, requirePossible } from './house.ts';
 import { checkMac } from './names.ts';
 import { checkMtu } from './networks.ts';
+import { limitRate } from './rate.ts';
 import { type PortRecord, portKey } from './records.ts';
 
 export function portVerbs(house: House): Network['port'] {
@@ -16,8 +18,13 @@ export function portVerbs(house: House): Network['port'] {
     await records.ports.remove(portKey(port));
     if ((records.forwards.get(portKey(port)) ?? []).length > 0) await house.rules();
   };
+  const limit = async ({ vm, device, ifname, rateKib = 0 }: PortRecord, before: PortRecord | undefined) => {
+    if (ifname !== null && (rateKib > 0 || (before?.rateKib ?? 0) > 0)) await limitRate(house.marks, ifname, rateKib);
+    if (ifname === null && rateKib > 0)
+      house.log.warn("a network of QEMU's own cannot be slowed down: the limit is not kept", { vm, device, rateKib });
+  };
   return {
-    attach: ({ vm, device, bridge, mac, mtu, uid }) =>
+    attach: ({ vm, device, bridge, mac, mtu, uid, name, rateKib }) =>
       inTurn(async () => {
         const network = records.networks.get(bridge);
         if (!network) throw networkErrors.make('Does_not_exist', { what: 'network', id: bridge });
@@ -29,11 +36,16 @@ export function portVerbs(house: House): Network['port'] {
         if (before && before.bridge !== bridge) await detach(before);
         const ifname = driver.ifname(house, { vm, device });
         const owner = uid ?? process.getuid?.() ?? 0;
-        const port = { vm, device, bridge, mac: checkMac(mac), mtu: mtu ?? null, uid: owner, ifname };
+        const port = {
+          ...{ vm, device, bridge, mac: checkMac(mac), mtu: mtu ?? null, uid: owner, ifname },
+          name: name === undefined ? before?.name : hostLabel(name, vm),
+          rateKib,
+        };
         const forwards = records.forwards.get(key) ?? [];
         await records.ports.put(key, port);
         try {
           const made = await driver.attach(house, network, port, forwards);
+          await limit(port, before);
           if (forwards.length > 0) await house.rules();
           return made;
         } catch (error) {

@@ -15,6 +15,10 @@ export interface PortRecord {
   readonly bridge: string;
   readonly mac: string;
   readonly mtu: number | null;
+  /** The label that the guest is to be called by, before it is made unique. */
+  readonly name?: string | undefined;
+  /** KiB/s; none or 0 for no limit. */
+  readonly rateKib?: number | undefined;
   readonly uid: number;
   /** Null on `user` networks. */
   readonly ifname: string | null;
@@ -34,6 +38,8 @@ export interface AddressRecord {
   readonly address: string;
   /** Grows: the lowest is the oldest. */
   readonly serial: number;
+  /** The label that DHCP and DNS call the guest by; no two attached interfaces of a bridge have the same. */
+  readonly name?: string | undefined;
 }
 
 /** One table: rows by key, written through. */

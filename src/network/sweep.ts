@@ -3,6 +3,7 @@ import type { Log } from '../base/log.ts';
 import { isOurs } from './bridge.ts';
 import { ip, listLinks } from './link.ts';
 import { marksOf } from './names.ts';
+import { ratedTables } from './rate.ts';
 import { findTool, runTool } from './tool.ts';
 
 /**
@@ -26,5 +27,7 @@ export async function sweepNetwork(dir: string, log: Log): Promise<readonly stri
   const tables = findTool('nft') ? await runTool('nft', ['list', 'tables', 'inet']) : '';
   if (tables.split('\n').includes(`table inet ${marks.table}`))
     await attempt(marks.table, () => runTool('nft', ['delete', 'table', 'inet', marks.table]));
+  for (const table of await ratedTables(marks))
+    await attempt(table, () => runTool('nft', ['delete', 'table', 'netdev', table]));
   return removed;
 }

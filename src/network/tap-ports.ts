@@ -1,6 +1,7 @@
 /** Ports that are taps on a bridge: what the drivers with bridges share. */
 import { ensureTap, removeTap } from './bridge.ts';
 import type { Driver } from './driver.ts';
+import { forgetRate } from './rate.ts';
 
 export const tapPorts = {
   isUp: ({ bridge }, links) => links.get(bridge)?.up ?? false,
@@ -10,7 +11,9 @@ export const tapPorts = {
     await ensureTap({ ...port, ifname }, port.mtu ?? network.mtu, marks);
     return { kind: 'tap', ifname };
   },
-  async detach({ marks }, { ifname }) {
-    if (ifname !== null) await removeTap(ifname, marks);
+  async detach({ marks }, { ifname, rateKib = 0 }) {
+    if (ifname === null) return;
+    await removeTap(ifname, marks);
+    if (rateKib > 0) await forgetRate(marks, ifname);
   },
 } satisfies Partial<Driver>;

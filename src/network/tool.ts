@@ -4,7 +4,12 @@ import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { networkErrors } from '../contracts/network.ts';
 
-const packages: Readonly<Record<string, string>> = { ip: 'iproute2', nft: 'nftables', dnsmasq: 'dnsmasq-base' };
+const packages: Readonly<Record<string, string>> = {
+  ip: 'iproute2',
+  tc: 'iproute2',
+  nft: 'nftables',
+  dnsmasq: 'dnsmasq-base',
+};
 const folders = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', '/usr/local/sbin', '/usr/local/bin'];
 
 /** Absolute path of a tool; undefined when it is not installed. */

@@ -217,6 +217,19 @@ export const atomics = {
     text: (a) => `${vifText(a)}${a.force ? ' force' : ''}`,
     run: (g, a) => g.backend.vif.detach(a.vm, a.vif.id, a.force),
   }),
+  /** The port is told the VM's name and the rate again. */
+  'VIF.retell': atomic<OnVif>({
+    weight: 1,
+    deadlineS: 60,
+    text: vifText,
+    run: (g, a) => openPort(g, a.vm, a.vif),
+  }),
+  'VBD.limit': atomic<OnVbd>({
+    weight: 1,
+    deadlineS: 60,
+    text: vbdText,
+    run: (g, a) => g.backend.vbd.limit?.(a.vm, a.vbd.id, a.vbd.qos) ?? Promise.resolve(),
+  }),
   /** The port of an interface that is gone. */
   'VIF.close': atomic<OnVif>({
     weight: 1,

@@ -125,6 +125,8 @@ export interface Backend {
     detach(vm: string, id: string, force: boolean): Promise<void>;
     /** Puts a disc in, or takes it out with null. */
     change(vm: string, id: string, disk: OpenDisk | null): Promise<void>;
+    /** Other limits (`VbdSpec.qos`) for a drive that is plugged. Absent: they come with the next start. */
+    limit?(vm: string, id: string, qos: VbdSpec['qos']): Promise<void>;
   };
   readonly vif: {
     attach(vm: string, a: VifAttachment): Promise<void>;

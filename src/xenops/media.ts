@@ -12,6 +12,8 @@ export interface Neighbours {
   readonly storage: Storage;
   readonly network: Network;
   readonly log: Log;
+  /** What the VM is called now; undefined when it is not known. */
+  nameOf(vm: string): string | undefined;
 }
 
 /** Opens a disk for a VM; a `path` is used as it is. Storage_error. */
@@ -61,8 +63,14 @@ export async function closeMedia(g: Neighbours, vm: string, media: Media | null)
 }
 /** Makes the port of an interface. Network_error. */
 export function openPort(g: Neighbours, vm: string, vif: VifSpec): Promise<Port> {
-  const { id: device, bridge, mac, mtu } = vif;
-  const port = { vm, device, bridge, mac, ...(mtu === undefined ? {} : { mtu }), ...g.backend.owner(vm) };
+  const { id: device, bridge, mac, mtu, rateKib } = vif;
+  const name = g.nameOf(vm);
+  const known = {
+    ...(mtu === undefined ? {} : { mtu }),
+    ...(name === undefined ? {} : { name }),
+    ...(rateKib === undefined ? {} : { rateKib }),
+  };
+  const port = { vm, device, bridge, mac, ...known, ...g.backend.owner(vm) };
   return inWords('Network_error', () => g.network.port.attach(port));
 }
 /** Takes the port of an interface away. Network_error. */

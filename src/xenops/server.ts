@@ -15,6 +15,7 @@ import * as devices from './devices.ts';
 import { Domids } from './domids.ts';
 import { Ends } from './ends.ts';
 import { Listeners } from './events.ts';
+import { follow } from './follow.ts';
 import { guard } from './guard.ts';
 import { listDomains, shutdownAll, startAll, statHost } from './host.ts';
 import * as life from './lifecycle.ts';
@@ -93,6 +94,7 @@ async function makeCore(o: XenopsOptions, events: Listeners<XenopsEvent>, closin
       network,
       clock,
       log,
+      nameOf: (vm) => records.find(vm)?.spec.name,
       awaitEnd: (vm, what, timeoutS, call) => made.ends.awaitEnd(vm, what, timeoutS, call),
       setSuspended: async (vm, image) => {
         const record = records.get(vm);
@@ -163,8 +165,10 @@ async function addVm(core: Core, spec: VmSpec): Promise<string> {
   core.queue.assertOpen('add', spec.id);
   const known = core.records.find(spec.id);
   if (known && JSON.stringify(known.spec) === JSON.stringify(spec)) return spec.id;
+  const before = known?.spec;
   const record = core.records.describe(spec);
   await core.records.save(record);
+  if (before) follow(core, record, before);
   if (!known) await adoptRunning(core, record);
   return spec.id;
 }

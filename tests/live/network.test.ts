@@ -4,11 +4,14 @@
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
+import { Resolver } from 'node:dns/promises';
+import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import koffi from 'koffi';
 import { systemClock } from '../../src/base/clock.ts';
 import { randomIds } from '../../src/base/ids.ts';
 import { logTo, silentLog } from '../../src/base/log.ts';
@@ -53,6 +56,20 @@ function sh(command: string): string {
 }
 const links = (): Record<string, unknown>[] => JSON.parse(sh('ip -j -d addr show'));
 const link = (name: string) => links().find((l) => l['ifname'] === name);
+
+/** The guest's end of a tap, as QEMU would open it. */
+function openTap(ifname: string): number {
+  const libc = koffi.load('libc.so.6');
+  const ioctl = libc.func('int ioctl(int fd, unsigned long request, uint8_t *data)');
+  const fd = openSync('/dev/net/tun', 'r+');
+  const request = Buffer.alloc(40);
+  request.write(ifname);
+  const noHeader = 0x1002; // IFF_TAP | IFF_NO_PI
+  request.writeUInt16LE(noHeader, 16);
+  const setInterface = 0x400454ca; // TUNSETIFF
+  assert.equal(ioctl(fd, setInterface, request), 0, `${ifname} cannot be opened`);
+  return fd;
+}
 
 function scenario(): void {
   let dir = '';
@@ -147,6 +164,91 @@ ip addr replace $ip/$mask dev $interface && ip route replace default via $router
     // The world has no route back to the guest: an answer means that it saw the host's address.
     sh('ip netns exec guest busybox ping -c 1 -W 5 10.87.0.10');
     assert.match(sh('ip netns exec guest busybox nslookup web.guesthouse.internal 10.87.1.1 || true'), /10\.87\.1\.2/);
+  });
+  test('DHCP and DNS call a guest by its VM, whatever it calls itself', async () => {
+    const resolver = new Resolver({ timeout: 2000, tries: 1 });
+    resolver.setServers(['10.87.1.1']);
+    const answer = (name: string) => resolver.resolve4(name).catch((error: NodeJS.ErrnoException) => error.code);
+    const until = async (name: string, wish: unknown) => {
+      for (const deadline = Date.now() + 30_000; ; ) {
+        const found = await answer(name);
+        if (JSON.stringify(found) === JSON.stringify(wish)) return;
+        assert.ok(Date.now() < deadline, `${name}: ${found}`);
+      }
+    };
+    const port = { vm: 'vm-1', device: 'vif-0', bridge: 'ghnat0', mac, uid: 1234, mtu: 1400 };
+    // Renamed while its lease lasts.
+    await net.port.attach({ ...port, name: 'Shop #1' });
+    await until('shop-1', ['10.87.1.2']);
+    await until('shop-1.guesthouse.internal', ['10.87.1.2']);
+    await until('web', 'ENOTFOUND');
+    const script = join(dir, 'named.sh');
+    writeFileSync(script, `#!/bin/sh\n[ "$1" = bound ] && echo "$hostname $domain" > ${dir}/named\nexit 0\n`, {
+      mode: 0o755,
+    });
+    sh(`ip netns exec guest busybox udhcpc -i eth0 -n -q -f -t 10 -T 1 -x hostname:thief -s ${script}`);
+    assert.equal(readFileSync(join(dir, 'named'), 'utf8'), 'shop-1 guesthouse.internal\n');
+    assert.equal(await answer('thief'), 'ENOTFOUND');
+    // Of two with one name, the second gets a number; the first keeps its name.
+    const second = { vm: 'vm-2', device: 'vif-0', bridge: 'ghnat0', mac: '52:54:00:12:34:57', name: 'shop_1' };
+    await net.port.attach(second);
+    const hosts = () => sh(`cat ${join(dir, 'dhcp', 'ghnat0', 'hosts')}/*`);
+    assert.match(hosts(), /34:56,10\.87\.1\.2,shop-1\n.*34:57,10\.87\.1\.3,shop-1-2\n/s);
+    // A name of one that is gone goes to the one that asks for it.
+    await net.port.detach(second);
+    await net.port.attach({ ...port, name: 'Shop 1 2' });
+    await until('shop-1-2', ['10.87.1.2']);
+    assert.match(hosts(), /34:57,10\.87\.1\.3\n/);
+    await net.port.attach({ ...port, name: 'web' });
+    await until('web', ['10.87.1.2']);
+  });
+  test('a port with a limit passes what the limit allows, both ways', async () => {
+    const port = { vm: 'vm-fast', device: 'vif-0', bridge: 'ghnat0', mac: '52:54:00:12:34:58', uid: 0 };
+    const made = await net.port.attach({ ...port, rateKib: 100 });
+    assert.ok(made.kind === 'tap');
+    const { ifname } = made;
+    const queue = () =>
+      (
+        JSON.parse(sh(`tc -s -j qdisc show dev ${ifname}`)) as {
+          kind: string;
+          bytes: number;
+          drops: number;
+          options: Record<string, number>;
+        }[]
+      ).find((q) => q.kind === 'tbf');
+    assert.equal(queue()?.options['rate'], 100 * 1024);
+    const table = `guesthouse_[0-9a-f]+_${ifname}`;
+    assert.match(sh('nft list ruleset netdev'), new RegExp(`${table}.*limit rate over 100 kbytes/second`, 's'));
+    const tap = openTap(ifname);
+    try {
+      // 2 MB at once, for which the limit would take 20 s: what is in the buckets passes, the rest is dropped.
+      const frame = Buffer.alloc(1000, 0);
+      Buffer.from(`ffffffffffff${port.mac.replaceAll(':', '')}88b5`, 'hex').copy(frame);
+      for (let i = 0; i < 2000; i++) writeSync(tap, frame);
+      const [, dropped = '0'] = /counter packets (\d+) bytes/.exec(sh('nft list ruleset netdev')) ?? [];
+      assert.ok(Number(dropped) > 1000 && Number(dropped) < 2000, dropped);
+      sh(`ip neigh replace 10.87.1.99 lladdr ${port.mac} dev ghnat0 && ip link set ${ifname} up`);
+      sh(`bridge fdb replace ${port.mac} dev ${ifname} master static`);
+      const socket = createSocket('udp4');
+      const sent = Array.from(
+        { length: 2000 },
+        () => new Promise((resolve) => socket.send(frame, 9, '10.87.1.99', resolve)),
+      );
+      await Promise.all(sent);
+      socket.close();
+      const { drops = 0, bytes = 0 } = queue() ?? {};
+      assert.ok(drops > 1000 && bytes < 1_000_000, `${drops} dropped, ${bytes} bytes passed`);
+      await net.port.attach({ ...port, rateKib: 200 });
+      assert.equal(queue()?.options['rate'], 200 * 1024);
+      await net.port.attach({ ...port, rateKib: 0 });
+      assert.equal(queue(), undefined);
+      assert.doesNotMatch(sh('nft list ruleset netdev'), new RegExp(ifname));
+      await net.port.attach({ ...port, rateKib: 50 });
+    } finally {
+      closeSync(tap);
+      await net.port.detach(port);
+    }
+    assert.equal(sh('nft list tables netdev'), '');
   });
   test('nobody outside reaches a guest but through a forward', async () => {
     sh('ip -n world route add 10.87.1.0/24 via 10.87.0.9');
@@ -302,13 +404,13 @@ ip addr replace $ip/$mask dev $interface && ip route replace default via $router
     const left = mkdtempSync(join(tmpdir(), 'gh-swept-'));
     const other = await openNetwork({ ...ground, dir: left, store: new MemoryStore() });
     await other.network.ensure({ bridge: 'ghswept', kind: 'nat' });
-    await other.port.attach({ vm: 'vm-6', device: 'vif-0', bridge: 'ghswept', mac: '52:54:00:00:00:66' });
+    await other.port.attach({ vm: 'vm-6', device: 'vif-0', bridge: 'ghswept', mac: '52:54:00:00:00:66', rateKib: 9 });
     await other.close();
     await processes.process.stop({ id: 'dnsmasq-ghswept', timeoutMs: 5000 });
     await processes.process.forget({ id: 'dnsmasq-ghswept' });
     const before = links().map((l) => l['ifname']);
     const removed = await sweepNetwork(left, silentLog);
-    assert.equal(removed.length, 3, removed.join());
+    assert.equal(removed.length, 4, removed.join());
     assert.deepEqual(
       links().map((l) => l['ifname']),
       before.filter((name) => !removed.includes(String(name))),

@@ -133,6 +133,7 @@ export function vbdSpec(db: Reader, ref: string): VbdSpec {
     media,
     bootable: vbd.bootable,
     unpluggable: vbd.unpluggable,
+    ...(vbd.qos_algorithm_type === 'ratelimit' ? { qos: vbd.qos_algorithm_params } : {}),
   };
 }
 
@@ -144,16 +145,27 @@ export function vdiMedia(db: Reader, vdi: Rec<'VDI'>): NonNullable<VbdSpec['medi
   return { kind: 'vdi', sr: db.get('SR', vdi.SR).uuid, vdi: vdi.uuid };
 }
 
+/** KiB/s, up to 100 GiB/s. */
+function rateOf(value: string): number {
+  const rate = Number(value);
+  if (/^\d+$/.test(value) && rate <= 100 * 2 ** 20) return rate;
+  throw fail('VALUE_NOT_SUPPORTED', {
+    field: 'qos_algorithm_params:kbps',
+    value,
+    reason: 'It is a whole number of KiB per second, at most 104857600; 0 is no limit',
+  });
+}
+
 export function vifSpec(db: Reader, ref: string): VifSpec {
   const vif = db.get('VIF', ref);
-  const rate = vif.qos_algorithm_type === 'ratelimit' ? Number(vif.qos_algorithm_params['kbps'] ?? '0') : 0;
+  const rate = vif.qos_algorithm_type === 'ratelimit' ? rateOf(vif.qos_algorithm_params['kbps'] ?? '0') : 0;
   return {
     id: vif.uuid,
     position: Number(vif.device),
     mac: vif.MAC,
     mtu: vif.MTU,
     bridge: db.get('network', vif.network).bridge,
-    ...(Number.isSafeInteger(rate) && rate > 0 ? { rateKib: rate } : {}),
+    ...(rate > 0 ? { rateKib: rate } : {}),
   };
 }
 

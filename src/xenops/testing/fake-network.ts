@@ -1,7 +1,15 @@
 import type { Network } from '../../contracts/network.ts';
 import type { Trouble } from './fake-storage.ts';
 
-type PortRow = { readonly vm: string; readonly device: string; readonly bridge: string; readonly ifname: string };
+interface PortRow {
+  readonly vm: string;
+  readonly device: string;
+  readonly bridge: string;
+  readonly ifname: string;
+  /** What it was told last. */
+  readonly name?: string | undefined;
+  readonly rateKib?: number | undefined;
+}
 export interface FakeNetwork extends Network {
   /** The ports; may be handed to a second fake, which is then the same network after a restart. */
   readonly ports: Map<string, PortRow>;
@@ -31,10 +39,10 @@ export function fakeNetwork(o: { ports?: Map<string, PortRow>; trouble?: Trouble
     forward: { set: unused, list: async () => [] },
     interface: { list: async () => [] },
     port: {
-      async attach({ vm, device, bridge }) {
+      async attach({ vm, device, bridge, name, rateKib }) {
         await o.trouble?.('port.attach');
         const key = `${vm}/${device}`;
-        const port = ports.get(key) ?? { vm, device, bridge, ifname: `fake${serial++}` };
+        const port = { vm, device, bridge, ifname: ports.get(key)?.ifname ?? `fake${serial++}`, name, rateKib };
         ports.set(key, port);
         return { kind: 'tap', ifname: port.ifname };
       },

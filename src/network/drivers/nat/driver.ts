@@ -98,7 +98,7 @@ export const natDriver: Driver = {
     await removeBridge(bridge, marks);
   },
   async attach(ground, network, port) {
-    await ground.dhcp.reserve({ bridge: network.bridge, subnet: subnetOf(network), mtu: network.mtu }, port.mac);
+    await ground.dhcp.reserve({ bridge: network.bridge, subnet: subnetOf(network), mtu: network.mtu }, port);
     return tapPorts.attach(ground, network, port);
   },
 };

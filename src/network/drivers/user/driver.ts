@@ -10,8 +10,9 @@ export const userDriver: Driver = {
   remove: () => Promise.resolve(),
   isUp: () => true,
   ifname: () => null,
-  attach: async (_ground, _network, _port, forwards) => ({
+  attach: async (_ground, _network, { name }, forwards) => ({
     kind: 'user',
+    ...(name === undefined ? {} : { hostname: name }),
     forwards: forwards.map(({ protocol, hostAddress, hostPort, guestPort }) => {
       return { protocol, hostAddress, hostPort, guestPort };
     }),

@@ -8,6 +8,7 @@ import { firmwareFor } from './firmware.ts';
 import type { Ground } from './ground.ts';
 import { kernelEntry } from './kernel.ts';
 import { applyBalloon } from './requests.ts';
+import { setThrottles, throttledDrives } from './throttle.ts';
 import { canRead } from './user.ts';
 
 /** Starts the guest's QEMU, paused. Nothing to do when it is built. */
@@ -17,10 +18,11 @@ export async function buildDomain(domain: Domain, ground: Ground): Promise<void>
   const firmware = await firmwareFor(domain);
   const { dynamicMax, staticMax } = domain.record.spec.memory;
   const ballooned = dynamicMax < staticMax;
-  const complete = !ballooned && linksDown(domain).length === 0;
+  const complete = !ballooned && linksDown(domain).length === 0 && throttledDrives(domain).length === 0;
   await domain.launch(commandOf(domain, ground, { firmware, kernel, incoming: false }), complete);
   try {
     await setLinks(domain);
+    await setThrottles(domain);
     if (ballooned) await applyBalloon(domain, dynamicMax);
     await domain.settle();
   } catch (error) {

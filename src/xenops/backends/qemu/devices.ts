@@ -85,7 +85,13 @@ export function netdev(nic: Nic): Json {
   const hostfwd = nic.port.forwards.map((f) => ({
     str: `${f.protocol}:${f.hostAddress}:${f.hostPort}-:${f.guestPort}`,
   }));
-  return { type: 'user', id, ...(hostfwd.length > 0 ? { hostfwd } : {}) };
+  const { hostname } = nic.port;
+  return {
+    type: 'user',
+    id,
+    ...(hostname === undefined ? {} : { hostname }),
+    ...(hostfwd.length > 0 ? { hostfwd } : {}),
+  };
 }
 export function nicDevice(machine: Machine, nic: Nic, bootindex?: number): Json {
   const models = { virtio: machine.type === 'microvm' ? 'virtio-net-device' : 'virtio-net-pci' } as const;

@@ -15,6 +15,7 @@ import { attachDrive, attachNic, changeDisc, detachDrive, detachNic } from './pl
 import { QmpClosed, QmpError, QmpTimeout } from './qmp.ts';
 import { requestShutdown, sendKeys, setMemoryTarget, setVcpus } from './requests.ts';
 import { restoreDomain, saveDomain } from './suspend.ts';
+import { changeThrottle } from './throttle.ts';
 import { decideUser, type RunAs } from './user.ts';
 
 export type { Patience } from './domain.ts';
@@ -202,6 +203,7 @@ export function qemuBackend(options: QemuOptions): Backend {
         if (domains.has(vm)) await on(vm, (it) => detachDrive(it, id, force));
       },
       change: (vm, id, disk) => on(vm, (it) => changeDisc(it, id, disk)),
+      limit: (vm, id, qos) => on(vm, (it) => changeThrottle(it, id, qos)),
     },
     vif: {
       attach: (vm, a) => on(vm, (it) => attachNic(it, a)),

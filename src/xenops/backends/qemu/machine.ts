@@ -1,5 +1,6 @@
 /** Which machine QEMU is to imitate for a description. */
 import { type VmSpec, xenopsErrors } from '../../../contracts/xenops.ts';
+import { throttleOf } from './throttle.ts';
 
 export type Accelerator = 'kvm' | 'tcg';
 export type MachineType = 'pc' | 'q35' | 'microvm';
@@ -82,5 +83,6 @@ export function checkSpec(spec: VmSpec): void {
       if (text.includes('\0')) throw bad(`boot.${key}`, 'it contains a NUL character');
   const floppy = spec.vbds.find((v) => v.type === 'Floppy');
   if (floppy) throw xenopsErrors.make('Unimplemented', { function: `the floppy drive ${floppy.id}`, backend: 'qemu' });
+  for (const vbd of spec.vbds) throttleOf(vbd);
   machineFor(spec, '0.0', 'tcg');
 }

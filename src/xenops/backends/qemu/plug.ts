@@ -20,6 +20,7 @@ import { placeDrive, placeNic } from './placement.ts';
 import { type Json, QmpError } from './qmp.ts';
 import type { Drive, Nic } from './record.ts';
 import { unplug } from './requests.ts';
+import { tellThrottle, throttled, throttleOf } from './throttle.ts';
 
 async function isBlockDevice(disk: OpenDisk | null): Promise<boolean> {
   if (!disk) return false;
@@ -52,6 +53,7 @@ async function remove(domain: Domain, command: string, args: Json): Promise<void
 
 export async function attachDrive(domain: Domain, { spec, disk }: VbdAttachment): Promise<void> {
   if (domain.record.drives.some((d) => d.spec.id === spec.id)) return;
+  throttleOf(spec); // refused before anything is made
   // Asked first: devices are attached side by side, and the record must not be read before the wait and used after it.
   const block = await isBlockDevice(disk);
   const drive = placeDrive(domain.record, spec, disk, { block, running: domain.built });
@@ -74,6 +76,9 @@ async function plugDrive(domain: Domain, drive: Drive): Promise<void> {
     undo.add(undoing(domain, 'device_del', { id: controller['id'] }));
   }
   await domain.execute('device_add', driveDevice(domain.record.machine, drive));
+  // Its device goes first: then the limit is of nothing.
+  undo.add(undoing(domain, 'device_del', { id: drive.device }));
+  if (throttled(drive)) await tellThrottle(domain, drive);
   undo.keep();
 }
 async function asStorage<T>(f: () => Promise<T>): Promise<T> {
@@ -154,6 +159,7 @@ async function changeMedium(domain: Domain, before: Drive, after: Drive): Promis
     if (node) {
       await asStorage(() => domain.execute('blockdev-add', node));
       await domain.execute('blockdev-insert-medium', { id, ...nodeName });
+      if (throttled(after)) await tellThrottle(domain, after);
     }
   } catch (error) {
     const old = blockNode(before);

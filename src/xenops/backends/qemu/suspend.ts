@@ -17,6 +17,7 @@ import { readHeader, spoil, writeHeader } from './image.ts';
 import { attachDrive, attachNic } from './plug.ts';
 import type { DomainRecord } from './record.ts';
 import { restoredRecord } from './restored.ts';
+import { setThrottles } from './throttle.ts';
 
 /** QEMU caps migration at 1 Gbit/s unless told otherwise; this is no cap. */
 const unlimited = { 'max-bandwidth': 1 << 30, 'downtime-limit': 2_000_000 };
@@ -174,6 +175,7 @@ export async function restoreDomain(domain: Domain, ground: Ground, image: OpenD
     await domain.launch(commandOf(domain, ground, { firmware, kernel, incoming: true }));
     await sendState(domain, file, start, length, call);
     await setLinks(domain);
+    await setThrottles(domain);
     await domain.settle();
     for (const drive of late.drives) await attachDrive(domain, drive);
     for (const nic of late.nics) await attachNic(domain, nic);
