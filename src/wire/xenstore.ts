@@ -131,16 +131,20 @@ export function encodePacket(
 /** Cuts a stream of bytes into packets; `push` answers those that are complete and keeps the rest. */
 export class PacketReader {
   #rest: Buffer = Buffer.alloc(0);
+  readonly #max: number;
 
-  /** Throws RangeError when a length above `payloadMax` is announced: the stream cannot be followed any more. */
+  /** `max`: bytes of the longest payload that is taken. */
+  constructor(max: number = payloadMax) {
+    this.#max = max;
+  }
+  /** Throws RangeError when a length above the maximum is announced: the stream cannot be followed any more. */
   push(chunk: Uint8Array): Packet[] {
     const bytes = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : Buffer.from(chunk);
     const packets: Packet[] = [];
-    let at = 0;
+    const at = 0;
     while (bytes.length - at >= headerSize) {
       const length = u32(bytes, at + 12);
-      if (length > payloadMax)
-        throw new RangeError(`xenstore: a packet of ${length} bytes; at most ${payloadMax} are allowed`);
+      if (length > this.#max) throw new RangeError(`xenstore: a packet of ${length} bytes; at most ${this.#max} are allowed`); at most $payloadMaxare allowed`);
       if (bytes.length - at < headerSize + length) break;
       packets.push({
         type: u32(bytes, at),
