@@ -49,6 +49,8 @@ export class RingPage {
   #u32: Uint32Array;
   #bytes: Uint8Array;
   #consumer = 0;
+  /** Where the last reply ended; undefined before the first. */
+  #replied: number | undefined;
   /** The request bytes that `peek` copied; valid until the next. */
   readonly requests = Buffer.allocUnsafeSlow(ringSize);
 
@@ -97,7 +99,8 @@ export class RingPage {
     const first = Math.min(count, ringSize - at);
     source.copyTo(this.#bytes, ringSize + at, first);
     if (count > first) source.copyTo(this.#bytes, ringSize, count - first, first);
-    Atomics.store(this.#u32, replyProducer, (producer + count) >>> 0);
+    this.#replied = (producer + count) >>> 0;
+    Atomics.store(this.#u32, replyProducer, this.#replied);
     source.consume(count);
     return count;
   }
@@ -108,6 +111,7 @@ export class RingPage {
   }
   /** Answers that: the rings are empty, and the guest may go on. Notify afterwards. */
   restart(): void {
+    this.#replied = undefined;
     for (const index of [requestConsumer, requestProducer, replyConsumer, replyProducer])
       Atomics.store(this.#u32, index, 0);
     this.connected();
@@ -124,6 +128,10 @@ export class RingPage {
   /** The event channel that whoever built the domain wrote down; 0 for none. */
   get port(): number {
     return Atomics.load(this.#u32, eventChannelPort);
+  }
+  /** Whether the replies go on where the last one ended: the guest has not cleared the page since. */
+  get unbroken(): boolean {
+    return Atomics.load(this.#u32, replyProducer) === this.#replied;
   }
   get indices(): RingIndices {
     return {

@@ -1,0 +1,293 @@
+/**
+ * Guests' connections over shared pages.
+ *
+ *                    start                    rung, resume: peek → connection.receive → flush
+ *     mapped ───────────────────▶ serving ◀──────────────────────────────────────────────────┐
+ *        │                        │  │  └──────────────────────────────────────────────────┘
+ *        │                        │  │ indices that cannot be, or line.broken
+ *        │                        │  ▼
+ *        │        start (again) ┌─ ignored: nothing is read or written; the guest may ask to begin again
+ *        │                      │
+ *        └───────── close ──────┴──▶ closed: unbound, unmapped; the page is never touched again
+ *
+ * A request stays in the ring until it is answered, and its answer is put before the index moves past it: when the program is
+ * killed, its successor finds every request that was not answered. Only one longer than the ring has to be taken out before it
+ * is complete.
+ *
+ * Work is bounded: one look at a ring copies at most 1024 bytes, the connection answers what its turn allows, and a ring whose
+ * requests wait is not looked at until they are answered.
+ */
+import type { Log } from '../../base/log.ts';
+import { headerSize, u32 } from '../../wire/xenstore.ts';
+import type { Connection } from '../connection.ts';
+import { type Ring, RingError, type Rings } from '../rings.ts';
+import type { RingHost, RingMemory } from './ring-host.ts';
+import { type RingIndices, RingPage, ringError, ringSize } from './ring-page.ts';
+
+/** What a successor needs to go on with a ring. */
+export interface RingRecord {
+  readonly domid: number;
+  /** The guest's port. */
+  readonly port: number;
+  /** Ours; it stays bound when the program is replaced with its descriptors kept. */
+  readonly local: number;
+  /** Bytes of the request ring that the connection has been given and that are still in it. */
+  readonly given: number;
+}
+
+export interface RingTransport extends Rings {
+  /** A bell rang. */
+  rung(local: number): void;
+  ring(domid: number): GuestRing | undefined;
+  /**
+   * The next `map` of this domain goes on with what a predecessor had, instead of starting afresh; `bound` when its local port is
+   * still bound.
+   */
+  adopt(record: RingRecord, bound: boolean): void;
+  records(): RingRecord[];
+}
+
+export function createRingTransport(host: RingHost, log: Log): RingTransport {
+  const byLocal = new Map<number, GuestRing>();
+  const byDomain = new Map<number, GuestRing>();
+  const adopted = new Map<number, { record: RingRecord; bound: boolean }>();
+  const needs: RingNeeds = {
+    host,
+    log,
+    bound: (ring, local) => void byLocal.set(local, ring),
+    unbound: (local) => void byLocal.delete(local),
+    closed: (ring) => void (byDomain.get(ring.domid) === ring && byDomain.delete(ring.domid)),
+  };
+  return {
+    map(domid, _gfn, port, connection) {
+      const before = adopted.get(domid);
+      adopted.delete(domid);
+      const memory = orRingError(`domain ${domid}: its page cannot be mapped`, () => host.map(domid));
+      const ring = new GuestRing(needs, domid, memory, connection, before?.record.given ?? 0);
+      try {
+        if (before?.bound) ring.goOn(before.record.port, before.record.local);
+        else ring.bind(before?.record.port ?? port);
+      } catch (error) {
+        ring.close();
+        throw error;
+      }
+      byDomain.set(domid, ring);
+      return ring;
+    },
+    exists(domid) {
+      const state = host.stateOf(domid);
+      return state === 'running' || state === 'shutdown';
+    },
+    rung: (local) => byLocal.get(local)?.rung(),
+    ring: (domid) => byDomain.get(domid),
+    adopt: (record, bound) => void adopted.set(record.domid, { record, bound }),
+    records: () => [...byDomain.values()].map((ring) => ring.record),
+  };
+}
+
+interface RingNeeds {
+  readonly host: RingHost;
+  readonly log: Log;
+  bound(ring: GuestRing, local: number): void;
+  unbound(local: number): void;
+  closed(ring: GuestRing): void;
+}
+
+export class GuestRing implements Ring {
+  readonly domid: number;
+  readonly #needs: RingNeeds;
+  readonly #memory: RingMemory;
+  readonly #page: RingPage;
+  readonly #connection: Connection;
+  #state: 'mapped' | 'serving' | 'ignored' | 'closed' = 'mapped';
+  /** The guest's port, and ours; -1 while none is bound. */
+  #port = -1;
+  #local = -1;
+  /** Bytes of the request ring that the connection was given and that were not consumed. */
+  #given: number;
+  #badIndex = false;
+
+  constructor(needs: RingNeeds, domid: number, memory: RingMemory, connection: Connection, given: number) {
+    this.domid = domid;
+    this.#needs = needs;
+    this.#memory = memory;
+    this.#page = new RingPage(memory.memory);
+    this.#connection = connection;
+    this.#given = given;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+  get record(): RingRecord {
+    return { domid: this.domid, port: this.#port, local: this.#local, given: this.#given };
+  }
+  get indices(): RingIndices {
+    return this.#page.indices;
+  }
+
+  /** Binds the guest's port; the one that the page names, if any, counts more than `port`. */
+  bind(port: number): void {
+    const remote = this.#page.port || port;
+    const { host } = this.#needs;
+    const local = orRingError(`domain ${this.domid}: port ${remote} cannot be bound`, () =>
+      host.bind(this.domid, remote),
+    );
+    this.goOn(remote, local);
+  }
+  /** Goes on with a port that is bound already. */
+  goOn(port: number, local: number): void {
+    this.#port = port;
+    this.#local = local;
+    this.#needs.bound(this, local);
+  }
+  rebind(port: number): void {
+    this.#unbind();
+    this.bind(port);
+  }
+  start(features: number): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'serving';
+    this.#badIndex = false;
+    this.#given = 0;
+    // What is left of an answer that was begun is owed only to a guest that goes on reading where it stopped.
+    if (!this.#page.unbroken) this.#forgetOutput();
+    this.#page.offer(features);
+    this.#page.fail(ringError.none);
+    if (this.#page.reconnecting) this.#page.connected();
+    this.#notify();
+    this.rung();
+  }
+  /** As `start`, for a ring that a predecessor served: what it had is kept, and the guest notices nothing. */
+  proceed(): void {
+    this.#state = this.#connection.state === 'ignored' ? 'ignored' : 'serving';
+    this.flush();
+    this.#notify();
+    this.rung();
+  }
+
+  /** The guest rang: it asks to begin again, has put requests, or has read answers. */
+  rung(): void {
+    if (this.#state === 'mapped' || this.#state === 'closed') return;
+    if (this.#page.reconnecting) this.#beginAgain();
+    else if (this.#state === 'serving') {
+      if (this.#connection.output.length > 0) {
+        this.flush();
+        this.#connection.drained();
+      }
+      this.#read();
+    }
+  }
+  resume(): void {
+    this.#read();
+  }
+  flush(): void {
+    if (this.#state !== 'serving') return;
+    const { output } = this.#connection;
+    let moved = false;
+    if (output.length > 0) {
+      const sent = this.#page.put(output);
+      if (sent < 0) {
+        this.#breakOff();
+        return;
+      }
+      moved = sent > 0;
+    }
+    if (this.#given > 0 && this.#consumeAnswered()) moved = true;
+    if (moved) this.#notify();
+  }
+  broken(why: 'protocol' | 'timeout' | 'memory'): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'ignored';
+    const told = this.#badIndex
+      ? ringError.badIndex
+      : why === 'protocol'
+        ? ringError.protocol
+        : ringError.communication;
+    this.#page.fail(told);
+    const { indices } = this.#page;
+    this.#needs.log.warn('xenstore ring is ignored from now on', {
+      domid: this.domid,
+      why: this.#badIndex ? 'indices that cannot be' : why,
+      ...indices,
+    });
+  }
+  close(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#unbind();
+    this.#page.detach();
+    this.#needs.closed(this);
+    try {
+      this.#memory.unmap();
+    } catch (error) {
+      this.#needs.log.warn('xenstore ring was not unmapped', { domid: this.domid, error: String(error) });
+    }
+  }
+
+  #read(): void {
+    if (this.#state !== 'serving' || !this.#connection.wantsInput) return;
+    const count = this.#page.peek(this.#given);
+    if (count < 0) this.#breakOff();
+    if (count <= 0) return;
+    this.#given += count;
+    this.#connection.receive(this.#page.requests.subarray(0, count));
+    if (this.#given > 0 && this.#state === 'serving' && this.#consumeAnswered()) this.#notify();
+  }
+  /** Gives the room of answered requests back, and of one that is longer than the ring. True when there was any. */
+  #consumeAnswered(): boolean {
+    const { pending } = this.#connection;
+    const unanswered = Math.min(pending.length, this.#given);
+    const answered = this.#given === ringSize && isIncomplete(pending) ? ringSize : this.#given - unanswered;
+    if (answered === 0) return false;
+    this.#page.consume(answered);
+    this.#given -= answered;
+    return true;
+  }
+  #beginAgain(): void {
+    this.#connection.reset();
+    this.#forgetOutput();
+    this.#given = 0;
+    this.#badIndex = false;
+    this.#state = 'serving';
+    this.#page.fail(ringError.none);
+    this.#page.restart();
+    this.#notify();
+  }
+  #forgetOutput(): void {
+    const { output } = this.#connection;
+    output.consume(output.length);
+  }
+  #breakOff(): void {
+    this.#badIndex = true;
+    this.#connection.breakOff('protocol');
+  }
+  #notify(): void {
+    if (!this.#needs.host.notify(this.#local)) {
+      this.#needs.log.debug('nobody hears a xenstore ring', { domid: this.domid, port: this.#port });
+    }
+  }
+  #unbind(): void {
+    if (this.#local < 0) return;
+    const local = this.#local;
+    this.#local = -1;
+    this.#needs.unbound(local);
+    try {
+      this.#needs.host.unbind(local);
+    } catch (error) {
+      this.#needs.log.warn('an event channel was not unbound', { domid: this.domid, local, error: String(error) });
+    }
+  }
+}
+
+function isIncomplete(request: Buffer): boolean {
+  return request.length < headerSize || request.length < headerSize + u32(request, 12);
+}
+
+function orRingError<T>(what: string, f: () => T): T {
+  try {
+    return f();
+  } catch (error) {
+    throw new RingError(`${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
