@@ -141,10 +141,12 @@ export class PacketReader {
   push(chunk: Uint8Array): Packet[] {
     const bytes = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : Buffer.from(chunk);
     const packets: Packet[] = [];
-    const at = 0;
+    let at = 0;
     while (bytes.length - at >= headerSize) {
       const length = u32(bytes, at + 12);
-      if (length > this.#max) throw new RangeError(`xenstore: a packet of ${length} bytes; at most ${this.#max} are allowed`); at most $payloadMaxare allowed`);
+      if (length > this.#max) {
+        throw new RangeError(`xenstore: a packet of ${length} bytes; at most ${this.#max} are allowed`);
+      }
       if (bytes.length - at < headerSize + length) break;
       packets.push({
         type: u32(bytes, at),
