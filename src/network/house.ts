@@ -1,6 +1,7 @@
 /** What the verbs share, and what this host can do. */
 import { networkErrors } from '../contracts/network.ts';
 import type { Driver, Ground } from './driver.ts';
+import { rightsTrouble } from './rights.ts';
 import { findTool, missingTool } from './tool.ts';
 
 export interface House extends Ground {
@@ -12,7 +13,8 @@ export interface House extends Ground {
 
 /** Why a kind is not possible on this host; '' when it is. */
 export function obstacle({ kind, needsRoot, tools }: Driver): string {
-  if (needsRoot && process.getuid?.() !== 0) return `${kind} networks need root`;
+  const trouble = needsRoot ? rightsTrouble() : '';
+  if (trouble) return `${kind} networks need ${trouble}`;
   const missing = tools.find((tool) => !findTool(tool));
   return missing === undefined ? '' : missingTool(missing);
 }

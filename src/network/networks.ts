@@ -1,4 +1,5 @@
 /** The verbs on networks. */
+import { bestEffort } from '../base/best-effort.ts';
 import { type Network, networkErrors } from '../contracts/network.ts';
 import { drivers } from './drivers/index.ts';
 import { applyRules } from './firewall.ts';
@@ -26,7 +27,9 @@ export function networkVerbs(house: House): Network['network'] {
     requireEmpty(network.bridge);
     await drivers[network.kind].remove(house, network);
     await records.networks.remove(network.bridge);
-    if (network.kind === 'nat' || network.kind === 'internal') await applyRules(house);
+    // A host that cannot have rules must still get rid of the network that it could not make.
+    if (network.kind === 'nat' || network.kind === 'internal')
+      await bestEffort('the next change applies the rules too', house.log, () => applyRules(house));
   };
   return {
     ensure: ({ bridge, kind, subnet, mtu }) =>

@@ -4,14 +4,15 @@ import { isOurs } from './bridge.ts';
 import { ip, listLinks } from './link.ts';
 import { marksOf } from './names.ts';
 import { ratedTables } from './rate.ts';
+import { rightsTrouble } from './rights.ts';
 import { findTool, runTool } from './tool.ts';
 
 /**
  * For when nothing of it runs any more. `dir` is the network folder of the installation. Answers what was removed, by name.
- * What cannot be removed stays, with a warning; without root there is nothing to do.
+ * What cannot be removed stays, with a warning; without the right to make any there is nothing to do.
  */
 export async function sweepNetwork(dir: string, log: Log): Promise<readonly string[]> {
-  if (process.getuid?.() !== 0) return [];
+  if (rightsTrouble()) return [];
   const marks = marksOf(dir);
   const removed: string[] = [];
   const attempt = async (name: string, work: () => Promise<unknown>) => {
