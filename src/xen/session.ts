@@ -1,5 +1,5 @@
 /** One long piece of work with the hypervisor: its own connection and its own log, so that its errors are its own. */
-import { Blocking, type LibraryFunction } from './blocking.ts';
+import type { Blocking, LibraryFunction } from './blocking.ts';
 import { type Library, loadLibrary } from './koffi.ts';
 import { openControl } from './libxenctrl.ts';
 import { openXenLog } from './libxentoollog.ts';
