@@ -229,7 +229,7 @@ function bind(library: Library) {
     setMaxMem: f('int xc_domain_setmaxmem(void *xch, uint32_t domid, uint64_t kib)'),
     setMapLimit: f('int xc_domain_set_memmap_limit(void *xch, uint32_t domid, unsigned long kib)'),
     shadow: f('int xc_shadow_control(void *xch, uint32_t domid, unsigned int op, void *mib, unsigned int mode)'),
-    cpuid: f(
+    cpuid: loadLibrary('libxenguest.so.4.17', 'libxenmisc4.17').func(
       'int xc_cpuid_apply_policy(void *xch, uint32_t domid, bool restore, void *features, unsigned int count, bool pae, bool itsc, bool nested, void *cpuid, void *msr)',
     ),
     allocate: f('int xc_evtchn_alloc_unbound(void *xch, uint32_t domid, uint32_t remote)'),

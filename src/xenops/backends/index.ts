@@ -4,5 +4,7 @@ export const backends = {
   simulator: () => import('./simulator/index.ts'),
   /** `qemuBackend(options)`. */
   qemu: () => import('./qemu/index.ts'),
+  /** `xenBackend(options)`. */
+  xen: () => import('./xen/index.ts'),
 };
 export type BackendKind = keyof typeof backends;

@@ -1,12 +1,12 @@
 /** From a created domain to a guest that stands at its first instruction. */
-import { access, constants, open } from 'node:fs/promises';
+import { access, constants, open, stat } from 'node:fs/promises';
 import { ContractError } from '../../../contracts/contract.ts';
 import { xenopsErrors } from '../../../contracts/xenops.ts';
 import { type Firmware, type KernelFiles, qemuArguments } from './arguments.ts';
 import type { Domain } from './domain.ts';
 import { firmwareFor } from './firmware.ts';
 import type { Ground } from './ground.ts';
-import { kernelEntry } from './kernel.ts';
+import { kernelEntry, kernelExtent } from './kernel.ts';
 import { applyBalloon } from './requests.ts';
 import { setThrottles, throttledDrives } from './throttle.ts';
 import { canRead } from './user.ts';
@@ -69,6 +69,10 @@ export async function kernelFiles(domain: Domain): Promise<KernelFiles | undefin
     await using file = await open(boot.kernel, 'r');
     if ((await kernelEntry(file)) === undefined)
       throw refuse(`${boot.kernel} is neither a Linux bzImage nor an ELF kernel with a PVH entry`);
+    requireRoom(
+      domain,
+      (await kernelExtent(file)) + (boot.ramdisk === undefined ? 0 : (await stat(boot.ramdisk)).size),
+    );
     return {
       kernel: await readable(domain, boot.kernel, 'kernel'),
       ramdisk: boot.ramdisk === undefined ? undefined : await readable(domain, boot.ramdisk, 'ramdisk'),
@@ -77,6 +81,18 @@ export async function kernelFiles(domain: Domain): Promise<KernelFiles | undefin
     if (error instanceof ContractError) throw error;
     throw refuse(error instanceof Error ? error.message : String(error), error);
   }
+}
+/** Refuses a kernel that does not fit into the guest's memory: it would end without a word. */
+function requireRoom(domain: Domain, needed: number): void {
+  const { staticMax } = domain.record.spec.memory;
+  const inMib = (bytes: number) => Math.ceil(bytes / 2 ** 20);
+  // QEMU keeps a piece of its own at the end.
+  if (needed + 2 ** 20 <= staticMax) return;
+  throw xenopsErrors.make('Bad_spec', {
+    key: 'memory.staticMax',
+    value: String(staticMax),
+    reason: `the kernel and its ramdisk alone take ${inMib(needed)} MiB, and the VM has ${inMib(staticMax)} MiB; give it more`,
+  });
 }
 async function readable(domain: Domain, path: string, name: string): Promise<string> {
   const owner = domain.needs.owner(domain.record.domid);

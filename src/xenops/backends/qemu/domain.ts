@@ -14,9 +14,9 @@ import type { Processes, ProcessInfo } from '../../../contracts/processes.ts';
 import { xenopsErrors } from '../../../contracts/xenops.ts';
 import type { BackendEvent, DomainEnd, Observed } from '../../backend.ts';
 import { ConsoleHub } from './console-hub.ts';
-import { endOfEvent, endOfLog, endOfStatus } from './ends.ts';
+import { complaint, endOfEvent, endOfLog, endOfStatus } from './ends.ts';
 import type { Folders, Owner } from './folder.ts';
-import { connectQmp, type Json, type Qmp, type QmpEvent, QmpTimeout } from './qmp.ts';
+import { connectQmp, type Json, type Qmp, QmpClosed, type QmpEvent, QmpTimeout } from './qmp.ts';
 import { type DomainRecord, keepsWrites } from './record.ts';
 
 /** How patient we are, in milliseconds. */
@@ -156,11 +156,13 @@ export class Domain {
       await this.#connect(this.needs.patience.startMs);
       await noted;
     } catch (error) {
-      const words = await this.#lastWords();
+      const words = complaint(await this.#lastWords());
       this.#drop();
       await bestEffort('a QEMU that did not start', log, () => this.#endProcess(true));
       await this.update({ phase: 'created', process: undefined } as Partial<DomainRecord>);
-      const reason = [error instanceof Error ? error.message : String(error), words].filter(Boolean).join('; ');
+      const found = error instanceof Error ? error.message : String(error);
+      // That it hung up says nothing more than its own words.
+      const reason = words === '' ? found : error instanceof QmpClosed ? words : `${found}; ${words}`;
       throw xenopsErrors.make('Failed_to_start_emulator', { vm: this.vm, reason }, { cause: error });
     }
   }

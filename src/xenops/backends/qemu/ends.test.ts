@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { endOfEvent, endOfLog, endOfStatus } from './ends.ts';
+import { complaint, endOfEvent, endOfLog, endOfStatus } from './ends.ts';
 
 const shutdown = (reason: string) => endOfEvent({ event: 'SHUTDOWN', data: { guest: true, reason } })?.reason;
 
@@ -28,4 +28,13 @@ test('run states', () => {
   assert.equal(endOfStatus('shutdown', 'qemu_system_shutdown_request reason=7')?.reason, 'reboot');
   assert.equal(endOfStatus('shutdown', '')?.reason, 'poweroff');
   assert.equal(endOfStatus('guest-panicked', '')?.reason, 'crash');
+});
+test('of a log only the last complaint counts', () => {
+  const log = `old words
+31596@1795245313.858633:runstate_set current_run_state 6 (prelaunch) new_state 9 (running)
+2026-11-21T07:15:00.000000Z qemu-system-x86_64: initrd is too large
+2026-11-21T07:16:00.000000Z qemu-system-x86_64: initrd is too large
+`;
+  assert.equal(complaint(log), 'qemu-system-x86_64: initrd is too large');
+  assert.equal(complaint(''), '');
 });

@@ -45,3 +45,11 @@ export function endOfStatus(status: string, log: string): DomainEnd | undefined 
   if (status === 'internal-error') return end('crash', 'QEMU met an internal error; its log says more');
   return undefined;
 }
+
+/** What a QEMU that gave up had to say: its last lines, without the traces of earlier runs and their times. */
+export function complaint(log: string): string {
+  const lines = log.split('\n').map((line) => line.trim());
+  const traced = lines.findLastIndex((line) => /^\d+@[\d.]+:/.test(line));
+  const said = lines.slice(traced + 1).map((line) => line.replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z /, ''));
+  return [...new Set(said.filter((line) => line !== ''))].join('; ');
+}

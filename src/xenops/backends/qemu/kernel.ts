@@ -3,6 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 
 const pvhNote = 18; // XEN_ELFNOTE_PHYS32_ENTRY
 const noteSegment = 4;
+const mib = 1 << 20;
 
 async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
   const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, position);
@@ -14,24 +15,49 @@ export async function kernelEntry(file: FileHandle): Promise<'bzimage' | 'pvh' |
   const head = await readAt(file, 0, 1024);
   if (head.length >= 0x206 && head.toString('latin1', 0x202, 0x206) === 'HdrS') return 'bzimage';
   if (head.length < 64 || head.toString('latin1', 0, 4) !== '\x7fELF' || head[5] !== 1) return undefined;
-  for (const { offset, size } of await noteSegments(file, head))
+  for (const { offset, size } of await segments(file, head, noteSegment))
     if (hasPvhNote(await readAt(file, offset, Math.min(size, 1 << 16)))) return 'pvh';
   return undefined;
 }
-async function noteSegments(file: FileHandle, head: Buffer): Promise<{ offset: number; size: number }[]> {
+/** Bytes of memory without which the kernel cannot even be put in place: where it ends, once it is unpacked. */
+export async function kernelExtent(file: FileHandle): Promise<number> {
+  const head = await readAt(file, 0, 1024);
+  if (head.toString('latin1', 0, 4) === '\x7fELF')
+    return Math.max(0, ...(await segments(file, head, 1)).map(({ address, memory }) => address + memory));
+  const sinceProtocol = 0x20a; // `init_size` is there since 2.10
+  return head.length >= 0x264 && head.readUInt16LE(0x206) >= sinceProtocol ? mib + head.readUInt32LE(0x260) : 0;
+}
+interface Segment {
+  readonly offset: number;
+  readonly size: number;
+  /** Where it goes in memory, and how much it takes there. */
+  readonly address: number;
+  readonly memory: number;
+}
+async function segments(file: FileHandle, head: Buffer, type: number): Promise<Segment[]> {
   const wide = head[4] === 2;
   const at = wide ? Number(head.readBigUInt64LE(32)) : head.readUInt32LE(28);
   const entry = head.readUInt16LE(wide ? 54 : 42);
   const count = Math.min(head.readUInt16LE(wide ? 56 : 44), 256);
   if (entry < (wide ? 56 : 32)) return [];
   const table = await readAt(file, at, entry * count);
-  const found: { offset: number; size: number }[] = [];
+  const found: Segment[] = [];
   for (let p = 0; p + entry <= table.length; p += entry) {
-    if (table.readUInt32LE(p) !== noteSegment) continue;
+    if (table.readUInt32LE(p) !== type) continue;
     found.push(
       wide
-        ? { offset: Number(table.readBigUInt64LE(p + 8)), size: Number(table.readBigUInt64LE(p + 32)) }
-        : { offset: table.readUInt32LE(p + 4), size: table.readUInt32LE(p + 16) },
+        ? {
+            offset: Number(table.readBigUInt64LE(p + 8)),
+            size: Number(table.readBigUInt64LE(p + 32)),
+            address: Number(table.readBigUInt64LE(p + 24)),
+            memory: Number(table.readBigUInt64LE(p + 40)),
+          }
+        : {
+            offset: table.readUInt32LE(p + 4),
+            size: table.readUInt32LE(p + 16),
+            address: table.readUInt32LE(p + 12),
+            memory: table.readUInt32LE(p + 20),
+          },
     );
   }
   return found;

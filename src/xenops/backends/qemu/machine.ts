@@ -29,6 +29,7 @@ function pick<const V extends string>(spec: VmSpec, key: string, values: readonl
   if (found === undefined)
     throw xenopsErrors.make('Bad_spec', {
       key: `platform:${key}`,
+      value: given,
       reason: `"${given}" is not known; it may be ${values.join(', ')}`,
     });
   return found;
@@ -41,7 +42,7 @@ function pick<const V extends string>(spec: VmSpec, key: string, values: readonl
 export function machineFor(spec: VmSpec, version: string, accelerator: Accelerator): Machine {
   const kernel = spec.boot.kind === 'kernel';
   const type = pick(spec, 'machine', ['pc', 'q35', 'microvm'] as const, spec.boot.kind === 'uefi' ? 'q35' : 'pc');
-  const bad = (reason: string) => xenopsErrors.make('Bad_spec', { key: 'platform:machine', reason });
+  const bad = (reason: string) => xenopsErrors.make('Bad_spec', { key: 'platform:machine', value: type, reason });
   if (type === 'microvm' && !kernel) throw bad('"microvm" has no firmware that boots disks; use pc or q35');
   if (type === 'pc' && spec.boot.kind === 'uefi' && spec.boot.secureBoot) throw bad('Secure Boot needs q35');
   return {
@@ -64,14 +65,14 @@ const longestCmdline = 16_384;
 
 /** Refuses a description that QEMU cannot run. */
 export function checkSpec(spec: VmSpec): void {
-  const bad = (key: string, reason: string) => xenopsErrors.make('Bad_spec', { key, reason });
+  const bad = (key: string, reason: string, value = '') => xenopsErrors.make('Bad_spec', { key, value, reason });
   const mib = 1 << 20;
   if (spec.domainType === 'pv')
     throw xenopsErrors.make('Unimplemented', { function: 'a paravirtualised (pv) guest', backend: 'qemu' });
   if (spec.boot.kind === 'bootloader')
     throw xenopsErrors.make('Unimplemented', { function: `the boot loader ${spec.boot.bootloader}`, backend: 'qemu' });
   if (spec.memory.staticMax < mib)
-    throw bad('memory.staticMax', `${spec.memory.staticMax} bytes are too little; at least ${mib}`);
+    throw bad('memory.staticMax', `it is too little; at least ${mib} bytes`, String(spec.memory.staticMax));
   if (spec.vcpus.max < 1 || spec.vcpus.max > 255)
     throw xenopsErrors.make('Invalid_vcpus', { count: spec.vcpus.max, max: 255 });
   if (spec.vcpus.current < 1 || spec.vcpus.current > spec.vcpus.max)

@@ -1,0 +1,72 @@
+/** From a created domain to a guest that stands at its first instruction, known to the store. */
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { xenopsErrors } from '../../../contracts/xenops.ts';
+import type { GuestPages } from '../../../xen/domain-builder.ts';
+import { XenFailed } from '../../../xen/session.ts';
+import { acpiTables } from './acpi.ts';
+import { cmdlineOf } from './cmdline.ts';
+import { openConsole } from './console.ts';
+import type { Domain } from './domain.ts';
+import { ringNodes, writeNodes } from './store-layout.ts';
+
+/** Where a PVH guest's firmware tables lie. */
+const tablesAt = 0xfc00_0000;
+
+/** No_bootable_device with the builder's words for a kernel that cannot be started; Internal_error for the rest. */
+export async function buildDomain(domain: Domain): Promise<void> {
+  if (domain.built) return;
+  const { spec, domid, ports } = domain.record;
+  const { kernel, ramdisk } = await kernelFiles(domain);
+  const { domainType: type } = spec;
+  const maxVcpus = spec.vcpus.max;
+  try {
+    const pages = await domain.needs.xen.build({
+      domid,
+      type,
+      kernel,
+      ramdisk,
+      cmdline: cmdlineOf(spec),
+      memoryMax: spec.memory.staticMax,
+      memory: domain.record.memoryTarget,
+      maxVcpus,
+      storePort: ports.store,
+      consolePort: ports.console,
+      ...(type === 'pvh' ? { tables: [{ data: acpiTables(tablesAt, maxVcpus), address: tablesAt }] } : {}),
+    });
+    await introduce(domain, pages);
+  } catch (error) {
+    throw inWords(error, spec.id);
+  }
+}
+/** Says where the guest's store and console are, and lets them begin. */
+export async function introduce(domain: Domain, pages: GuestPages): Promise<void> {
+  const { domid, ports } = domain.record;
+  const { store } = domain.needs;
+  const rings = { ...pages, storePort: ports.store, consolePort: ports.console };
+  await store.transaction((inside) => writeNodes(inside, ringNodes(domid, rings)));
+  await store.introduce(domid, pages.store, ports.store);
+  await domain.update({ phase: 'built' });
+  domain.console = openConsole(domain);
+  domain.changed();
+}
+
+/** What the builder says of a kernel, in this contract's words. */
+function inWords(error: unknown, vm: string): unknown {
+  if (!(error instanceof XenFailed)) return error;
+  const files = ['xc_dom_kernel_file', 'xc_dom_module_file', 'xc_dom_parse_image'];
+  return files.includes(error.call)
+    ? xenopsErrors.make('No_bootable_device', { vm, reason: error.message }, { cause: error })
+    : xenopsErrors.make('Internal_error', { reason: `building ${vm}: ${error.message}` }, { cause: error });
+}
+async function kernelFiles(domain: Domain): Promise<{ kernel: string; ramdisk: string | undefined }> {
+  const { boot, id } = domain.record.spec;
+  if (boot.kind !== 'kernel')
+    throw xenopsErrors.make('No_bootable_device', { vm: id, reason: `it boots by ${boot.kind}, not from a kernel` });
+  for (const path of [boot.kernel, boot.ramdisk])
+    if (path !== undefined)
+      await access(path, constants.R_OK).catch((cause: unknown) => {
+        throw xenopsErrors.make('No_bootable_device', { vm: id, reason: String(cause) }, { cause });
+      });
+  return { kernel: boot.kernel, ramdisk: boot.ramdisk };
+}

@@ -1,0 +1,219 @@
+/** Real domains on Xen, through its libraries and the store: nothing of its other toolstacks is needed. */
+import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { bestEffort } from '../../../base/best-effort.ts';
+import type { Clock } from '../../../base/clock.ts';
+import type { Log } from '../../../base/log.ts';
+import type { Processes } from '../../../contracts/processes.ts';
+import { type VmSpec, xenopsErrors } from '../../../contracts/xenops.ts';
+import type { Store } from '../../../contracts/xenstore.ts';
+import type { HostInfo } from '../../../xen/libxenctrl.ts';
+import { openXen, type Xen } from '../../../xen/xen.ts';
+import type { Backend, BackendEvent, Capability, Observed } from '../../backend.ts';
+import { buildDomain } from './build.ts';
+import { checkSpec } from './check.ts';
+import { openConsole } from './console.ts';
+import { createDomain, destroyDomain, pagingMib } from './create.ts';
+import { Domain, type DomainNeeds, type Patience } from './domain.ts';
+import { watchEnds } from './ends.ts';
+import { Folders } from './folder.ts';
+import type { DomainRecord } from './record.ts';
+import { requestShutdown, sendKeys, setMemoryTarget, setVcpus } from './requests.ts';
+import { domainPath } from './store-layout.ts';
+
+export type { Patience } from './domain.ts';
+
+export interface XenOptions {
+  readonly store: Store;
+  readonly processes: Processes;
+  /** Absolute folder of the domains. */
+  readonly dir: string;
+  /** Absolute folder of `<vm>.console.log` and `<vm>.qemu.log`. */
+  readonly logDir: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The hypervisor; this host's when absent. */
+  readonly xen?: Xen;
+  /** The emulator that serves qcow2 disks; Debian's when absent. */
+  readonly qemu?: string;
+  readonly patience?: Partial<Patience>;
+}
+
+const patience: Patience = {
+  backendMs: 20_000,
+  unplugMs: 20_000,
+  teardownMs: 10_000,
+  acknowledgeMs: 45_000,
+  suspendMs: 60_000,
+  lookMs: 5_000,
+};
+const capabilities: readonly Capability[] = [...(['vcpu-hotplug', 'balloon', 'serial', 'sysrq', 'trigger'] as const)];
+const mib = 1 << 20;
+const defaultQemu = '/usr/libexec/xen-qemu-system-i386';
+
+export function xenBackend(options: XenOptions): Backend {
+  const { store, processes, clock, log } = options;
+  const domains = new Map<string, Domain>();
+  const listeners = new Set<(event: BackendEvent) => void>();
+  const folders = new Folders(options.dir, options.logDir, log);
+  const can = new Set<Capability>(capabilities);
+  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  let needs: DomainNeeds | undefined;
+  let ground: HostInfo | undefined;
+  let unwatch: (() => Promise<void>) | undefined;
+
+  const here = (): DomainNeeds => {
+    if (!needs) throw xenopsErrors.make('Internal_error', { reason: 'the Xen backend is not open' });
+    return needs;
+  };
+  const domain = (vm: string): Domain => {
+    const found = domains.get(vm);
+    if (!found) throw xenopsErrors.make('Does_not_exist', { what: 'domain', id: vm });
+    return found;
+  };
+  const check = (spec: VmSpec) => checkSpec(spec, ground);
+
+  async function open(): Promise<void> {
+    await folders.open();
+    const xen = options.xen ?? openXen();
+    ground = xen.domains.host();
+    if (ground.pv) can.add('pv');
+    if (ground.hvm) can.add('pvh');
+    needs = {
+      ...{ xen, store, processes, folders, clock, log },
+      patience: { ...patience, ...options.patience },
+      qemu: options.qemu ?? defaultQemu,
+      emit: (event) => {
+        for (const listener of [...listeners]) listener(event);
+      },
+    };
+    for (const [vm, record] of await folders.list()) await adopt(vm, record);
+    unwatch = await watchEnds(needs, domains);
+  }
+  /** A domain that an earlier toolstack made. */
+  async function adopt(vm: string, record: DomainRecord | undefined): Promise<void> {
+    const found = record && record.boot === boot ? new Domain(here(), record) : undefined;
+    const info = found?.info();
+    if (!found || (!info && !found.built)) {
+      log.info('what is left of a domain goes', { vm, domid: record?.domid });
+      if (record) await destroyDomain(new Domain(here(), record));
+      else await folders.remove(vm);
+      return;
+    }
+    domains.set(vm, found);
+    // What ended meanwhile is news for nobody: whoever opens looks.
+    const end = found.endOf(info);
+    if (end) await found.update({ end });
+    else if (found.built) found.console = openConsole(found);
+    log.info('found a domain', { vm, domid: record?.domid, power: found.power(info), ...(end ?? {}) });
+  }
+  async function create(spec: VmSpec, domid: number): Promise<void> {
+    check(spec);
+    if (domains.has(spec.id)) return;
+    domains.set(spec.id, await createDomain(here(), spec, domid, boot));
+  }
+  async function destroy(vm: string): Promise<void> {
+    const found = domains.get(vm);
+    if (!found) return;
+    await destroyDomain(found);
+    domains.delete(vm);
+  }
+  async function pause(vm: string): Promise<void> {
+    const it = domain(vm);
+    // The hypervisor counts pauses: one is enough.
+    if (!it.live().paused) here().xen.domains.pause(it.domid);
+    it.changed();
+  }
+  async function unpause(vm: string): Promise<void> {
+    const it = domain(vm);
+    if (it.live().paused) here().xen.domains.unpause(it.domid);
+    it.changed();
+  }
+  return {
+    name: 'xen',
+    can,
+    open,
+    async close() {
+      await bestEffort('the watch of ends', log, () => unwatch?.());
+      for (const it of domains.values()) it.console?.close();
+      domains.clear();
+      if (!options.xen) needs?.xen.close();
+      needs = undefined;
+    },
+    watch(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async host() {
+      const { xen } = here();
+      const { cpus: count, memoryTotal, memoryFree } = xen.domains.host();
+      const cpuModel = cpus()[0]?.model ?? '';
+      return { version: xen.version, accelerator: 'xen', cpus: count, cpuModel, memoryTotal, memoryFree };
+    },
+    observeAll: async () => [...domains.values()].map((d) => observed(d)),
+    foreign: () => foreign(here(), domains),
+    owner: () => undefined,
+    async forget(vm) {
+      if (!domains.has(vm)) await folders.forget(vm);
+    },
+    overhead: (spec) => mib + (spec.domainType === 'pv' ? 0 : pagingMib(spec) * mib),
+    vm: {
+      check,
+      create,
+      build: (spec) => buildDomain(domain(spec.id)),
+      restore: () => Promise.reject(xenopsErrors.make('Unimplemented', { function: 'restore', backend: 'xen' })),
+      destroy,
+      pause,
+      unpause,
+      requestShutdown: (vm, what) => requestShutdown(domain(vm), what),
+      save: () => Promise.reject(xenopsErrors.make('Unimplemented', { function: 'save', backend: 'xen' })),
+      setVcpus: (vm, count) => setVcpus(domain(vm), count),
+      setMemoryTarget: (vm, bytes) => setMemoryTarget(domain(vm), bytes),
+      sendKeys: (vm, kind, value) => sendKeys(domain(vm), kind, value),
+      observe: async (vm) => {
+        const found = domains.get(vm);
+        return found && observed(found);
+      },
+    },
+    vbd: {
+      attach: () => Promise.reject(xenopsErrors.make('Unimplemented', { function: 'drives', backend: 'xen' })),
+      detach: async () => undefined,
+      change: () => Promise.reject(xenopsErrors.make('Unimplemented', { function: 'drives', backend: 'xen' })),
+    },
+    vif: {
+      attach: () => Promise.reject(xenopsErrors.make('Unimplemented', { function: 'interfaces', backend: 'xen' })),
+      detach: async () => undefined,
+    },
+  };
+}
+
+function observed(domain: Domain): Observed {
+  const { record, needs } = domain;
+  const info = domain.info();
+  const end = domain.endOf(info);
+  return {
+    vm: domain.vm,
+    domid: record.domid,
+    power: domain.power(info),
+    ...(end ? { end } : {}),
+    startedAt: record.startedAt,
+    memoryTarget: record.memoryTarget,
+    memoryActual: info && !end ? info.memory : 0,
+    vcpus: record.vcpus,
+    accelerator: record.spec.domainType,
+    consoles: domain.built && !end ? [{ protocol: 'vt100', socket: needs.folders.paths(domain.vm).console }] : [],
+    vbds: record.drives.map((d) => d.spec.id),
+    vifs: record.nics.map((n) => n.spec.id),
+  };
+}
+/** Domains of others, and dom0. */
+async function foreign({ xen, store, log }: DomainNeeds, ours: ReadonlyMap<string, Domain>) {
+  const others = xen.domains.list().filter((d) => ours.get(d.uuid)?.domid !== d.domid);
+  return Promise.all(
+    others.map(async ({ domid, paused, memory, vcpus }) => {
+      const path = `${domainPath(domid)}/name`;
+      const name = await bestEffort('a domain without a name', log, () => store.find(path));
+      return { domid, name: name ?? `Domain-${domid}`, power: paused ? 'Paused' : 'Running', memory, vcpus } as const;
+    }),
+  );
+}

@@ -1,0 +1,45 @@
+/** What is known of a domain and kept in its folder, so that a later toolstack can take it over. */
+import type { OpenDisk } from '../../../contracts/storage.ts';
+import type { VbdSpec, VifSpec, VmSpec } from '../../../contracts/xenops.ts';
+import type { DomainEnd } from '../../backend.ts';
+
+/** A drive, and what serves it. */
+export interface Drive {
+  readonly spec: VbdSpec;
+  readonly disk: OpenDisk;
+  /** The number that the guest knows it by (51712 is xvda). */
+  readonly device: number;
+  readonly backendDomid: number;
+  /** `vbd`: the kernel's blkback over a block device; `qdisk`: QEMU over any format. */
+  readonly kind: 'vbd' | 'qdisk';
+  /** The loop device that was made of a file. */
+  readonly loop?: string;
+}
+export interface Nic {
+  readonly spec: VifSpec;
+  readonly device: number;
+  readonly backendDomid: number;
+  readonly bridge: string;
+}
+export interface DomainRecord {
+  readonly version: 1;
+  readonly spec: VmSpec;
+  readonly domid: number;
+  /** The host's boot that it belongs to: no domain outlives that. */
+  readonly boot: string;
+  /** `created`: there may be a domain, with nothing in it. `built`: a guest is in it. */
+  readonly phase: 'created' | 'built';
+  /** Seconds since the epoch. */
+  readonly startedAt: number;
+  readonly drives: readonly Drive[];
+  readonly nics: readonly Nic[];
+  /** CPUs that the guest was told to use. */
+  readonly vcpus: number;
+  /** Bytes that the guest was told to use. */
+  readonly memoryTarget: number;
+  /** Event channels of its store and its console. */
+  readonly ports: { readonly store: number; readonly console: number };
+  /** Its guest has suspended: unpausing it means going on from there. */
+  readonly suspended?: boolean;
+  readonly end?: DomainEnd;
+}
