@@ -1,7 +1,8 @@
 /** What a description must fulfil on any ground. */
 import { type VbdSpec, type VifSpec, type VmSpec, xenopsErrors } from '../contracts/xenops.ts';
 
-const bad = (key: string, reason: string) => xenopsErrors.make('Bad_spec', { key, reason });
+const bad = (key: string, value: unknown, reason: string) =>
+  xenopsErrors.make('Bad_spec', { key, value: String(value), reason });
 const macPattern = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i;
 /** Ids become names of files, sockets and devices. */
 const idPattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
@@ -10,13 +11,14 @@ const idPattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 export function checkSpec(spec: VmSpec): void {
   checkId('id', spec.id);
   const { staticMax, dynamicMax, dynamicMin } = spec.memory;
-  if (!(dynamicMin > 0)) throw bad('memory.dynamicMin', `${dynamicMin} is not greater than 0`);
+  if (!(dynamicMin > 0)) throw bad('memory.dynamicMin', dynamicMin, `${dynamicMin} is not greater than 0`);
   if (dynamicMin > dynamicMax)
-    throw bad('memory.dynamicMin', `${dynamicMin} is greater than dynamicMax, ${dynamicMax}`);
-  if (dynamicMax > staticMax) throw bad('memory.dynamicMax', `${dynamicMax} is greater than staticMax, ${staticMax}`);
+    throw bad('memory.dynamicMin', dynamicMin, `${dynamicMin} is greater than dynamicMax, ${dynamicMax}`);
+  if (dynamicMax > staticMax)
+    throw bad('memory.dynamicMax', dynamicMax, `${dynamicMax} is greater than staticMax, ${staticMax}`);
   const { max, current } = spec.vcpus;
-  if (max < 1) throw bad('vcpus.max', `${max} is not greater than 0`);
-  if (current < 1 || current > max) throw bad('vcpus.current', `${current} is not between 1 and ${max}`);
+  if (max < 1) throw bad('vcpus.max', max, `${max} is not greater than 0`);
+  if (current < 1 || current > max) throw bad('vcpus.current', current, `${current} is not between 1 and ${max}`);
   checkDistinct('vbds', spec.vbds);
   checkDistinct('vifs', spec.vifs);
   spec.vbds.forEach(checkVbd);
@@ -26,15 +28,15 @@ export function checkSpec(spec: VmSpec): void {
 export function checkVbd(vbd: VbdSpec): void {
   checkId('vbd.id', vbd.id);
   if (vbd.type === 'Disk' && vbd.media === null)
-    throw bad(`vbd.${vbd.id}.media`, 'only a CD or floppy drive may be empty');
+    throw bad(`vbd.${vbd.id}.media`, '', 'only a CD or floppy drive may be empty');
   if (vbd.media?.kind === 'path' && !vbd.media.path.startsWith('/')) {
-    throw bad(`vbd.${vbd.id}.media.path`, `${vbd.media.path} is not an absolute path`);
+    throw bad(`vbd.${vbd.id}.media.path`, vbd.media.path, `${vbd.media.path} is not an absolute path`);
   }
 }
 /** Bad_spec. */
 export function checkVif(vif: VifSpec): void {
   checkId('vif.id', vif.id);
-  if (!macPattern.test(vif.mac)) throw bad(`vif.${vif.id}.mac`, `${vif.mac} is not a MAC address`);
+  if (!macPattern.test(vif.mac)) throw bad(`vif.${vif.id}.mac`, vif.mac, `${vif.mac} is not a MAC address`);
 }
 /** The list with `device` in the place of the one with its id, or added. Bad_spec when its position is taken. */
 export function withDevice<D extends VbdSpec | VifSpec>(key: string, list: readonly D[], device: D): readonly D[] {
@@ -47,6 +49,7 @@ function checkId(key: string, id: string): void {
   if (!idPattern.test(id)) {
     throw bad(
       key,
+      id,
       `${JSON.stringify(id)} must be 1 to 64 letters, digits, "_", "." or "-", and begin with a letter or digit`,
     );
   }
@@ -55,8 +58,8 @@ function checkDistinct(key: string, devices: readonly { readonly id: string; rea
   const ids = new Set<string>();
   const positions = new Set<number>();
   for (const { id, position } of devices) {
-    if (ids.has(id)) throw bad(key, `the id ${id} is there twice`);
-    if (positions.has(position)) throw bad(key, `the position ${position} is there twice`);
+    if (ids.has(id)) throw bad(key, id, `the id ${id} is there twice`);
+    if (positions.has(position)) throw bad(key, position, `the position ${position} is there twice`);
     ids.add(id);
     positions.add(position);
   }

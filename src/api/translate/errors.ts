@@ -35,6 +35,19 @@ const missing: Readonly<Record<string, string>> = {
   SR: 'SR',
 };
 
+/** Parts of a description by the fields that they are made of; others have the same name, or one that tells. */
+const fields: Readonly<Record<string, string>> = {
+  'memory.staticMax': 'memory_static_max',
+  'memory.dynamicMax': 'memory_dynamic_max',
+  'memory.dynamicMin': 'memory_dynamic_min',
+  'vcpus.max': 'VCPUs_max',
+  'vcpus.current': 'VCPUs_at_startup',
+  'boot.kernel': 'PV_kernel',
+  'boot.ramdisk': 'PV_ramdisk',
+  'boot.cmdline': 'PV_args',
+};
+const fieldOf = (key: string): string => (Object.hasOwn(fields, key) ? (fields[key] ?? key) : key);
+
 const rows: Readonly<Record<Kind, Row>> = {
   Already_exists: internal,
   Does_not_exist: (e) => {
@@ -52,7 +65,7 @@ const rows: Readonly<Record<Kind, Row>> = {
   Unimplemented: (e) => fail('OPERATION_NOT_ALLOWED', { reason: e.message }),
   Bad_spec: (e) =>
     fail('VALUE_NOT_SUPPORTED', {
-      field: String(e.args['key']),
+      field: fieldOf(String(e.args['key'])),
       value: String(e.args['value'] ?? ''),
       reason: String(e.args['reason']),
     }),
