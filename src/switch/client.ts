@@ -1,0 +1,142 @@
+/**
+ * A switch over HTTP. A session holds two connections with its token, one for requests and one for transfers that wait; the
+ * daemon closes the session's transient queues when both are gone.
+ *
+ *     open ──(a connection is lost)──▶ lost ──▶ every call fails with Switch_gone; log in again
+ */
+import { Agent, type IncomingMessage, request } from 'node:http';
+import type { Message, Switch, SwitchSession, TransferRequest } from '../contracts/switch.ts';
+import { switchErrors } from '../contracts/switch.ts';
+import { formatRequest, parseSent, parseTransfer, type SwitchRequest } from '../wire/switch.ts';
+
+/** The daemon that listens on a unix socket. */
+export function connectSwitch(socketPath: string): Switch {
+  return {
+    async login(token) {
+      const session = new Session(socketPath, token);
+      await session.open();
+      return session;
+    },
+  };
+}
+/** One request that needs no session (diagnostics, trace, list, shutdown); answers the body. Switch_gone. */
+export async function askSwitch(socketPath: string, asked: SwitchRequest): Promise<string> {
+  const line = new Line(socketPath);
+  return line.ask(asked).finally(() => line.close());
+}
+
+class Session implements SwitchSession {
+  readonly #calls: Line;
+  readonly #waits: Line;
+  readonly #token: string;
+
+  constructor(socketPath: string, token: string) {
+    this.#calls = new Line(socketPath);
+    this.#waits = new Line(socketPath);
+    this.#token = token;
+  }
+  async open(): Promise<void> {
+    try {
+      await this.#calls.ask({ op: 'login', token: this.#token });
+      await this.#waits.ask({ op: 'login', token: this.#token });
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+  async create(queue: string, durability: 'persistent' | 'transient'): Promise<void> {
+    await this.#calls.ask({ op: 'create', queue, durability });
+  }
+  async destroy(queue: string): Promise<void> {
+    await this.#calls.ask({ op: 'destroy', queue });
+  }
+  async list(prefix: string, alive = false): Promise<string[]> {
+    return JSON.parse(await this.#calls.ask({ op: 'list', prefix, alive })) as string[];
+  }
+  async send(queue: string, { payload, kind }: Message) {
+    const asked =
+      'request' in kind
+        ? ({ op: 'request', queue, reply: kind.request } as const)
+        : ({ op: 'response', queue, id: kind.response } as const);
+    return parseSent(await this.#calls.ask(asked, payload));
+  }
+  async transfer({ queues, from, timeoutS, signal }: TransferRequest) {
+    const body = JSON.stringify({ ...(from === undefined ? {} : { from }), timeout: timeoutS, queues });
+    const { messages, next } = parseTransfer(await this.#waits.ask({ op: 'transfer' }, body, signal));
+    return {
+      next,
+      messages: messages.map(
+        ([
+          id,
+          {
+            payload,
+            kind: [name, value],
+          },
+        ]) => ({
+          id,
+          message: { payload, kind: name === 'Request' ? { request: value } : { response: value } },
+        }),
+      ),
+    };
+  }
+  async ack(id: readonly [string, number]): Promise<void> {
+    await this.#calls.ask({ op: 'ack', id });
+  }
+  async close(): Promise<void> {
+    this.#calls.close();
+    this.#waits.close();
+  }
+}
+
+/** One connection; requests go over it one after another. A session belongs to its connection, so that it is never replaced. */
+class Line {
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  readonly #socketPath: string;
+  #lost: string | undefined;
+
+  constructor(socketPath: string) {
+    this.#socketPath = socketPath;
+  }
+  ask(asked: SwitchRequest, body = '', signal?: AbortSignal): Promise<string> {
+    const { method, path } = formatRequest(asked);
+    return new Promise((resolve, reject) => {
+      if (this.#lost !== undefined) return reject(this.#gone(this.#lost));
+      const headers = method === 'POST' ? { 'content-length': Buffer.byteLength(body) } : {};
+      const options = { agent: this.#agent, socketPath: this.#socketPath, method, path, headers };
+      const req = request(options, (res) => {
+        text(res).then(
+          (answer) => (res.statusCode === 200 ? resolve(answer) : reject(this.#refused(res.statusCode, answer))),
+          (error: Error) => reject(this.#gone(error.message)),
+        );
+      });
+      const stop = () => req.destroy(signal?.reason instanceof Error ? signal.reason : new Error('stopped'));
+      signal?.addEventListener('abort', stop, { once: true });
+      if (signal?.aborted) stop();
+      req.once('close', () => signal?.removeEventListener('abort', stop));
+      req.once('socket', (socket) => {
+        if (socket.listenerCount('close', this.#ended) === 0) socket.once('close', this.#ended);
+      });
+      req.once('error', (error) => reject(signal?.aborted ? error : this.#gone(error.message)));
+      req.end(method === 'POST' ? body : undefined);
+    });
+  }
+  close(): void {
+    this.#lost ??= 'it was closed';
+    this.#agent.destroy();
+  }
+  readonly #ended = (): void => {
+    this.#lost ??= 'the connection was lost';
+  };
+  #gone(reason: string): Error {
+    return switchErrors.make('Switch_gone', { address: this.#socketPath, reason });
+  }
+  #refused(status: number | undefined, answer: string): Error {
+    if (answer === 'Please log in.') return switchErrors.make('Not_logged_in');
+    return switchErrors.make('Switch_refused', { status, answer });
+  }
+}
+async function text(res: IncomingMessage): Promise<string> {
+  let whole = '';
+  for await (const piece of res.setEncoding('utf8')) whole += piece;
+  return whole;
+}
