@@ -182,6 +182,7 @@ export class Connection {
 
   get #blocked(): boolean {
     if (this.domain.privileged) return this.output.length > outputMax;
+    if (this.domain.credit < 0) return true;
     const outstanding = this.domain.limit('outstanding');
     return outstanding > 0 && this.output.frames >= outstanding;
   }

@@ -8,7 +8,7 @@
  *         └────────────── gone: its nodes go, its entries are void ◀──────────┘  RELEASE, died
  */
 import type { Connection } from './connection.ts';
-import { type QuotaName, type Quotas, quotaNames } from './quotas.ts';
+import type { QuotaName, Quotas } from './quotas.ts';
 import type { Rings } from './rings.ts';
 
 /** What a domain uses; `nodes` and `memory` are of the committed tree, watches and open transactions. */
@@ -23,6 +23,8 @@ export interface Usage {
 /** One life of a domain. */
 export class Domain {
   readonly domid: number;
+  /** Where relative paths begin. */
+  readonly home: string;
   /** Which life: grows, never used again. */
   readonly unique: number;
   /** May do everything, and no limit holds: domain 0. */
@@ -41,10 +43,13 @@ export class Domain {
   credit = 0;
   /** The soft limit was passed and logged. */
   warned = false;
+  /** The most that it ever used. */
+  readonly maxima: Usage = { nodes: 0, watches: 0, transactions: 0, memory: 0 };
   readonly #quotas: Quotas;
 
   constructor(domid: number, unique: number, privileged: boolean, quotas: Quotas) {
     this.domid = domid;
+    this.home = `/local/domain/${domid}`;
     this.unique = unique;
     this.privileged = privileged;
     this.#quotas = quotas;
@@ -57,22 +62,31 @@ export class Domain {
   /** Whether `value` is over what is allowed. */
   exceeds(name: QuotaName, value: number): boolean {
     const limit = this.limit(name);
+    if (name === 'memory') this.#watchSoft(value);
     return limit > 0 && value >= limit;
   }
-  /** Where relative paths begin. */
-  get home(): string {
-    return `/local/domain/${this.domid}`;
+  /** Keeps the highest counts. */
+  note(): void {
+    const { usage, maxima } = this;
+    if (usage.nodes > maxima.nodes) maxima.nodes = usage.nodes;
+    if (usage.watches > maxima.watches) maxima.watches = usage.watches;
+    if (usage.transactions > maxima.transactions) maxima.transactions = usage.transactions;
+    if (usage.memory > maxima.memory) maxima.memory = usage.memory;
+  }
+  resetMaxima(): void {
+    Object.assign(this.maxima, this.usage);
+  }
+  #watchSoft(bytes: number): void {
+    const soft = this.#quotas.soft.memory ?? 0;
+    const over = !this.privileged && soft > 0 && bytes >= soft;
+    if (over && !this.warned) this.#quotas.passed?.(this.domid, bytes);
+    this.warned = over;
   }
 }
 
 export class Domains {
   /** Domain 0: sockets, and its own ring. */
   readonly zero: Domain;
-  /** Highest counts that any domain reached, for CONTROL quota max. */
-  readonly maxima: Record<QuotaName, number> = Object.fromEntries(quotaNames.map((n) => [n, 0])) as Record<
-    QuotaName,
-    number
-  >;
   readonly #known = new Map<number, Domain>();
   readonly #quotas: Quotas;
   readonly #rings: Rings;

@@ -17,6 +17,8 @@ export type Effect =
       readonly depth: number;
       readonly value: string;
       readonly permissions: Permissions;
+      /** Only because something below it was made: no matter when somebody else made the same meanwhile. */
+      readonly implicit: boolean;
     }
   | { readonly kind: 'value'; readonly path: Path; readonly value: string }
   | { readonly kind: 'permissions'; readonly path: Path; readonly permissions: Permissions }
@@ -29,6 +31,7 @@ export const charge: Charge = (domain, nodes, bytes) => {
   if (domain === undefined) return;
   domain.usage.nodes += nodes;
   domain.usage.memory += bytes;
+  domain.note();
 };
 
 /** Bytes that a node is charged. */
@@ -46,11 +49,10 @@ export class Edits {
     this.#charge = charge;
     this.record = record;
   }
-  create(path: Path, depth: number, value: string, permissions: Permissions): TreeNode {
-    const node = this.tree.create(path, depth, value, permissions);
+  create(path: Path, depth: number, value: string, permissions: Permissions, implicit: boolean): void {
+    this.tree.create(path, depth, value, permissions);
     this.#charge(permissions.owner, 1, nodeSize(path.parts[depth - 1] as string, value, permissions));
-    this.record?.({ kind: 'create', path, depth, value, permissions });
-    return node;
+    this.record?.({ kind: 'create', path, depth, value, permissions, implicit });
   }
   setValue(path: Path, node: TreeNode, value: string): void {
     this.#charge(node.permissions.owner, 0, value.length - node.value.length);
@@ -77,7 +79,8 @@ export class Edits {
   /** Makes the same change here; the tree must be equal where it touches it. */
   apply(effect: Effect): void {
     if (effect.kind === 'create') {
-      this.create(effect.path, effect.depth, effect.value, effect.permissions);
+      if (effect.implicit && this.tree.deepest(effect.path).depth >= effect.depth) return;
+      this.create(effect.path, effect.depth, effect.value, effect.permissions, effect.implicit);
       return;
     }
     const node = this.tree.find(effect.path) as TreeNode;

@@ -32,6 +32,10 @@ export class Output {
   get frames(): number {
     return this.#frames;
   }
+  /** Bytes that were ever sent. */
+  get sent(): number {
+    return this.#sent;
+  }
   /** Bytes that wait of a frame whose beginning was sent already; 0 between frames. */
   get unfinished(): number {
     return this.#firstLeft;

@@ -31,6 +31,9 @@ export class Quotas {
   readonly hard: Record<QuotaName, number> = { ...quotaDefaults };
   readonly soft: Partial<Record<QuotaName, number>> = { ...softDefaults };
 
+  /** Told when a domain passes a soft limit. */
+  passed: ((domid: number, value: number) => void) | undefined;
+
   constructor(hard: Partial<Record<QuotaName, number>> = {}, soft: Partial<Record<QuotaName, number>> = {}) {
     Object.assign(this.hard, hard);
     Object.assign(this.soft, soft);

@@ -15,6 +15,7 @@
 import type { Domain } from './domains.ts';
 import { type Charge, charge, Edits, type Effect } from './edits.ts';
 import type { Path } from './path.ts';
+import type { Permissions } from './permissions.ts';
 import { touchOverhead } from './quotas.ts';
 import type { Tree, TreeNode } from './tree.ts';
 import type { Change } from './watches.ts';
@@ -25,6 +26,8 @@ export const seen = { permissions: 1, self: 2, children: 4, everything: 8 } as c
 interface Seen {
   readonly path: Path;
   what: number;
+  /** It was missing and was made on the way to something below, with these permissions. */
+  implicit: Permissions | undefined;
 }
 
 export class Transaction {
@@ -60,6 +63,7 @@ export class Transaction {
     });
     domain.usage.transactions++;
     this.#charge(touchOverhead);
+    domain.note();
   }
   /** Remembers a dependence; false when the transaction has touched as many nodes as its domain may. */
   see(path: Path, what: number): boolean {
@@ -69,17 +73,32 @@ export class Transaction {
       return true;
     }
     if (this.#domain.exceeds('transaction-nodes', this.#seen.size + 1)) return false;
-    this.#seen.set(path.text, { path, what });
+    this.#seen.set(path.text, { path, what, implicit: undefined });
     this.#charge(touchOverhead + path.text.length);
     return true;
+  }
+  /** As `see`, of a node that was missing and is made on the way to something below: somebody else may make the same meanwhile. */
+  seeImplicit(path: Path, permissions: Permissions): boolean {
+    const known = this.#seen.has(path.text);
+    if (!this.see(path, 0)) return false;
+    if (!known) (this.#seen.get(path.text) as Seen).implicit = permissions;
+    return true;
+  }
+  /** Nodes that it depends on. */
+  get touched(): number {
+    return this.#seen.size;
   }
   /** Whether everything that its answers depended on is in `tree` as it was in the snapshot. */
   holds(tree: Tree): boolean {
     if (tree.root === this.base) return true;
-    for (const { path, what } of this.#seen.values()) {
+    for (const { path, what, implicit } of this.#seen.values()) {
       const then = findFrom(this.base, path);
       const now = tree.find(path);
       if (then === now) continue;
+      if (then === undefined && implicit !== undefined && what === 0 && now !== undefined) {
+        if (now.permissions.text === implicit.text && now.permissions.owner === implicit.owner) continue;
+        return false;
+      }
       if (then === undefined || now === undefined || (what & seen.everything) !== 0) return false;
       if ((what & seen.self) !== 0 && then.generation !== now.generation) return false;
       if ((what & seen.children) !== 0 && then.childrenGeneration !== now.childrenGeneration) return false;

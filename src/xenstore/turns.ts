@@ -23,9 +23,12 @@ export class Turns {
   #running = false;
   #scheduled = false;
 
-  /** `later` runs a function in a later turn of the event loop, after I/O (setImmediate). */
-  constructor(later: (f: () => void) => void) {
+  readonly #left: (connection: Connection) => void;
+
+  /** `later` runs a function in a later turn of the event loop, after I/O (setImmediate); `left` hears of output that did not go out. */
+  constructor(later: (f: () => void) => void, left: (connection: Connection) => void = () => undefined) {
     this.#later = later;
+    this.#left = left;
   }
   /** The connection may have complete requests. */
   enter(connection: Connection): void {
@@ -80,7 +83,9 @@ export class Turns {
     this.beforeFlush?.();
     for (const connection of this.#written) {
       this.#written.delete(connection);
-      if (connection.state === 'open' && connection.output.length > 0) connection.line.flush(connection);
+      if (connection.state !== 'open' || connection.output.length === 0) continue;
+      connection.line.flush(connection);
+      if (connection.output.length > 0) this.#left(connection);
     }
   }
   #schedule(): void {

@@ -75,6 +75,7 @@ export class Watches {
     const usage = connection.domain.usage;
     usage.watches++;
     usage.memory += watchSize(watch);
+    connection.domain.note();
     this.#count++;
     return watch;
   }
