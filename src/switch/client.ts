@@ -1,6 +1,6 @@
 /**
- * A switch over HTTP. A session holds two connections with its token, one for requests and one for transfers that wait; the
- * daemon closes the session's transient queues when both are gone.
+ * A switch over HTTP. A session holds several connections with its token, one of them for transfers that wait; the daemon
+ * removes the session's transient queues when all are gone.
  *
  *     open ──(a connection is lost)──▶ lost ──▶ every call fails with Switch_gone; log in again
  */
@@ -26,23 +26,28 @@ export async function askSwitch(socketPath: string, asked: SwitchRequest): Promi
 }
 
 class Session implements SwitchSession {
+  /** What is sent over one connection keeps its order. */
   readonly #calls: Line;
+  readonly #acks: Line;
   readonly #waits: Line;
   readonly #token: string;
 
   constructor(socketPath: string, token: string) {
     this.#calls = new Line(socketPath);
+    this.#acks = new Line(socketPath);
     this.#waits = new Line(socketPath);
     this.#token = token;
   }
   async open(): Promise<void> {
     try {
-      await this.#calls.ask({ op: 'login', token: this.#token });
-      await this.#waits.ask({ op: 'login', token: this.#token });
+      await Promise.all(this.#all.map((line) => line.ask({ op: 'login', token: this.#token })));
     } catch (error) {
       await this.close();
       throw error;
     }
+  }
+  get #all(): readonly Line[] {
+    return [this.#calls, this.#acks, this.#waits];
   }
   async create(queue: string, durability: 'persistent' | 'transient'): Promise<void> {
     await this.#calls.ask({ op: 'create', queue, durability });
@@ -80,11 +85,10 @@ class Session implements SwitchSession {
     };
   }
   async ack(id: readonly [string, number]): Promise<void> {
-    await this.#calls.ask({ op: 'ack', id });
+    await this.#acks.ask({ op: 'ack', id });
   }
   async close(): Promise<void> {
-    this.#calls.close();
-    this.#waits.close();
+    for (const line of this.#all) line.close();
   }
 }
 
