@@ -37,7 +37,8 @@ export function humanLine(line: string): string | undefined {
   } catch {
     return undefined; // half a line, written while the process was killed
   }
-  const { level, msg, name: _n, pid: _p, time: _t, ...fields } = entry;
+  const { level, msg, name: _n, pid: _p, time: _t, told, ...fields } = entry;
+  if (told === true) return undefined; // the person hears of it otherwise
   if (level !== 'warn' && level !== 'error') return undefined;
   const details = Object.entries(fields).map(
     ([k, v]) => `${k}=${typeof v === 'string' ? firstOf(v) : JSON.stringify(v)}`,

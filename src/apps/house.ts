@@ -194,7 +194,7 @@ async function stop(why: string): Promise<void> {
 
 async function giveUp(error: unknown): Promise<never> {
   const reason = error instanceof Error ? error.message : String(error);
-  log.error('the house cannot start', { error: error instanceof Error ? error.stack : reason });
+  log.error('the house cannot start', { error: error instanceof Error ? error.stack : reason, told: true });
   started.reject(houseErrors.make('Not_ready', { reason }));
   await house?.close().catch((e: unknown) => log.error('not everything was closed', { error: String(e) }));
   // Whoever waits is told before the socket goes away.

@@ -76,7 +76,9 @@ export async function up(options: UpOptions, { out, say }: Terminal, houseProgra
   const made = preparePassword(at, options.passwordFile);
   await ensureSupervisor(at);
   let leaving = false;
+  let lost = false;
   const onLost = () => {
+    lost = true;
     if (!leaving) void keepSupervisor(at, processes, say, () => end.resolve('down'));
   };
   const processes = connectSupervisor(at, { onLost, connectTimeoutMs: 3000 });
@@ -89,8 +91,12 @@ export async function up(options: UpOptions, { out, say }: Terminal, houseProgra
     await startHouse(at, processes, options, houseSpec(at, options, houseProgram));
     const ready = await Promise.race([untilReady(at, processes, say, from), end.promise]);
     if (typeof ready === 'object') announce(at, ready, made, { out, say });
-    const why = await end.promise;
+    let why = await end.promise;
     leaving = true;
+    if (why === 'signal' && isDownAtWork(at)) {
+      say('guesthouse: guesthouse down is at work; this ends with it');
+      why = (await downIsOver(at, () => lost)) ? 'down' : why;
+    }
     if (why === 'down') say('guesthouse: ended by guesthouse down');
     else await leave(at, processes, say);
     return 0;
@@ -242,6 +248,15 @@ async function keepSupervisor(
 function isDownAtWork(at: Places): boolean {
   if (!existsSync(at.downMark)) return false;
   return statOf(Number(readFileSync(at.downMark, 'utf8'))) !== undefined;
+}
+
+/** Waits until `guesthouse down`, which is at work, has ended the supervisor; false when it ended before that. */
+async function downIsOver(at: Places, lost: () => boolean): Promise<boolean> {
+  while (isDownAtWork(at)) {
+    if (lost()) return true;
+    await systemClock.sleep(50);
+  }
+  return lost();
 }
 
 /** Ends the toolstack; guests run on. */

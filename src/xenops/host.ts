@@ -66,13 +66,14 @@ async function endVm(core: Core, record: VmRecord, timeoutS: number, call?: Call
   await core.queue.barrier(record.id);
   if (!record.run) return;
   try {
-    if (record.power === 'Running') return await shutdownVm(core, record.id, timeoutS, unmetered(call));
+    if (record.power === 'Running' && timeoutS > 0) return await shutdownVm(core, record.id, timeoutS, unmetered(call));
   } catch (error) {
     if (call?.signal?.aborted) throw error;
-    core.log.warn('a guest did not shut down; ended by force', { vm: record.id, error: String(error) });
+    core.log.warn('a guest did not shut down; ended by force', { vm: record.id, error: messageOf(error) });
   }
   if (record.run) await shutdownVm(core, record.id, null, unmetered(call));
 }
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 /** Groups of equal order, growing. */
 export function inOrder(records: readonly VmRecord[]): readonly (readonly VmRecord[])[] {
   const groups = Map.groupBy(records, (r) => r.spec.order);
@@ -90,7 +91,7 @@ async function each(
     try {
       await f(r);
     } catch (error) {
-      core.log.error(`could not ${what} a VM`, { vm: r.id, name: r.spec.name, error: String(error) });
+      core.log.error(`could not ${what} a VM`, { vm: r.id, name: r.spec.name, error: messageOf(error) });
     }
   };
   await Promise.all(group.map(one));

@@ -1,19 +1,30 @@
 /** Guests on real QEMUs outlive whoever drives them, and their ends are told truthfully. */
 import assert from 'node:assert/strict';
-import { lstat, readFile, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { chmod, lstat, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { isKind } from '../../src/contracts/contract.ts';
-import type { BackendEvent } from '../../src/xenops/backend.ts';
+import type { BackendEvent, VbdAttachment } from '../../src/xenops/backend.ts';
 import { type QemuBench, qemuBench } from './qemu-bench.ts';
 
-async function boot(b: QemuBench): Promise<string> {
+const boot = (b: QemuBench): Promise<string> => bootWith(b);
+async function bootWith(b: QemuBench, ...drives: VbdAttachment[]): Promise<string> {
   const spec = b.spec(1);
   await b.backend.vm.create(spec, 1);
+  for (const drive of drives) await b.backend.vbd.attach(spec.id, drive);
   await b.backend.vm.build(spec);
   await b.backend.vm.unpause(spec.id);
   await b.ready(spec.id);
   return spec.id;
+}
+/** A drive whose tables QEMU would want to write out. */
+async function qcow2(b: QemuBench): Promise<VbdAttachment> {
+  const { spec } = await b.disk(1, 0);
+  const path = join(b.folder, 'disk.qcow2');
+  execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', path, '4M']);
+  await chmod(path, 0o666);
+  return { spec, disk: { path, format: 'qcow2', readOnly: false } };
 }
 /** The next end that the present backend tells of. */
 const nextEnd = (b: QemuBench) =>
@@ -47,6 +58,20 @@ live(
     assert.deepEqual(b.leftovers(), []);
   },
   { patience: { heartbeatMs: 50, silenceMs: 400 } },
+);
+
+live(
+  'a QEMU that is silent fails a request to its guest soon, and is then ended without being asked',
+  async (b) => {
+    const vm = await bootWith(b, await qcow2(b));
+    process.kill(await b.pidOf(vm), 'SIGSTOP');
+    const silent = (e: unknown) => isKind(e, 'Failed_to_acknowledge_shutdown_request');
+    await assert.rejects(b.backend.vm.requestShutdown(vm, 'poweroff'), silent);
+    // Asked with TERM it would take longer than this test may.
+    await b.backend.vm.destroy(vm);
+    assert.deepEqual(b.leftovers(), []);
+  },
+  { patience: { askMs: 300, quitMs: 3_600_000, heartbeatMs: 3_600_000 } },
 );
 
 for (const [key, reason] of [

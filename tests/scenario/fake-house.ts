@@ -1,6 +1,8 @@
 /** A house for tests of `guesthouse up` and `down`: one guest, which is a sleeping process. `--hypervisor xen` is refused. */
+import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { places } from '../../src/apps/places.ts';
+import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { isKind } from '../../src/contracts/contract.ts';
 import { type HouseReady, houseContract, houseErrors } from '../../src/contracts/house.ts';
@@ -44,6 +46,8 @@ await serveContract(
       },
       shutdownGuests: async () => {
         const stopped = await running();
+        // A guest that takes its time.
+        while (existsSync(`${at.run}/slow`)) await systemClock.sleep(20);
         await processes.process.kill({ id: 'guest' });
         return { stopped };
       },

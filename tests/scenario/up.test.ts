@@ -164,6 +164,42 @@ test('down works when nothing but the guest was left', async (t) => {
   await until(() => !isRunning(before.guest));
 });
 
+test('status tells of guests that run without the toolstack', async (t) => {
+  const { up, pids, data, end } = bench(t);
+  const first = up();
+  await first.ready();
+  const { guest } = await pids();
+  first.child.kill('SIGTERM');
+  assert.equal(await first.exit, 0);
+  const said: string[] = [];
+  assert.equal(await status({ data, json: false }, { out: (line) => said.push(line) }), 3);
+  const text = said.join('\n');
+  assert.match(text, /^guests +1 running without the toolstack$/m);
+  assert.match(text, new RegExp(`^process +guest: pid ${guest}$`, 'm'));
+  assert.match(text, new RegExp(`^take over: .*up --data ${data}\nshut down: .*down --data ${data}$`, 'm'));
+  await end();
+  said.length = 0;
+  assert.equal(await status({ data, json: false }, { out: (line) => said.push(line) }), 3);
+  assert.match(said.join('\n'), /^\S+: not running; start it with: .*$/);
+});
+
+test('SIGTERM to up while down is at work: both end, and nothing runs', async (t) => {
+  const { up, at, said, end, data } = bench(t);
+  const first = up();
+  await first.ready();
+  writeFileSync(join(at.run, 'slow'), '');
+  const down = end();
+  await until(() => existsSync(at.downMark));
+  first.child.kill('SIGTERM');
+  await until(() => first.err.includes('guesthouse down is at work'));
+  rmSync(join(at.run, 'slow'));
+  assert.equal(await down, 0);
+  assert.equal(await first.exit, 0);
+  assert.match(first.err, /ended by guesthouse down/);
+  assert.match(said.join('\n'), /1 guest was shut down\n.*nothing of .* runs any more/);
+  assert.deepEqual(processesOf(data), []);
+});
+
 test('down replaces a house that hangs', async (t) => {
   const { up, pids, data, said, end } = bench(t);
   const first = up();

@@ -25,6 +25,8 @@ export interface Patience {
   readonly startMs: number;
   /** For an ordinary command. */
   readonly commandMs: number;
+  /** For a request to the guest, which QEMU only passes on. */
+  readonly askMs: number;
   /** Between two looks at a QEMU that says nothing by itself. */
   readonly heartbeatMs: number;
   /** Without an answer for this long a QEMU counts as hung. */
@@ -61,6 +63,8 @@ export class Domain {
   #heartbeat: (() => void) | undefined;
   /** While QEMU is expected to be silent (the last round of a migration) nobody asks whether it hangs. */
   #quiet = 0;
+  /** The last command was not answered in time: there is no use in asking it to end. */
+  #silent = false;
   readonly #listeners = new Set<(event: QmpEvent) => void>();
   #dead = new AbortController();
 
@@ -111,7 +115,14 @@ export class Domain {
         found: this.#describe(),
         expected: 'Running or Paused',
       });
-    return this.#qmp.execute(command, args, deadlineMs);
+    try {
+      const answer = await this.#qmp.execute(command, args, deadlineMs);
+      this.#silent = false;
+      return answer;
+    } catch (error) {
+      this.#silent = error instanceof QmpTimeout;
+      throw error;
+    }
   }
   /** Every QMP event until the answer is called. */
   listen(listener: (event: QmpEvent) => void): () => void {
@@ -221,7 +232,7 @@ export class Domain {
   /** Ends the QEMU, forgets its process and removes the folder. */
   async destroy(): Promise<void> {
     this.#leaving = true;
-    const hung = this.#end?.reason === 'hung' || !this.#qmp;
+    const hung = this.#end?.reason === 'hung' || this.#silent || !this.#qmp;
     const atOnce = hung || !keepsWrites(this.record);
     this.#dead.abort(new Error('the domain is destroyed'));
     this.#drop();

@@ -42,6 +42,7 @@ export interface QemuOptions {
 const patience: Patience = {
   startMs: 30_000,
   commandMs: 20_000,
+  askMs: 5_000,
   heartbeatMs: 5_000,
   silenceMs: 20_000,
   quitMs: 3_000,

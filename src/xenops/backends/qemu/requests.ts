@@ -1,7 +1,7 @@
 /** What a running guest, or its machine, is asked to do. */
 import { xenopsErrors } from '../../../contracts/xenops.ts';
 import type { Domain } from './domain.ts';
-import { type Json, QmpError } from './qmp.ts';
+import { type Json, QmpError, QmpTimeout } from './qmp.ts';
 
 /** ACPI's power button; a guest that reboots is one that powers off and is started again by the caller. */
 export async function requestShutdown(domain: Domain, what: 'poweroff' | 'reboot'): Promise<void> {
@@ -9,7 +9,11 @@ export async function requestShutdown(domain: Domain, what: 'poweroff' | 'reboot
     throw xenopsErrors.make('Failed_to_acknowledge_shutdown_request', { vm: domain.vm, what });
   const rebooting = what === 'reboot';
   if ((domain.record.rebooting ?? false) !== rebooting) await domain.update({ rebooting });
-  await domain.execute('system_powerdown');
+  // A QEMU that runs answers this at once; one that does not will not let its guest hear of it.
+  await domain.execute('system_powerdown', undefined, domain.needs.patience.askMs).catch((cause: unknown) => {
+    if (!(cause instanceof QmpTimeout)) throw cause;
+    throw xenopsErrors.make('Failed_to_acknowledge_shutdown_request', { vm: domain.vm, what, silent: true }, { cause });
+  });
 }
 
 /** The balloon: QEMU remembers the target until the guest's driver is there. */
