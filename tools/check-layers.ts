@@ -21,6 +21,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   xenstore: ['base', 'contracts', 'wire', 'store', 'xen'],
   storage: ['base', 'contracts', 'wire', 'store'],
   network: ['base', 'contracts', 'store'],
+  bootloader: ['base', 'contracts'],
   memory: ['base', 'contracts'],
   metrics: ['base', 'contracts', 'store'],
   processes: ['base', 'contracts', 'store'],

@@ -21,6 +21,8 @@ import { type Ids, randomIds } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { KeyedQueue } from '../base/queue.ts';
 import { Unwind } from '../base/unwind.ts';
+import { openBootloader } from '../bootloader/server.ts';
+import { simulatedBootloader } from '../bootloader/simulated.ts';
 import type { Network } from '../contracts/network.ts';
 import type { Processes } from '../contracts/processes.ts';
 import type { Storage } from '../contracts/storage.ts';
@@ -34,6 +36,7 @@ import type { Store } from '../store/store.ts';
 import { encodeRecordJson } from '../wire/jsonrpc.ts';
 import { encodeRecordXml } from '../wire/xmlrpc.ts';
 import type { Backend } from '../xenops/backend.ts';
+import { diskKernels } from '../xenops/kernels.ts';
 import { openXenops, type XenopsServer } from '../xenops/server.ts';
 import { routesOf } from './doors.ts';
 
@@ -101,6 +104,8 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
   const storage = opened(
     o.storage ?? (await openStorage({ ...base, dir: folder('storage'), store: storeOf('storage') })),
   );
+  // Simulated guests have nothing on their disks to boot.
+  const bootloader = backend.name === 'simulator' ? simulatedBootloader() : await openBootloader({ clock, log });
   const xenops = opened(
     await openXenops({
       ...base,
@@ -108,6 +113,7 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
       storage,
       network,
       store: storeOf('xenops'),
+      kernels: diskKernels({ bootloader, dir: folder('boot') }),
       ...(o.boot ? { boot: o.boot } : {}),
     }),
   );

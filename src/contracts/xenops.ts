@@ -45,7 +45,10 @@ const boot = s.union('kind', {
     bootloader: s.string,
     args: s.string,
     cmdline: s.string,
+    /** Where the installer is when nothing on the disk boots: `http://…`, or `cdrom`. */
     installRepository: s.optional(s.string),
+    /** `release`, `arch`: which of the installers there. */
+    installHints: s.optional(s.record(s.string)),
   }),
 });
 const onEnd = s.oneOf('destroy', 'restart', 'preserve');
@@ -264,6 +267,7 @@ export const xenopsErrors = errorsOf({
   Media_present: 'the drive {id} is not empty',
   Media_not_present: 'the drive {id} is empty',
   No_bootable_device: 'the VM {vm} has nothing to boot from: {reason}',
+  Unknown_bootloader: 'the boot loader {loader} of {vm} is not known; there are {known}',
   Bootloader_error: 'the boot loader of {vm} failed: {reason}',
   Failed_to_start_emulator: 'the emulator of {vm} did not start: {reason}',
   Storage_error: '{reason}',

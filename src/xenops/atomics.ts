@@ -2,11 +2,14 @@
 import type { Clock } from '../base/clock.ts';
 import type { Call } from '../contracts/contract.ts';
 import type { Media, VbdSpec, VifSpec, VmSpec } from '../contracts/xenops.ts';
+import type { Kernels } from './kernels.ts';
 import { closeMedia, closePort, type Neighbours, openMedia, openPort, orElse, withMedia } from './media.ts';
 
 /** What steps work on. */
 export interface Ground extends Neighbours {
   readonly clock: Clock;
+  /** Absent: VMs with a boot loader are left to the backend. */
+  readonly kernels?: Kernels | undefined;
   /** Resolves when the guest, which was asked to, has ended; Failed_to_shutdown after the timeout. */
   awaitEnd(vm: string, what: 'poweroff' | 'reboot', timeoutS: number, call: Call): Promise<void>;
   /** Durably notes where the suspend image is, or (null) that it must not be used any more. */
@@ -40,19 +43,36 @@ interface OnVif extends OnVm {
   readonly vif: VifSpec;
 }
 
+/** The description as a backend gets it: with the kernel that the boot loader has taken. */
+const resolved = async (g: Ground, spec: VmSpec): Promise<VmSpec> => g.kernels?.resolve(spec) ?? spec;
+
 export const atomics = {
+  /** The boot loader's work. */
+  'VM.loadKernel': atomic<{ readonly spec: VmSpec }>({
+    weight: 3,
+    deadlineS: 1800,
+    text: (a) => (a.spec.boot.kind === 'bootloader' ? ` by ${a.spec.boot.bootloader}` : ''),
+    run: async (g, a, call) => g.kernels?.load(g, a.spec, call),
+    undo: async (g, a) => g.kernels?.drop(a.spec.id),
+  }),
+  'VM.dropKernel': atomic<OnVm>({
+    weight: 1,
+    deadlineS: 60,
+    text: () => '',
+    run: async (g, a) => g.kernels?.drop(a.vm),
+  }),
   'VM.create': atomic<{ readonly spec: VmSpec; readonly domid: number }>({
     weight: 1,
     deadlineS: 60,
     text: (a) => ` domid=${a.domid}`,
-    run: (g, a) => g.backend.vm.create(a.spec, a.domid),
+    run: async (g, a) => g.backend.vm.create(await resolved(g, a.spec), a.domid),
     undo: (g, a) => g.backend.vm.destroy(a.spec.id),
   }),
   'VM.build': atomic<{ readonly spec: VmSpec }>({
     weight: 3,
     deadlineS: 300,
     text: () => '',
-    run: (g, a) => g.backend.vm.build(a.spec),
+    run: async (g, a) => g.backend.vm.build(await resolved(g, a.spec)),
     // Devices are taken from a domain that is gone rather than from one that may not answer.
     undo: (g, a) => g.backend.vm.destroy(a.spec.id),
   }),
@@ -61,7 +81,9 @@ export const atomics = {
     deadlineS: 1200,
     text: (a) => ` from ${mediaText(a.image)}`,
     run: (g, a, call) =>
-      withMedia(g, a.spec.id, a.image, 'RO', call, (disk) => g.backend.vm.restore(a.spec, disk, call)),
+      withMedia(g, a.spec.id, a.image, 'RO', call, async (disk) =>
+        g.backend.vm.restore(await resolved(g, a.spec), disk, call),
+      ),
     undo: (g, a) => g.backend.vm.destroy(a.spec.id),
   }),
   'VM.save': atomic<OnVm & { readonly image: Media }>({

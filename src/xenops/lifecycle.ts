@@ -12,6 +12,7 @@ import type { Media, VmSpec } from '../contracts/xenops.ts';
 import type { DomainEnd } from './backend.ts';
 import { type Core, nowS } from './core.ts';
 import { guard, needsCapability } from './guard.ts';
+import { expectedSpec } from './kernels.ts';
 import { type Operation, operate } from './operation.ts';
 import { pausePlan, unpausePlan } from './plans/adjust.ts';
 import { rebootPlan } from './plans/reboot.ts';
@@ -169,7 +170,7 @@ export function ended(op: Operation, run: Run | null): void {
 /** Bad_spec, Unimplemented: nothing was touched. */
 function newRun(core: Core, spec: VmSpec): Run {
   checkSpec(spec);
-  core.backend.vm.check(spec);
+  core.backend.vm.check(core.ground.kernels ? expectedSpec(spec) : spec);
   return { domid: core.nextDomid(), startedAt: nowS(core), spec, boot: core.boot };
 }
 function started(core: Core, op: Operation, made: Run): Run {

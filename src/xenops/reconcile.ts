@@ -122,6 +122,8 @@ export class Reconciler {
   /** Closes disks and ports that nothing of the VM's uses, and notes again those that it uses. */
   async #closeLeftovers(vm: string, record: VmRecord | undefined, holdings: Holdings): Promise<void> {
     const { ground } = this.#core;
+    const { kernels } = ground;
+    if (kernels && !record?.run && !record?.suspended) await this.#limited('dropKernel', vm, () => kernels.drop(vm));
     const running = record?.run?.spec;
     const open = holdings.disks(vm).map((disk) => ({ kind: 'vdi' as const, ...disk }));
     for (const disk of open) {

@@ -18,6 +18,7 @@ import { Listeners } from './events.ts';
 import { follow } from './follow.ts';
 import { guard } from './guard.ts';
 import { listDomains, shutdownAll, startAll, statHost } from './host.ts';
+import type { Kernels } from './kernels.ts';
 import * as life from './lifecycle.ts';
 import { VmQueue } from './queue.ts';
 import { Reconciler } from './reconcile.ts';
@@ -37,6 +38,8 @@ export interface XenopsOptions {
   readonly log: Log;
   /** How many operations run at once, 16; those that wait for a guest do not count. */
   readonly workers?: number;
+  /** Takes the kernels of VMs with a boot loader; absent, such VMs are left to the backend. */
+  readonly kernels?: Kernels;
   readonly limits?: Partial<RestartLimits>;
   /** Names the host's present boot, so that it can be told whether a lost guest was killed or went down with the host. */
   readonly boot?: string;
@@ -95,6 +98,7 @@ async function makeCore(o: XenopsOptions, events: Listeners<XenopsEvent>, closin
       clock,
       log,
       nameOf: (vm) => records.find(vm)?.spec.name,
+      kernels: o.kernels,
       awaitEnd: (vm, what, timeoutS, call) => made.ends.awaitEnd(vm, what, timeoutS, call),
       setSuspended: async (vm, image) => {
         const record = records.get(vm);
@@ -149,7 +153,12 @@ function serve(core: Core, events: Listeners<XenopsEvent>, close: () => Promise<
       unplug: (a, call) => devices.unplugVif(core, a.vm, a.id, a.force, call),
     },
     host: {
-      stat: () => statHost(core),
+      stat: async () => {
+        const found = await statHost(core);
+        return core.ground.kernels
+          ? { ...found, capabilities: [...new Set([...found.capabilities, 'bootloader'])] }
+          : found;
+      },
       domains: () => listDomains(core),
       startAll: (_, call) => startAll(core, call),
       shutdownAll: (a, call) => shutdownAll(core, a.timeoutS, call),
@@ -183,6 +192,7 @@ function removeVm(core: Core, id: string, call?: Call): Promise<void> {
       });
     }
     // Before the row: what fails, or is cut short, is done again with the next attempt.
+    await core.ground.kernels?.drop(id);
     await core.backend.forget?.(id);
     await core.records.remove(record);
   });

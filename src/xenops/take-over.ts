@@ -12,7 +12,8 @@ export async function takeOver(core: Core): Promise<void> {
   const seen = new Map((await core.backend.observeAll()).map((d) => [d.vm, d]));
   const holdings = await holdingsOf(core);
   await knowAddresses(core);
-  const lively = new Set([...seen.keys(), ...holdings.vms]);
+  const kernels = (await core.ground.kernels?.list()) ?? [];
+  const lively = new Set([...seen.keys(), ...holdings.vms, ...kernels]);
   const work: Promise<unknown>[] = [];
   for (const record of core.records.all()) {
     record.power = powerOf(record);
@@ -26,7 +27,8 @@ export async function takeOver(core: Core): Promise<void> {
       core.log.warn('a guest runs that nobody registered; left alone', { vm, domid: domain.domid });
       continue;
     }
-    if (!core.records.has(vm) && !domain) continue;
+    // Kernels of a VM that is not known belong to nobody.
+    if (!core.records.has(vm) && !domain && !kernels.includes(vm)) continue;
     work.push(core.queue.push(vm, 'take over', undefined, () => core.reconciler.reconcile(vm, 'found', holdings)));
   }
   await Promise.all(work);

@@ -1,4 +1,5 @@
 /** The pool, the host, its CPUs and its control domain: made on the first start, brought up to date on each. */
+import { loaderNames } from '../../contracts/bootloader.ts';
 import { nullRef, type Ref } from '../../datamodel/dsl.ts';
 import { apiVersion, schemaVersion } from '../../datamodel/index.ts';
 import type { Patch } from '../../db/db.ts';
@@ -59,7 +60,7 @@ function describe(parts: SeedParts, host: Ref<'host'>, ground: Ground): void {
     API_version_vendor_implementation: { product: 'Guesthouse', version: parts.version },
     software_version: softwareVersion(parts, ground),
     capabilities: capabilities(ground),
-    supported_bootloaders: ground.capabilities.includes('bootloader') ? ['pygrub'] : [],
+    supported_bootloaders: ground.capabilities.includes('bootloader') ? [...loaderNames] : [],
     cpu_info: cpuInfo(parts),
     cpu_configuration: {},
     sched_policy: ground.backend,

@@ -85,6 +85,8 @@ const rows: Readonly<Record<Kind, Row>> = {
   Media_present: (e, n) => fail('VBD_NOT_EMPTY', { vbd: n.device(e.args['id']) }),
   Media_not_present: (e, n) => fail('VBD_IS_EMPTY', { vbd: n.device(e.args['id']) }),
   No_bootable_device: (e, n) => fail('BOOTLOADER_FAILED', { vm: n.vm(e.args['vm']), msg: e.message }),
+  Unknown_bootloader: (e, n) =>
+    fail('UNKNOWN_BOOTLOADER', { vm: n.vm(e.args['vm']), bootloader: String(e.args['loader']) }),
   Bootloader_error: (e, n) => fail('BOOTLOADER_FAILED', { vm: n.vm(e.args['vm']), msg: String(e.args['reason']) }),
   Failed_to_start_emulator: internal,
   Storage_error: storage('46'),

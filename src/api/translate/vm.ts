@@ -97,7 +97,14 @@ function boot(vm: Vm, options: TranslateOptions): VmSpec['boot'] {
     args: vm.PV_bootloader_args,
     cmdline,
   } as const;
-  return repository ? { ...loader, installRepository: repository } : loader;
+  if (!repository) return loader;
+  const hints = { release: vm.other_config['debian-release'], arch: vm.other_config['install-arch'] };
+  const given = Object.fromEntries(Object.entries(hints).filter(([, value]) => value)) as Record<string, string>;
+  return {
+    ...loader,
+    installRepository: repository,
+    ...(Object.keys(given).length > 0 ? { installHints: given } : {}),
+  };
 }
 
 function allowedPath(field: string, path: string, options: TranslateOptions): string {

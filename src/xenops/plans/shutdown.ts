@@ -1,10 +1,16 @@
 import type { VmSpec } from '../../contracts/xenops.ts';
-import { op, type Plan, seq } from '../plan.ts';
+import { bestEffort, op, type Plan, seq } from '../plan.ts';
 import { closeAll } from './devices.ts';
 
 /** → Halted. `spec` is what runs. With a timeout (seconds) the guest is asked first; null: at once. */
 export function shutdownPlan(spec: VmSpec, a: { readonly timeoutS: number | null }): Plan {
-  return seq(askToEnd(spec.id, 'poweroff', a.timeoutS), op('VM.destroy', { vm: spec.id }), closeAll(spec));
+  const vm = spec.id;
+  return seq(
+    askToEnd(vm, 'poweroff', a.timeoutS),
+    op('VM.destroy', { vm }),
+    closeAll(spec),
+    ...(spec.boot.kind === 'bootloader' ? [bestEffort(op('VM.dropKernel', { vm }))] : []),
+  );
 }
 /** The guest is asked to end, and waited for. */
 export function askToEnd(vm: string, what: 'poweroff' | 'reboot', timeoutS: number | null): Plan {
