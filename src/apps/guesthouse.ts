@@ -1,5 +1,6 @@
 /** The command `guesthouse`: reads what was asked for and hands it to the file that does it. */
 import { Command, InvalidArgumentError } from 'commander';
+import { boxCommand } from './box.ts';
 import { defaultData } from './places.ts';
 import { Refusal } from './refusal.ts';
 import type { Terminal } from './up.ts';
@@ -32,6 +33,7 @@ function commands(): Command {
   const program = new Command('guesthouse')
     .description('A virtualisation toolstack: creates virtual machines, runs them and looks after them')
     .version(version)
+    .enablePositionalOptions()
     .showHelpAfterError("(try 'guesthouse help')")
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'guesthouse: ')) });
   program
@@ -89,6 +91,7 @@ function commands(): Command {
       const [out, err] = [process.stdout, process.stderr];
       process.exitCode = await dbCommand(args, { out: (t) => void out.write(t), err: (t) => void err.write(t) });
     });
+  program.addCommand(boxCommand({ terminal, folder, defaultData: defaultData() }));
   return program;
 }
 
