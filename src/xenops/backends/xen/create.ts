@@ -23,6 +23,7 @@ export async function createDomain(needs: DomainNeeds, spec: VmSpec, domid: numb
     startedAt: Math.floor(needs.clock.now() / 1000),
     drives: [],
     nics: [],
+    discs: {},
     vcpus: spec.vcpus.current,
     memoryTarget: spec.memory.dynamicMax,
     ports: { store: 0, console: 0 },

@@ -96,7 +96,7 @@ export class Domain {
   }
   power(info: DomainInfo | undefined): 'paused' | 'running' | 'ended' {
     if (this.endOf(info)) return 'ended';
-    if (!this.built || this.#record.suspended || info?.shutdown === 'suspend') return 'paused';
+    if (!this.built || info?.shutdown === 'suspend') return 'paused';
     return info?.paused ? 'paused' : 'running';
   }
   /** Refuses what needs a guest. */

@@ -15,11 +15,14 @@ import { checkSpec } from './check.ts';
 import { openConsole } from './console.ts';
 import { createDomain, destroyDomain, pagingMib } from './create.ts';
 import { Domain, type DomainNeeds, type Patience } from './domain.ts';
+import { attachDrive, changeDisc, detachDrive } from './drive.ts';
 import { watchEnds } from './ends.ts';
 import { Folders } from './folder.ts';
+import { attachNic, detachNic } from './nic.ts';
 import type { DomainRecord } from './record.ts';
 import { requestShutdown, sendKeys, setMemoryTarget, setVcpus } from './requests.ts';
 import { domainPath } from './store-layout.ts';
+import { goOn, restoreDomain, saveDomain } from './suspend.ts';
 
 export type { Patience } from './domain.ts';
 
@@ -47,7 +50,19 @@ const patience: Patience = {
   suspendMs: 60_000,
   lookMs: 5_000,
 };
-const capabilities: readonly Capability[] = [...(['vcpu-hotplug', 'balloon', 'serial', 'sysrq', 'trigger'] as const)];
+const capabilities: readonly Capability[] = [
+  ...([
+    'suspend',
+    'vcpu-hotplug',
+    'balloon',
+    'vbd-hotplug',
+    'vif-hotplug',
+    'cd-change',
+    'serial',
+    'sysrq',
+    'trigger',
+  ] as const),
+];
 const mib = 1 << 20;
 const defaultQemu = '/usr/libexec/xen-qemu-system-i386';
 
@@ -126,6 +141,8 @@ export function xenBackend(options: XenOptions): Backend {
   }
   async function unpause(vm: string): Promise<void> {
     const it = domain(vm);
+    it.live();
+    await goOn(it);
     if (it.live().paused) here().xen.domains.unpause(it.domid);
     it.changed();
   }
@@ -161,12 +178,12 @@ export function xenBackend(options: XenOptions): Backend {
       check,
       create,
       build: (spec) => buildDomain(domain(spec.id)),
-      restore: () => Promise.reject(xenopsErrors.make('Unimplemented', { function: 'restore', backend: 'xen' })),
+      restore: (spec, image) => restoreDomain(domain(spec.id), image),
       destroy,
       pause,
       unpause,
       requestShutdown: (vm, what) => requestShutdown(domain(vm), what),
-      save: () => Promise.reject(xenopsErrors.make('Unimplemented', { function: 'save', backend: 'xen' })),
+      save: (vm, image, call) => saveDomain(domain(vm), image, call),
       setVcpus: (vm, count) => setVcpus(domain(vm), count),
       setMemoryTarget: (vm, bytes) => setMemoryTarget(domain(vm), bytes),
       sendKeys: (vm, kind, value) => sendKeys(domain(vm), kind, value),
@@ -176,13 +193,17 @@ export function xenBackend(options: XenOptions): Backend {
       },
     },
     vbd: {
-      attach: () => Promise.reject(xenopsErrors.make('Unimplemented', { function: 'drives', backend: 'xen' })),
-      detach: async () => undefined,
-      change: () => Promise.reject(xenopsErrors.make('Unimplemented', { function: 'drives', backend: 'xen' })),
+      attach: (vm, a) => attachDrive(domain(vm), a),
+      detach: async (vm, id, force) => {
+        if (domains.has(vm)) await detachDrive(domain(vm), id, force);
+      },
+      change: (vm, id, disk) => changeDisc(domain(vm), id, disk),
     },
     vif: {
-      attach: () => Promise.reject(xenopsErrors.make('Unimplemented', { function: 'interfaces', backend: 'xen' })),
-      detach: async () => undefined,
+      attach: (vm, a) => attachNic(domain(vm), a),
+      detach: async (vm, id, force) => {
+        if (domains.has(vm)) await detachNic(domain(vm), id, force);
+      },
     },
   };
 }
@@ -204,6 +225,7 @@ function observed(domain: Domain): Observed {
     consoles: domain.built && !end ? [{ protocol: 'vt100', socket: needs.folders.paths(domain.vm).console }] : [],
     vbds: record.drives.map((d) => d.spec.id),
     vifs: record.nics.map((n) => n.spec.id),
+    discs: record.discs,
   };
 }
 /** Domains of others, and dom0. */

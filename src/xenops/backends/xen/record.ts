@@ -6,7 +6,8 @@ import type { DomainEnd } from '../../backend.ts';
 /** A drive, and what serves it. */
 export interface Drive {
   readonly spec: VbdSpec;
-  readonly disk: OpenDisk;
+  /** Null: a CD drive without a disc, which the guest does not see. */
+  readonly disk: OpenDisk | null;
   /** The number that the guest knows it by (51712 is xvda). */
   readonly device: number;
   readonly backendDomid: number;
@@ -39,7 +40,7 @@ export interface DomainRecord {
   readonly memoryTarget: number;
   /** Event channels of its store and its console. */
   readonly ports: { readonly store: number; readonly console: number };
-  /** Its guest has suspended: unpausing it means going on from there. */
-  readonly suspended?: boolean;
+  /** Drives whose disc was changed since `create`: id → whether there is one. */
+  readonly discs: Readonly<Record<string, boolean>>;
   readonly end?: DomainEnd;
 }

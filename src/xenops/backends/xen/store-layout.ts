@@ -114,8 +114,12 @@ function dataNodes(domid: number, spec: VmSpec): StoreNode[] {
     .filter(([key]) => key === 'vm-data' || key.startsWith('vm-data/'))
     .map(([key, value]) => ({ path: `${domainPath(domid)}/${key}`, value }));
 }
-/** One line, without control characters. */
-const nameOf = (spec: VmSpec): string => spec.name.replace(/[\u0000-\u001f\u007f]/g, ' ').slice(0, 500);
+/** One line without slashes: the console daemon makes a file's name of it. */
+export const nameOf = (spec: VmSpec): string =>
+  spec.name
+    .replace(/[\u0000-\u001f\u007f]/g, ' ')
+    .replaceAll('/', '_')
+    .slice(0, 200);
 
 /** Puts nodes there as they are described. */
 export async function writeNodes(store: StoreOperations, nodes: readonly StoreNode[]): Promise<void> {
@@ -128,9 +132,7 @@ export async function writeNodes(store: StoreOperations, nodes: readonly StoreNo
 /** Takes a domain's own tree out of the store, its backends' ends excepted. */
 export async function removeNodes(store: Store, domid: number, vm: string): Promise<void> {
   await store.transaction(async (inside) => {
-    await inside.rm(domainPath(domid));
-    // A later domain of the same VM has written it anew.
-    if ((await inside.find(`${vmPath(vm)}/domid`)) === undefined) await inside.rm(vmPath(vm));
-    await inside.rm(markPath(domid));
+    for (const path of [domainPath(domid), vmPath(vm), markPath(domid)])
+      if ((await inside.find(path)) !== undefined) await inside.rm(path);
   });
 }
