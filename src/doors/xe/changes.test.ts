@@ -185,6 +185,17 @@ describe('changes', () => {
     assert.equal(bad.code, 1);
     assert.match(bad.stderr, /VDI_IN_USE/);
     assert.match(bad.stderr, /vdi: [0-9a-f-]{36} \(root\)/);
+    // refused while the client still sends: the wait for the task is over first, with an error that must not be lost
+    const refused = done('failure', ['VDI_IN_USE', 'OpaqueRef:root', 'write']);
+    const early = await xe(line, {
+      transfer: async () => {
+        refused();
+        for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+        return false;
+      },
+    });
+    assert.equal(early.code, 1);
+    assert.match(early.stderr, /VDI_IN_USE/);
   });
 
   test('a CD drive that cannot be plugged into the running VM is not left behind', async () => {

@@ -27,11 +27,12 @@ export async function transfer(
   try {
     const url = transferUrl(path, { session_id: client.$.session, task_id: task, ...query });
     const end = progress(work, task);
+    // the task may fail while the client is still sending; until then nobody waits for it
+    end.catch(() => undefined);
     const well = await screen.transfer({ do: way, file, url });
     if (!well) {
       // the server may know better why; a task whose transfer it never saw ends below, when it is destroyed
       const state = await client.task.get_record({ self: task });
-      end.catch(() => undefined);
       if (state.status === 'failure') throw ApiError.fromWire([...state.error_info]);
       throw new XeError(`The transfer of ${JSON.stringify(file)} failed`, [['file', file]]);
     }
