@@ -35,8 +35,9 @@ export class LibraryMissing extends Error {
 
 /** Loads `library` (its soname), which Debian's `debianPackage` holds. Throws `LibraryMissing`. */
 export function loadLibrary(library: string, debianPackage: string): Library {
+  const ffi = koffi();
   try {
-    return koffi().load(library);
+    return ffi.load(library);
   } catch (error) {
     throw new LibraryMissing(library, debianPackage, error);
   }

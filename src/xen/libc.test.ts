@@ -71,6 +71,33 @@ for (const way of ['poll', 'thread'] as const) {
   });
 }
 
+test('what was promised while bytes are handled is done before the next wait', async () => {
+  const path = join(folder, 'fifo-promise');
+  const mkfifo = loadLibrary('libc.so.6', 'libc6').func('int mkfifo(const char *path, unsigned int mode)');
+  mkfifo(path, 0o600);
+  const fd = openSync(path, 'r+');
+  const order: string[] = [];
+  await new Promise<void>((resolve) => {
+    const stop = watchReadable({
+      fd,
+      libc,
+      log: silentLog,
+      onBytes() {
+        setImmediate(() => {
+          order.push('later');
+          stop();
+          resolve();
+        });
+        queueMicrotask(() => order.push('microtask'));
+        process.nextTick(() => order.push('tick'));
+      },
+    });
+    writeSync(fd, 'x');
+  });
+  closeSync(fd);
+  assert.deepEqual(order, ['tick', 'microtask', 'later']);
+});
+
 test('an exception while bytes are handled is not swallowed', async () => {
   const path = join(folder, 'fifo-throws');
   const mkfifo = loadLibrary('libc.so.6', 'libc6').func('int mkfifo(const char *path, unsigned int mode)');

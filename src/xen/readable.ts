@@ -30,6 +30,13 @@ export function watchReadable(options: ReadableOptions): () => void {
   }
 }
 
+/** The poll handle calls without Node's ceremony, so what was promised meanwhile would wait for the next event of another kind. */
+function settlePromises(): void {
+  const { _tickCallback: tick } = process as unknown as { _tickCallback?: () => void };
+  if (tick) tick();
+  else setImmediate(() => undefined);
+}
+
 function watchWithPoll({ fd, libc, onBytes }: ReadableOptions): () => void {
   libc.setNonBlocking(fd);
   const buffer = Buffer.alloc(chunk);
@@ -37,6 +44,7 @@ function watchWithPoll({ fd, libc, onBytes }: ReadableOptions): () => void {
     try {
       const got = libc.read(fd, buffer);
       if (got > 0) onBytes(buffer.subarray(0, got));
+      settlePromises();
     } catch (error) {
       // The poll handle swallows exceptions, so they go round by the event loop.
       setImmediate(() => {
