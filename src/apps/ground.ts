@@ -26,10 +26,10 @@ export class GroundError extends Error {
 const qemuPaths = ['/usr/bin/qemu-system-x86_64', '/usr/local/bin/qemu-system-x86_64'];
 
 export async function openGround(wish: Hypervisor, parts: GroundParts): Promise<Backend> {
-  if (wish === 'xen') {
-    throw new GroundError(
-      '--hypervisor xen: this version has no backend for Xen yet; use --hypervisor qemu or --hypervisor simulator',
-    );
+  // Present in every domain of a Xen host that has xenfs.
+  if (wish === 'xen' || (wish === 'auto' && existsSync('/proc/xen/capabilities'))) {
+    const { isControlDomain } = await import('../xen/xen.ts');
+    if (wish === 'xen' || isControlDomain()) return xen(parts);
   }
   if (wish === 'simulator') return simulator(parts);
   const qemu = qemuPaths.find((path) => existsSync(path));
@@ -51,6 +51,33 @@ export async function openGround(wish: Hypervisor, parts: GroundParts): Promise<
     acceleration: acceleration(process.env['GUESTHOUSE_ACCELERATION'] ?? 'auto'),
     runAs: runAs ?? null,
   });
+}
+
+/** Where a Xen host's tools look for its store. */
+const storeSocket = '/run/xenstored/socket';
+/** How long a store may be away, while it is started anew. */
+const storeAwayMs = 60_000;
+
+async function xen({ data, log, ...parts }: GroundParts): Promise<Backend> {
+  const { connectStore } = await import('../xenstore/client.ts');
+  const { XenUnavailable } = await import('../xen/xen.ts');
+  const { xenBackend } = await backends.xen();
+  const store = await connectStore(storeSocket, { reconnectMs: storeAwayMs }).catch((cause: unknown) => {
+    throw new GroundError(`${String(cause)}: start bin/xenstored, which serves the store of a Xen host`, { cause });
+  });
+  const backend = xenBackend({ ...parts, log, store, dir: join(data, 'domains'), logDir: join(data, 'log', 'guests') });
+  return {
+    ...backend,
+    async open() {
+      await backend.open().catch((cause: unknown) => {
+        throw cause instanceof XenUnavailable ? new GroundError(cause.message, { cause }) : cause;
+      });
+    },
+    async close() {
+      await backend.close();
+      await store.close();
+    },
+  };
 }
 
 function acceleration(wish: string): 'auto' | 'kvm' | 'tcg' {
