@@ -1,12 +1,14 @@
 /** The command `xenstored`: the store, in the foreground; on a unix socket alone, which needs no Xen, or of a whole Xen host. */
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { Core } from '../xenstore/core.ts';
+import { type FileJournal, readJournal, startJournal } from '../xenstore/journal.ts';
 import { listenSocket } from '../xenstore/transports/socket.ts';
 import { stderrLog } from './stderr-log.ts';
 
-const usage = `usage: xenstored --socket PATH
+const usage = `usage: xenstored --socket PATH [--state FOLDER]
        xenstored [--xen-socket PATH] [--state FOLDER] [--pid-file FILE]
 
 Serves a store in the foreground until SIGTERM or SIGINT: on the unix socket PATH alone, or, without --socket, as the store of
@@ -14,7 +16,8 @@ this Xen host, for dom0, guests and the host's tools.
 
   --socket PATH      this socket and nothing else; whoever may open it has domain 0's rights (mode 0600)
   --xen-socket PATH  where the host's tools look for the store (/run/xenstored/socket)
-  --state FOLDER     what a successor needs after a kill (/run/xenstored/state; it must not outlive a boot)
+  --state FOLDER     where what a successor needs after a kill is kept: with --socket nowhere unless this is given, else
+                     /run/xenstored/state (it must not outlive a boot)
   --pid-file FILE    written when the store is served
   --help             this text`;
 
@@ -36,7 +39,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const log = stderrLog('xenstored');
   const end = values.socket
-    ? await serveSocket(values.socket, log)
+    ? await serveSocket(values.socket, values.state, log)
     : await serveHost(values['xen-socket'], values.state, values['pid-file'], log);
   await new Promise<void>((resolve) => {
     process.once('SIGTERM', () => resolve());
@@ -46,13 +49,20 @@ async function main(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-async function serveSocket(path: string, log: Log): Promise<() => Promise<void>> {
+async function serveSocket(path: string, folder: string | undefined, log: Log): Promise<() => Promise<void>> {
   const core = new Core({ log, clock: systemClock, later: setImmediate });
+  let journal: FileJournal | undefined;
+  if (folder !== undefined) {
+    const file = join(folder, 'state.json');
+    readJournal(core, file);
+    journal = startJournal(core, file, log);
+  }
   const server = await listenSocket(core, path, log);
   process.stdout.write(`ready ${path}\n`);
   return async () => {
     await server.close();
     core.close();
+    journal?.close();
   };
 }
 

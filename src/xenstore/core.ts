@@ -207,6 +207,23 @@ export class Core implements Server {
   path(text: string): Path {
     return this.paths.resolve(text, '/', 0) as Path;
   }
+  /** As `changed`, for an effect of a transaction that is about to be made again. */
+  noteChange(transaction: Transaction, effect: Effect): void {
+    const { path } = effect;
+    const { tree } = transaction.edits;
+    const node = tree.find(path);
+    if (effect.kind === 'create' && (effect.implicit || effect.depth < path.parts.length)) return;
+    const now = 'permissions' in effect ? effect.permissions : node?.permissions;
+    if (now === undefined) return;
+    const before = effect.kind === 'permissions' ? node?.permissions : undefined;
+    const removed = effect.kind === 'remove' ? node : undefined;
+    transaction.changes.push({ path, node: now, before, removed, parent: this.#parentOf(tree, path) });
+  }
+  /** Takes away all nodes but the root. */
+  empty(): void {
+    for (const [name, node] of [...(this.edits.tree.root.children ?? [])])
+      this.edits.remove(this.path(`/${name}`), node);
+  }
   #parentOf(tree: Tree, path: Path): Permissions | undefined {
     let at: TreeNode | undefined = tree.root;
     for (let i = 0; i < path.parts.length - 1 && at !== undefined; i++) at = at.child(path.parts[i] as string);
@@ -237,6 +254,17 @@ export class Core implements Server {
     this.journal?.domain(domain);
     this.#fireSpecial('@introduceDomain', domid);
     (domain.connection.line as Ring).start(this.featuresOf(domid));
+  }
+  /** Maps the ring of a domain that a predecessor had introduced; when it cannot be, the domain is gone and is released. */
+  mapAgain(domain: Domain, port: number): Connection | undefined {
+    try {
+      domain.connection = this.connect((connection) => this.#rings.map(domain.domid, 0n, port, connection), domain);
+      return domain.connection;
+    } catch (error) {
+      this.log.warn('a domain is gone', { domid: domain.domid, error: String(error) });
+      this.release(domain);
+      return undefined;
+    }
   }
   /** The port that a domain's ring is bound to. */
   portOf(domain: Domain): number {
@@ -320,6 +348,7 @@ export class Core implements Server {
   set journal(journal: Journal | undefined) {
     this.#journal = journal;
     this.edits.record = journal && ((effect) => journal.effect(effect));
+    this.domains.added = journal && ((domain) => journal.domain(domain));
     this.turns.beforeFlush = journal && (() => journal.flush());
   }
   /** Ends every connection; the tree is left. */

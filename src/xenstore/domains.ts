@@ -93,6 +93,8 @@ export class Domains {
   /** Feature bits for domains that are not introduced yet, or are. */
   readonly features = new Map<number, number>();
   #nextUnique = 1;
+  /** Told of each new life. */
+  added: ((domain: Domain) => void) | undefined;
 
   constructor(quotas: Quotas, rings: Rings) {
     this.#quotas = quotas;
@@ -113,6 +115,7 @@ export class Domains {
     const domain = new Domain(domid, unique ?? this.#nextUnique, false, this.#quotas);
     this.#nextUnique = Math.max(this.#nextUnique, domain.unique + 1);
     this.#known.set(domid, domain);
+    this.added?.(domain);
     return domain;
   }
   /** This life is over; its number is free. */

@@ -44,6 +44,10 @@ export class Output {
   peek(): Buffer {
     return this.#bytes.subarray(this.#head, this.#tail);
   }
+  /** Where the first waiting byte is in `bytes`. */
+  get head(): number {
+    return this.#head;
+  }
   /** Copies up to `max` waiting bytes, from the one after `skip` on, to `target` at `at`; answers how many. They go on waiting. */
   copyTo(target: Uint8Array, at: number, max: number, skip = 0): number {
     const n = Math.min(max, this.length - skip);
@@ -109,7 +113,7 @@ export class Output {
     this.#frames++;
     return at + headerSize;
   }
-  /** Where frames are written: valid until the next `frame`. */
+  /** Where frames are written and wait: valid until the next `frame`. */
   get bytes(): Buffer {
     return this.#bytes;
   }

@@ -23,7 +23,7 @@ import type { Change } from './watches.ts';
 /** What of a node an answer depended on; each includes that it was there, or that it was not. */
 export const seen = { permissions: 1, self: 2, children: 4, everything: 8 } as const;
 
-interface Seen {
+export interface Seen {
   readonly path: Path;
   what: number;
   /** It was missing and was made on the way to something below, with these permissions. */
@@ -42,6 +42,7 @@ export class Transaction {
   readonly #seen = new Map<string, Seen>();
   readonly #domain: Domain;
   #charged = 0;
+  #doomed = false;
 
   constructor(id: number, domain: Domain, tree: Tree) {
     this.id = id;
@@ -90,6 +91,7 @@ export class Transaction {
   }
   /** Whether everything that its answers depended on is in `tree` as it was in the snapshot. */
   holds(tree: Tree): boolean {
+    if (this.#doomed) return false;
     if (tree.root === this.base) return true;
     for (const { path, what, implicit } of this.#seen.values()) {
       const then = findFrom(this.base, path);
@@ -123,8 +125,18 @@ export class Transaction {
     this.#domain.usage.memory -= this.#charged;
     this.#charged = 0;
   }
-  get seenPaths(): Iterable<{ readonly path: Path; readonly what: number }> {
+  /** What its answers depended on. */
+  get seen(): Iterable<Seen> {
     return this.#seen.values();
+  }
+  /** Its commit fails whatever happens: a predecessor found the conflict, or was killed. */
+  doom(): void {
+    this.#doomed = true;
+  }
+  /** As a predecessor recorded it. */
+  restoreSeen(path: Path, what: number, implicit: Permissions | undefined): void {
+    this.#seen.set(path.text, { path, what, implicit });
+    this.#charge(touchOverhead + path.text.length);
   }
   #charge(bytes: number): void {
     this.#charged += bytes;

@@ -2,11 +2,13 @@
  * The unix socket: every peer has domain 0's rights, which the socket's mode (0600) guards. One write sends all answers of a turn; a peer that does
  * not read keeps its answers in its own queue, and is not read from until it does.
  */
+import { writeSync } from 'node:fs';
 import { chmod, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Log } from '../../base/log.ts';
 import type { Connection, Line } from '../connection.ts';
 import type { Core } from '../core.ts';
+import type { Output } from '../output.ts';
 
 export interface SocketServer {
   /** Ends the listening and every connection. */
@@ -51,6 +53,9 @@ async function clear(path: string): Promise<void> {
   if (state === 'dead') await unlink(path);
 }
 
+/** Node's own handle of a socket; without a descriptor, the stream writes. */
+type WithHandle = Socket & { readonly _handle?: { readonly fd?: number } | null };
+
 class SocketLine implements Line {
   readonly #socket: Socket;
   readonly #connection: Connection;
@@ -68,15 +73,30 @@ class SocketLine implements Line {
     socket.on('close', () => core.disconnect(this.#connection));
   }
   flush(connection: Connection): void {
-    if (this.#writing) return;
     const { output } = connection;
-    const written = this.#socket.write(output.take(), () => {
+    if (this.#writing) return;
+    if (!this.#writeNow(output)) return;
+    if (output.length === 0) return;
+    this.#writing = true;
+    this.#socket.write(output.take(), () => {
       this.#writing = false;
       if (output.length > 0) this.flush(connection);
       connection.drained();
       if (connection.wantsInput) this.#socket.resume();
     });
-    this.#writing = !written || this.#socket.writableLength > 0;
+  }
+  /** Writes what the kernel takes at once, without the stream's bookkeeping; false when the peer is gone. */
+  #writeNow(output: Output): boolean {
+    const fd = (this.#socket as WithHandle)._handle?.fd ?? -1;
+    if (fd < 0) return !this.#socket.destroyed;
+    try {
+      output.consume(writeSync(fd, output.bytes, output.head, output.length));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return true;
+      this.#socket.destroy();
+      return false;
+    }
+    return true;
   }
   resume(): void {
     this.#socket.resume();
