@@ -57,7 +57,7 @@ async function poweredOff(b: QemuBench, vm: string): Promise<void> {
 }
 const options = { skip: cannotRun() ?? false, timeout: 180_000 };
 
-for (const machine of ['pc'])
+for (const machine of ['pc', 'q35'])
   test(`Linux on ${machine}: plugging, suspend, resume, power button`, options, async () => {
     const b = await qemuBench();
     try {
@@ -82,7 +82,13 @@ for (const machine of ['pc'])
       await sees(b, vm, 'cat /sys/class/net/e*/address', (s) => s === vif.spec.mac);
       const cd = await b.cd(1, 3);
       await backend.vbd.attach(vm, cd);
-      await sees(b, vm, 'cat /sys/block/sr0/size', (s) => s === '2048');
+      // The size is looked at when the drive is opened.
+      const discSize = 'head -c 1 /dev/sr0 >/dev/null 2>&1; cat /sys/block/sr0/size';
+      await sees(b, vm, discSize, (s) => s === '2048');
+      await backend.vbd.change(vm, cd.spec.id, await b.disc());
+      await sees(b, vm, discSize, (s) => s === '4096');
+      await backend.vbd.change(vm, cd.spec.id, cd.disk);
+      await sees(b, vm, discSize, (s) => s === '2048');
       await run(b, vm, 'echo 2b-or-not | dd of=/dev/vda bs=512 conv=sync,fsync 2>/dev/null; word=survived');
       await backend.vm.setMemoryTarget(vm, 128 * mib);
       await backend.vm.sendKeys(vm, 'trigger', 'nmi');
@@ -139,7 +145,7 @@ test(
   },
 );
 
-for (const machine of ['q35', 'microvm'])
+for (const machine of ['microvm'])
   test(`Linux on ${machine} obeys the power button`, options, async () => {
     const b = await qemuBench();
     try {
