@@ -3,6 +3,7 @@ import { fileRef } from './devices.ts';
 import { type FileRef, type Files, type Item, type Menu, nothing, type Target } from './menu.ts';
 
 const mostEntries = 200;
+const mostLines = 1_000;
 export const entryFolders = ['/loader/entries', '/boot/loader/entries'] as const;
 
 /** The entries of a volume, newest first; empty when it has none. `variables` are put in the place of `$name`. */
@@ -37,9 +38,11 @@ export async function blsMenu(files: Files, volume: string): Promise<Menu | unde
 
 function itemOf(files: Files, file: FileRef, text: string, variables: (name: string) => string): Item {
   const values = new Map<string, string[]>();
-  for (const line of text.split(/\r?\n/)) {
+  for (const line of text.split(/\r?\n/, mostLines)) {
     const [, key = '', value = ''] = /^\s*([a-z][a-z_-]*)\s+(.*?)\s*$/.exec(line) ?? [];
-    if (key !== '') values.set(key, [...(values.get(key) ?? []), value]);
+    const known = values.get(key);
+    if (known) known.push(value);
+    else if (key !== '') values.set(key, [value]);
   }
   const all = (key: string) => (values.get(key) ?? []).map((value) => expand(value, variables));
   const id = file.path.slice(file.path.lastIndexOf('/') + 1, -'.conf'.length);

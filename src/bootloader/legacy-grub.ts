@@ -50,7 +50,7 @@ function itemOf(files: Files, file: FileRef, entry: Entry): Item {
         if (!found) throw nothing(`${where} names ${JSON.stringify(name)}, which is no path`);
         return found;
       };
-      const hypervisor = /(^|\/)xen[^/\s]*\.gz(\s|$)/.test(entry.kernel);
+      const hypervisor = entry.modules.length > 0 && /[/)]xen[^/\s]*(\s|$)/.test(entry.kernel);
       const [line = '', ramdisk = ''] = hypervisor ? entry.modules : [entry.kernel, entry.initrd];
       const [kernel = '', ...args] = line.split(/\s+/).filter((word) => !/^--(type|no-mem-option)/.test(word));
       if (kernel === '') throw nothing(`${where} starts no kernel`);

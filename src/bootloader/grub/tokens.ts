@@ -11,6 +11,9 @@ export type Token =
   | { readonly end: true; readonly line: number };
 
 const variable = /\$(?:\{([^}\s]{1,100})\}|([A-Za-z_]\w{0,99}|\d|[?#@*]))/y;
+const space = /[^\S\n]+/y;
+/** A large menu has ten thousand. */
+const most = 150_000;
 const plain = /[^\s;'"\\$]+/y;
 
 export function tokens(script: string): readonly Token[] {
@@ -25,7 +28,8 @@ export function tokens(script: string): readonly Token[] {
     pattern.lastIndex = i;
     return pattern.exec(script);
   };
-  for (let i = 0; i < script.length; ) {
+  for (let i = 0, steps = 0; i < script.length; steps++) {
+    if (steps > most) throw nothing(`line ${line}: the script has more than ${most} words`);
     const c = script[i] ?? '';
     if (c === '\n' || c === ';') {
       finish();
@@ -34,7 +38,7 @@ export function tokens(script: string): readonly Token[] {
       i++;
     } else if (/\s/.test(c)) {
       finish();
-      i++;
+      i += at(space, i)?.[0].length ?? 1;
     } else if (c === '#' && pieces.length === 0) {
       const end = script.indexOf('\n', i);
       i = end < 0 ? script.length : end;

@@ -16,6 +16,11 @@ import { vifPlugPlan, vifUnplugPlan } from './vif.ts';
 
 const spec = testSpec(1);
 const bare = testSpec(2, { vbds: [], vifs: [] });
+const loaded = testSpec(3, {
+  vbds: [],
+  vifs: [],
+  boot: { kind: 'bootloader', bootloader: 'pygrub', args: '', cmdline: '' },
+});
 const id = vmId(1);
 const image = { kind: 'vdi' as const, sr: 'sr', vdi: 'image' };
 const iso = { kind: 'path' as const, path: '/isos/debian.iso', format: 'raw' as const };
@@ -40,6 +45,8 @@ const plans: Readonly<Record<string, Plan>> = {
   suspend: suspendPlan(spec, { image }),
   resume: resumePlan(spec, { domid: 8, image, paused: false }),
   'resume, paused': resumePlan(spec, { domid: 8, image, paused: true }),
+  'start, by a boot loader': startPlan(loaded, { domid: 7, paused: false }),
+  'shutdown, by a boot loader': shutdownPlan(loaded, { timeoutS: null }),
   pause: pausePlan(id),
   unpause: unpausePlan(id),
   'VBD.plug': vbdPlugPlan(spec, disk),

@@ -35,7 +35,8 @@ export interface TestHouse {
   /** Moves the clock until the promise has settled; fails after a simulated day. */
   during<T>(promise: Promise<T>): Promise<T>;
 }
-export interface HouseOptions extends Partial<Pick<XenopsOptions, 'limits' | 'workers' | 'probe' | 'boot'>> {
+export interface HouseOptions
+  extends Partial<Pick<XenopsOptions, 'limits' | 'workers' | 'probe' | 'boot' | 'kernels'>> {
   readonly memoryBytes?: number;
   readonly log?: Log;
 }
