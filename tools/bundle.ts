@@ -11,6 +11,7 @@ const root = join(import.meta.dirname, '..');
 /** Name in `dist/` → its main file. Adding a command: its row here. */
 export const bundles: Readonly<Record<string, string>> = {
   xe: 'src/doors/xe/client-main.ts',
+  xenstored: 'src/apps/xenstored.ts',
 };
 
 export const optionsFor = (name: string, entry: string): BuildOptions => ({
@@ -23,6 +24,10 @@ export const optionsFor = (name: string, entry: string): BuildOptions => ({
   minify: true,
   keepNames: true,
   legalComments: 'none',
+  // A native module, loaded only where Xen is used.
+  external: ['koffi'],
+  // All that asks for it makes a `require` of its own, which a file's name is enough for.
+  define: { 'import.meta.url': '__filename' },
   logLevel: 'warning',
 });
 
