@@ -1,8 +1,11 @@
 /** `guesthouse box ssh`, `exec` and `push`: into the running box. */
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type BoxPlaces, boxPlaces } from '../box/places.ts';
 import { sshCommand } from '../box/ssh.ts';
+import { copySources } from '../box/toolstack.ts';
 import { Refusal } from './refusal.ts';
 import { commandName, shellWord } from './to-type.ts';
 import type { Terminal } from './up.ts';
@@ -27,12 +30,16 @@ export function boxExec(o: { data: string; command: readonly string[]; terminal:
 export async function boxPush({ data }: { data: string }, { say }: Terminal): Promise<number> {
   const at = boxPlaces(data);
   const ssh = sshCommand(at, sshPortOf(at), ['/opt/guesthouse/box/push'], false);
-  const tar = spawn('tar', ['-c', '-C', root, '--exclude=*.test.ts', 'package.json', 'bin', 'box', 'dist', 'src'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const status = await run(ssh, tar.stdout);
-  if (status === 0) say('box: the program in the box is as it is here, until the box ends');
-  return status;
+  const folder = mkdtempSync(join(tmpdir(), 'box-push-'));
+  try {
+    await copySources(root, folder);
+    const tar = spawn('tar', ['-c', '-C', folder, '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const status = await run(ssh, tar.stdout);
+    if (status === 0) say('box: the program in the box is as it is here, until the box ends');
+    return status;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 function run([program = '', ...args]: readonly string[], input?: NodeJS.ReadableStream): Promise<number> {

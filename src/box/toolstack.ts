@@ -2,8 +2,20 @@
  * The toolstack of a box: this program without its tests, its production packages with Node, and Tiny Linux, as one read-only ext4 image
  * that the box mounts at /opt/guesthouse. It takes a second or two, so a change of the program needs no new Debian.
  */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
 import { basename, dirname, join } from 'node:path';
+import { bundleMains } from './bundle.ts';
 import { makeExt4 } from './debian.ts';
 import { digestTree } from './digest.ts';
 import { BoxProblem } from './problem.ts';
@@ -16,7 +28,8 @@ export interface ToolstackOptions {
   readonly signal?: AbortSignal;
 }
 
-const parts = ['package.json', 'package-lock.json', 'bin', 'box', 'src', 'dist', 'build/guest'];
+const sources = ['package.json', 'bin', 'box', 'src', 'dist'];
+const parts = [...sources, 'package-lock.json', 'build/guest'];
 const isTest = (path: string) => /\.test\.ts$/.test(path) || path === 'src/xenops/testing';
 const sizeMib = 1024;
 
@@ -36,7 +49,8 @@ export async function buildToolstack(options: ToolstackOptions): Promise<string>
   const work = mkdtempSync(join(cache, '.toolstack-'));
   try {
     const folder = join(work, 'root');
-    for (const path of [...parts, ...productionPackages(root)]) copy(root, folder, path);
+    await copySources(root, folder);
+    for (const path of ['build/guest', ...productionPackages(root)]) copy(root, folder, path);
     await makeExt4(join(work, 'image'), folder, sizeMib, { ...(signal ? { signal } : {}) }, ['-O', '^has_journal']);
     renameSync(join(work, 'image'), image);
   } finally {
@@ -59,6 +73,22 @@ function copy(root: string, folder: string, path: string): void {
     filter: (source) => !isTest(source.slice(root.length + 1)) && (source === from || !nestedPackages(source)),
   });
 }
+/** The program itself, without packages. */
+export async function copySources(root: string, folder: string): Promise<void> {
+  for (const path of sources) copy(root, folder, path);
+  withoutTypes(join(folder, 'src'));
+  await bundleMains(root, folder);
+}
+
+/** In place: lines and columns stay, and `box/plain.mjs` loads them as they are. */
+function withoutTypes(folder: string): void {
+  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    if (!name.endsWith('.ts')) continue;
+    const path = join(folder, name);
+    writeFileSync(path, stripTypeScriptTypes(readFileSync(path, 'utf8')));
+  }
+}
+
 const nestedPackages = (source: string) => basename(source) === 'node_modules';
 
 /** Folders of the installed packages that are not for development only. */
