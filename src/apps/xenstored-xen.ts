@@ -1,17 +1,22 @@
 /**
  * The store of a Xen host: dom0's ring, guests' rings, and the unix socket that the host's tools know.
  *
- *     Xen's interfaces ─▶ tree of a predecessor, or a new one ─▶ dom0's ring ─▶ socket ─▶ ready
+ *     Xen's interfaces ─▶ what a predecessor left, or a new tree ─▶ rings ─▶ socket ─▶ ready
+ *                              │ replaced: everything, with its descriptors
+ *                              └ killed: tree, watches of rings, what was under way on them; the tools' sockets are gone
  *
  * dom0's kernel waits for its ring to be served before it looks for devices, so a host's boot starts this first.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { Core } from '../xenstore/core.ts';
+import { readJournal, startJournal } from '../xenstore/journal.ts';
+import { attach, type ConnectionRecord } from '../xenstore/state.ts';
 import { createRingTransport, type RingTransport } from '../xenstore/transports/ring.ts';
 import type { RingHost } from '../xenstore/transports/ring-host.ts';
+import { RingLog, type RingState, readRingLog } from '../xenstore/transports/ring-log.ts';
 import { listenSocket } from '../xenstore/transports/socket.ts';
 import { openXenRingHost } from '../xenstore/transports/xen-ring-host.ts';
 
@@ -37,15 +42,22 @@ export interface XenService {
 }
 
 /** Serves this host's domains. Throws when it is no Xen host, with what is missing. */
-export async function serveXen({ log, clock, socket, pidFile }: XenServiceOptions): Promise<XenService> {
+export async function serveXen({ log, clock, socket, state, pidFile }: XenServiceOptions): Promise<XenService> {
   const host = openXenRingHost({ log });
   const rings = createRingTransport(host, log);
   const core = new Core({ log, clock, later: setImmediate, rings });
-  attachOwnRing(core, rings, host);
+  mkdirSync(state, { recursive: true, mode: 0o700 });
+  const journalFile = join(state, 'state.json');
+  const ringFile = join(state, 'rings');
+  const kept = recover(core, rings, host, journalFile, ringFile);
+  const journal = startJournal(core, journalFile, log);
+  rings.log = new RingLog(ringFile, host.libc, kept);
   host.listen(
     (local) => rings.rung(local),
     () => lookAtDomains(core, host),
   );
+  // A domain may have died or shut down while nobody looked.
+  lookAtDomains(core, host);
   mkdirSync(dirname(socket), { recursive: true });
   const server = await listenSocket(core, socket, log);
   if (pidFile !== undefined) writeFileSync(pidFile, `${process.pid}\n`);
@@ -54,17 +66,50 @@ export async function serveXen({ log, clock, socket, pidFile }: XenServiceOption
     async close() {
       if (pidFile !== undefined) rmSync(pidFile, { force: true });
       await server.close();
+      // What a successor finds is the store as it is now, not an empty one.
+      journal.close();
+      rings.log?.close();
+      rings.log = undefined;
       core.close();
       host.close();
     },
   };
 }
 
+/** Goes on with what a killed predecessor left, if there was one; answers what it had kept of its rings. */
+export function recover(
+  core: Core,
+  rings: RingTransport,
+  host: RingHost,
+  journalFile: string,
+  ringFile: string,
+): RingState[] {
+  const recovered = readJournal(core, journalFile);
+  if (recovered === undefined) {
+    attachOwnRing(core, rings, host);
+    return [];
+  }
+  const kept = readRingLog(ringFile);
+  const records = new Map<number, ConnectionRecord>(recovered.connections.map((each) => [each.domid, each]));
+  for (const state of kept.values()) {
+    const { domid, nextTransaction } = state;
+    rings.inherit(domid, { kind: 'killed', state });
+    const record = records.get(domid) ?? { id: 0, domid, ring: true, watches: [] };
+    // They go on with a new snapshot and end as if they had met a conflict: their owners begin again.
+    const transactions = state.transactions.map((id) => ({ id, doomed: true, effects: [], seen: [] }));
+    records.set(domid, { ...record, nextTransaction, transactions });
+  }
+  const { own } = host;
+  const zero = own && { zero: rings.mapperOf(own) };
+  attach(core, recovered.lives, [...records.values()], { ...zero });
+  return [...kept.values()];
+}
+
 /** Serves the ring of the kernel that this program runs on, if it has one. */
 export function attachOwnRing(core: Core, rings: RingTransport, host: RingHost): void {
   const { own } = host;
   if (own === undefined) return;
-  core.attachZero((made) => rings.map(own.domid, 0n, own.port, made));
+  core.attachZero(rings.mapperOf(own));
   rings.ring(own.domid)?.start(core.featuresOf(own.domid));
 }
 

@@ -15,17 +15,17 @@ const libc = openLibc();
 test('two mappings of a file share their bytes', () => {
   const fd = openSync(join(folder, 'page'), 'w+');
   ftruncateSync(fd, pageSize);
-  const first = libc.mapPage(fd);
-  const second = libc.mapPage(fd);
+  const first = libc.map(fd);
+  const second = libc.map(fd);
   closeSync(fd);
   new Uint8Array(koffi().view(first, pageSize))[7] = 42;
   assert.equal(new Uint8Array(koffi().view(second, pageSize))[7], 42);
-  libc.unmapPage(first);
-  libc.unmapPage(second);
+  libc.unmap(first);
+  libc.unmap(second);
 });
 
 test('a failing call names itself, what it was called with and the error', () => {
-  assert.throws(() => libc.mapPage(-1), {
+  assert.throws(() => libc.map(-1), {
     name: 'CallFailed',
     code: 'EBADF',
     message: /mmap failed: EBADF \(descriptor -1\)/,

@@ -12,9 +12,9 @@ const setDescriptorFlags = 2;
 const nonBlocking = 0x800;
 
 export interface Libc {
-  /** Maps the first page of `fd`, shared, for reading and writing. */
-  mapPage(fd: number): bigint;
-  unmapPage(address: bigint): void;
+  /** Maps the first `size` bytes of `fd` (a page unless told), shared, for reading and writing. */
+  map(fd: number, size?: number): bigint;
+  unmap(address: bigint, size?: number): void;
   /** `ioctl` with a number as its argument; answers what the driver answers. */
   ioctl(fd: number, request: number, argument: number): number;
   setNonBlocking(fd: number): void;
@@ -41,12 +41,12 @@ export function openLibc(): Libc {
   const again = ffi.os.errno['EAGAIN'];
   const interrupted = ffi.os.errno['EINTR'];
   return {
-    mapPage(fd) {
-      const address: Pointer = mmap(null, pageSize, protection.read | protection.write, mapShared, fd, 0);
+    map(fd, size = pageSize) {
+      const address: Pointer = mmap(null, size, protection.read | protection.write, mapShared, fd, 0);
       if (address === null || address === mapFailed) throw new CallFailed('mmap', ffi.errno(), `descriptor ${fd}`);
       return address;
     },
-    unmapPage: (address) => void checked('munmap', munmap(address, pageSize)),
+    unmap: (address, size = pageSize) => void checked('munmap', munmap(address, size)),
     ioctl: (fd, request, argument) => checked('ioctl', ioctl(fd, request, argument), `request ${request}`),
     setNonBlocking: (fd) =>
       void checked('fcntl', fcntl(fd, setFlags, fcntl(fd, getFlags, 0) | nonBlocking), `fd ${fd}`),

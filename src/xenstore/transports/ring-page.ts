@@ -129,9 +129,14 @@ export class RingPage {
   get port(): number {
     return Atomics.load(this.#u32, eventChannelPort);
   }
-  /** Whether the replies go on where the last one ended: the guest has not cleared the page since. */
-  get unbroken(): boolean {
-    return Atomics.load(this.#u32, replyProducer) === this.#replied;
+  /** Whether the guest has cleared the page since the last reply, so that the next one begins a new stream. */
+  get cleared(): boolean {
+    return this.#replied !== undefined && Atomics.load(this.#u32, replyProducer) !== this.#replied;
+  }
+  /** Bytes of replies that there is room for; 0 when the guest's indices cannot be. */
+  get room(): number {
+    const used = (Atomics.load(this.#u32, replyProducer) - Atomics.load(this.#u32, replyConsumer)) >>> 0;
+    return used > ringSize ? 0 : ringSize - used;
   }
   get indices(): RingIndices {
     return {

@@ -22,51 +22,64 @@ import { headerSize, u32 } from '../../wire/xenstore.ts';
 import type { Connection } from '../connection.ts';
 import { type Ring, RingError, type Rings } from '../rings.ts';
 import type { RingHost, RingMemory } from './ring-host.ts';
+import type { RingLog, RingState } from './ring-log.ts';
 import { type RingIndices, RingPage, ringError, ringSize } from './ring-page.ts';
 
-/** What a successor needs to go on with a ring. */
+/** What a program that takes this one's place, with its descriptors, goes on with. */
 export interface RingRecord {
   readonly domid: number;
-  /** The guest's port. */
+  /** The guest's port, and ours, which stays bound. */
   readonly port: number;
-  /** Ours; it stays bound when the program is replaced with its descriptors kept. */
   readonly local: number;
   /** Bytes of the request ring that the connection has been given and that are still in it. */
   readonly given: number;
 }
 
+/** What a predecessor left of a ring: everything, when it was replaced; what it had kept, when it was killed. */
+export type Heritage =
+  | { readonly kind: 'replaced'; readonly record: RingRecord }
+  | { readonly kind: 'killed'; readonly state: RingState };
+
 export interface RingTransport extends Rings {
   /** A bell rang. */
   rung(local: number): void;
   ring(domid: number): GuestRing | undefined;
-  /**
-   * The next `map` of this domain goes on with what a predecessor had, instead of starting afresh; `bound` when its local port is
-   * still bound.
-   */
-  adopt(record: RingRecord, bound: boolean): void;
+  /** Makes the ring of `own`, the kernel that this program runs on, for its connection. */
+  mapperOf(own: { readonly domid: number; readonly port: number }): (connection: Connection) => Ring;
+  /** The next ring of this domain goes on with what its predecessor left. */
+  inherit(domid: number, heritage: Heritage): void;
+  /** Everything that serves now, for a successor. */
   records(): RingRecord[];
+  /** From now on what a kill would lose is kept. */
+  log: RingLog | undefined;
 }
 
 export function createRingTransport(host: RingHost, log: Log): RingTransport {
   const byLocal = new Map<number, GuestRing>();
   const byDomain = new Map<number, GuestRing>();
-  const adopted = new Map<number, { record: RingRecord; bound: boolean }>();
+  const heritages = new Map<number, Heritage>();
   const needs: RingNeeds = {
     host,
     log,
     bound: (ring, local) => void byLocal.set(local, ring),
     unbound: (local) => void byLocal.delete(local),
-    closed: (ring) => void (byDomain.get(ring.domid) === ring && byDomain.delete(ring.domid)),
+    keep: (state) => transport.log?.keep(state),
+    closed(ring) {
+      if (byDomain.get(ring.domid) !== ring) return;
+      byDomain.delete(ring.domid);
+      transport.log?.forget(ring.domid);
+    },
   };
-  return {
+  const transport: RingTransport = {
+    log: undefined,
     map(domid, _gfn, port, connection) {
-      const before = adopted.get(domid);
-      adopted.delete(domid);
+      const heritage = heritages.get(domid);
+      heritages.delete(domid);
       const memory = orRingError(`domain ${domid}: its page cannot be mapped`, () => host.map(domid));
-      const ring = new GuestRing(needs, domid, memory, connection, before?.record.given ?? 0);
+      const ring = new GuestRing(needs, domid, memory, connection, heritage);
       try {
-        if (before?.bound) ring.goOn(before.record.port, before.record.local);
-        else ring.bind(before?.record.port ?? port);
+        if (heritage?.kind === 'replaced') ring.goOn(heritage.record.port, heritage.record.local);
+        else ring.bind(port);
       } catch (error) {
         ring.close();
         throw error;
@@ -80,9 +93,11 @@ export function createRingTransport(host: RingHost, log: Log): RingTransport {
     },
     rung: (local) => byLocal.get(local)?.rung(),
     ring: (domid) => byDomain.get(domid),
-    adopt: (record, bound) => void adopted.set(record.domid, { record, bound }),
+    mapperOf: (own) => (connection) => transport.map(own.domid, 0n, own.port, connection),
+    inherit: (domid, heritage) => void heritages.set(domid, heritage),
     records: () => [...byDomain.values()].map((ring) => ring.record),
   };
+  return transport;
 }
 
 interface RingNeeds {
@@ -90,6 +105,7 @@ interface RingNeeds {
   readonly log: Log;
   bound(ring: GuestRing, local: number): void;
   unbound(local: number): void;
+  keep(state: RingState): void;
   closed(ring: GuestRing): void;
 }
 
@@ -104,16 +120,26 @@ export class GuestRing implements Ring {
   #port = -1;
   #local = -1;
   /** Bytes of the request ring that the connection was given and that were not consumed. */
-  #given: number;
+  #given = 0;
   #badIndex = false;
+  #heritage: Heritage | undefined;
+  /** What was kept last of the connection's transactions: the next one's number, and how many were open. */
+  #keptNext = 1;
+  #keptOpen = 0;
 
-  constructor(needs: RingNeeds, domid: number, memory: RingMemory, connection: Connection, given: number) {
+  constructor(
+    needs: RingNeeds,
+    domid: number,
+    memory: RingMemory,
+    connection: Connection,
+    heritage: Heritage | undefined,
+  ) {
     this.domid = domid;
     this.#needs = needs;
     this.#memory = memory;
     this.#page = new RingPage(memory.memory);
     this.#connection = connection;
-    this.#given = given;
+    this.#heritage = heritage;
   }
 
   get port(): number {
@@ -150,20 +176,32 @@ export class GuestRing implements Ring {
     this.#state = 'serving';
     this.#badIndex = false;
     this.#given = 0;
-    // What is left of an answer that was begun is owed only to a guest that goes on reading where it stopped.
-    if (!this.#page.unbroken) this.#forgetOutput();
     this.#page.offer(features);
     this.#page.fail(ringError.none);
-    if (this.#page.reconnecting) this.#page.connected();
-    this.#notify();
+    const heritage = this.#heritage;
+    this.#heritage = undefined;
+    if (heritage !== undefined) this.#takeOver(heritage);
+    // What is left of an answer that was begun is owed only to a guest that goes on reading where it stopped.
+    else if (this.#page.cleared) this.#forgetOutput();
     this.rung();
-  }
-  /** As `start`, for a ring that a predecessor served: what it had is kept, and the guest notices nothing. */
-  proceed(): void {
-    this.#state = this.#connection.state === 'ignored' ? 'ignored' : 'serving';
     this.flush();
     this.#notify();
-    this.rung();
+  }
+  /** Everything that a successor needs which is not in the page, as it is after what waits now is put and consumed. */
+  get state(): RingState {
+    const { output, pending, nextTransaction, transactions } = this.#connection;
+    const { requestConsumer, replyProducer } = this.#page.indices;
+    const inRing = Math.min(pending.length, this.#given);
+    return {
+      domid: this.domid,
+      consumer: (requestConsumer + this.#given - inRing) >>> 0,
+      replied: replyProducer,
+      output: output.peek().toString('latin1'),
+      unfinished: output.unfinished,
+      input: pending.toString('latin1', 0, pending.length - inRing),
+      nextTransaction,
+      transactions: [...transactions.keys()],
+    };
   }
 
   /** The guest rang: it asks to begin again, has put requests, or has read answers. */
@@ -185,6 +223,7 @@ export class GuestRing implements Ring {
     if (this.#state !== 'serving') return;
     const { output } = this.#connection;
     let moved = false;
+    this.#keepWhatAKillLoses();
     if (output.length > 0) {
       const sent = this.#page.put(output);
       if (sent < 0) {
@@ -240,6 +279,12 @@ export class GuestRing implements Ring {
     const unanswered = Math.min(pending.length, this.#given);
     const answered = this.#given === ringSize && isIncomplete(pending) ? ringSize : this.#given - unanswered;
     if (answered === 0) return false;
+    if (answered > this.#given - unanswered) {
+      this.#given = 0;
+      const { requestConsumer } = this.#page.indices;
+      this.#needs.keep({ ...this.state, consumer: (requestConsumer + answered) >>> 0 });
+      this.#given = answered;
+    }
     this.#page.consume(answered);
     this.#given -= answered;
     return true;
@@ -253,6 +298,36 @@ export class GuestRing implements Ring {
     this.#page.fail(ringError.none);
     this.#page.restart();
     this.#notify();
+  }
+  /** Before answers are put: what would be lost if this process were killed while some of them wait. */
+  #keepWhatAKillLoses(): void {
+    const { output, nextTransaction, transactions } = this.#connection;
+    const same = nextTransaction === this.#keptNext && transactions.size === this.#keptOpen;
+    if (same && (output.length === 0 || output.length <= this.#page.room)) return;
+    this.#keptNext = nextTransaction;
+    this.#keptOpen = transactions.size;
+    this.#needs.keep(this.state);
+  }
+  #takeOver(heritage: Heritage): void {
+    const connection = this.#connection;
+    if (heritage.kind === 'replaced') {
+      this.#given = heritage.record.given;
+      return;
+    }
+    const { state } = heritage;
+    connection.nextTransaction = state.nextTransaction;
+    const { requestConsumer, replyProducer } = this.#page.indices;
+    const sent = (replyProducer - state.replied) >>> 0;
+    if (sent <= state.output.length) {
+      const rest = Buffer.from(state.output.slice(sent), 'latin1');
+      connection.output.restore(rest, unfinishedAt(state, sent));
+    }
+    // The index is moved last: a kill just before leaves it behind what was answered already.
+    const behind = (state.consumer - requestConsumer) >>> 0;
+    if (behind <= ringSize) {
+      connection.restoreInput(Buffer.from(state.input, 'latin1'));
+      if (behind > 0) this.#page.resumeAt(state.consumer);
+    }
   }
   #forgetOutput(): void {
     const { output } = this.#connection;
@@ -278,6 +353,15 @@ export class GuestRing implements Ring {
       this.#needs.log.warn('an event channel was not unbound', { domid: this.domid, local, error: String(error) });
     }
   }
+}
+
+/** Bytes of `state.output` from `sent` on that belong to an answer of which some were sent. */
+function unfinishedAt(state: RingState, sent: number): number {
+  if (sent === 0) return state.unfinished;
+  const bytes = Buffer.from(state.output, 'latin1');
+  let end = state.unfinished;
+  while (end < sent && end + headerSize <= bytes.length) end += headerSize + u32(bytes, end + 12);
+  return Math.max(0, end - sent);
 }
 
 function isIncomplete(request: Buffer): boolean {

@@ -68,8 +68,8 @@ function findOwn(libc: Libc): { path: string; port: number } {
 function mapOwn(libc: Libc, path: string): RingMemory {
   const fd = openSync(path, 'r+');
   try {
-    const address = libc.mapPage(fd);
-    return { memory: koffi().view(address, pageSize), unmap: () => libc.unmapPage(address) };
+    const address = libc.map(fd);
+    return { memory: koffi().view(address, pageSize), unmap: () => libc.unmap(address) };
   } finally {
     closeSync(fd);
   }
