@@ -78,6 +78,8 @@ export interface MemoryBed extends Bed {
   socket(): Promise<MemoryLine>;
   ring(domid: number): MemoryLine;
   introduce(domid: number): MemoryLine;
+  /** One more turn of the event loop. */
+  step(): Promise<void>;
 }
 
 /** A store in process. */
@@ -115,6 +117,7 @@ export function memoryBed(options: Partial<CoreOptions> = {}): MemoryBed {
       core.turns.run(() => core.introduce(domid, 0n, 10));
       return ring(domid);
     },
+    step: async () => work.shift()?.(),
     settled: async () => {
       for (let next = work.shift(); next !== undefined; next = work.shift()) next();
     },
