@@ -29,7 +29,7 @@ export async function openGround(wish: Hypervisor, parts: GroundParts): Promise<
   // Present in every domain of a Xen host that has xenfs.
   if (wish === 'xen' || (wish === 'auto' && existsSync('/proc/xen/capabilities'))) {
     const { isControlDomain } = await import('../xen/xen.ts');
-    if (wish === 'xen' || isControlDomain()) return xen(parts);
+    if (wish === 'xen' || isControlDomain()) return openOnXen(parts);
   }
   if (wish === 'simulator') return simulator(parts);
   const qemu = qemuPaths.find((path) => existsSync(path));
@@ -58,10 +58,17 @@ const storeSocket = '/run/xenstored/socket';
 /** How long a store may be away, while it is started anew. */
 const storeAwayMs = 60_000;
 
-async function xen({ data, log, ...parts }: GroundParts): Promise<Backend> {
+async function openOnXen({ data, log, ...parts }: GroundParts): Promise<Backend> {
   const { connectStore } = await import('../xenstore/client.ts');
-  const { XenUnavailable } = await import('../xen/xen.ts');
+  const { requireControlDomain, XenUnavailable } = await import('../xen/xen.ts');
   const { xenBackend } = await backends.xen();
+  const inWords = (cause: unknown) =>
+    cause instanceof XenUnavailable ? new GroundError(`--hypervisor xen: ${cause.message}`, { cause }) : cause;
+  try {
+    requireControlDomain();
+  } catch (error) {
+    throw inWords(error);
+  }
   const store = await connectStore(storeSocket, { reconnectMs: storeAwayMs }).catch((cause: unknown) => {
     throw new GroundError(`${String(cause)}: start bin/xenstored, which serves the store of a Xen host`, { cause });
   });
@@ -70,7 +77,7 @@ async function xen({ data, log, ...parts }: GroundParts): Promise<Backend> {
     ...backend,
     async open() {
       await backend.open().catch((cause: unknown) => {
-        throw cause instanceof XenUnavailable ? new GroundError(cause.message, { cause }) : cause;
+        throw inWords(cause);
       });
     },
     async close() {

@@ -37,6 +37,9 @@ export async function saveGuest(blocking: Blocking, { domid, fd, live }: SaveReq
   const { address, bytes } = memory.take(at.size);
   const suspend = ffi.register(() => 1, ffi.pointer(ffi.proto('int', ['void *'])));
   bytes.writeBigUInt64LE(suspend, at.suspend);
+  // Asked for whenever there could be a device model; there is none to tell.
+  const logDirty = ffi.register(() => 0, ffi.pointer(ffi.proto('int', ['uint32_t', 'unsigned int', 'void *'])));
+  bytes.writeBigUInt64LE(logDirty, at.switch_qemu_logdirty);
   const stats = ffi.struct({ iteration: 'unsigned int', total_written: 'unsigned long', dirty_count: 'long' });
   const policy = live
     ? ffi.register(
@@ -56,6 +59,7 @@ export async function saveGuest(blocking: Blocking, { domid, fd, live }: SaveReq
     await session.run('xc_domain_save', save, session.handle, fd, domid, flags, address, 0, -1);
   } finally {
     ffi.unregister(suspend);
+    ffi.unregister(logDirty);
     if (policy !== undefined) ffi.unregister(policy);
   }
 }

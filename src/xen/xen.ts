@@ -42,12 +42,17 @@ export function isControlDomain(): boolean {
   return existsSync(file) && readFileSync(file, 'latin1').includes('control_d');
 }
 
+/** Throws `XenUnavailable`. */
+export function requireControlDomain(): void {
+  if (isControlDomain()) return;
+  throw new XenUnavailable(
+    'this is not the control domain of a Xen host (/proc/xen/capabilities does not say control_d): boot Xen with this system as dom0, and mount xenfs at /proc/xen',
+  );
+}
+
 /** Throws `XenUnavailable`: no Xen, not the control domain, libraries missing or of another version. */
 export function openXen(): Xen {
-  if (!isControlDomain())
-    throw new XenUnavailable(
-      'this is not the control domain of a Xen host (/proc/xen/capabilities does not say control_d): boot Xen with this system as dom0, and mount xenfs at /proc/xen',
-    );
+  requireControlDomain();
   const log = openXenLog();
   const control = openLibraries(log);
   const domains = new Domains(control, log);

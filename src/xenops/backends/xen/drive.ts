@@ -6,7 +6,7 @@ import type { VbdAttachment } from '../../backend.ts';
 import { backendOf } from './backend-domain.ts';
 import { attachLoop, blockNumber, detachLoop } from './block-device.ts';
 import type { Domain } from './domain.ts';
-import { ensureEmulator } from './emulator.ts';
+import { ensureEmulator, whileEmulated } from './emulator.ts';
 import type { Drive } from './record.ts';
 import { awaitBackend, cut, type DeviceAddress, deviceNodes, offer, withdraw } from './xenbus.ts';
 
@@ -92,8 +92,10 @@ async function plug(domain: Domain, drive: Drive, disk: OpenDisk): Promise<void>
     address,
     deviceNodes(address, frontOf(drive.spec), { ...backOf(drive.spec, readOnly), ...served }),
   );
-  const driver = drive.kind === 'qdisk' ? 'QEMU' : 'the kernel (module xen-blkback)';
-  await awaitBackend(needs, address, needs.patience.backendMs, driver);
+  const ready = (driver: string) => awaitBackend(needs, address, needs.patience.backendMs, driver);
+  if (drive.kind === 'vbd') await ready('the kernel (module xen-blkback)');
+  else if (drive.backendDomid !== 0) await ready('QEMU');
+  else await whileEmulated(domain, () => ready('QEMU'));
 }
 const kindName = ({ type }: VbdSpec) => (type === 'CD' ? 'cdrom' : 'disk');
 const frontOf = (spec: VbdSpec) => ({
