@@ -2,7 +2,7 @@
  * The main programs of the toolstack in few files each: a box under emulation loads these in seconds, and four hundred small files
  * in most of a minute. They replace their sources; all else stays beside them for whoever is started from it.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, utimesSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
 const mains = ['guesthouse', 'house', 'supervisor', 'xenstored'];
@@ -12,8 +12,9 @@ export async function bundleMains(root: string, folder: string): Promise<void> {
   if (!existsSync(join(root, 'node_modules/esbuild'))) return;
   const { build } = await import('esbuild');
   const apps = join(root, 'src/apps');
+  const found = mains.map((name) => `${name}.ts`).filter((name) => existsSync(join(apps, name)));
   await build({
-    entryPoints: mains.map((name) => join(apps, `${name}.ts`)).filter((path) => existsSync(path)),
+    entryPoints: found.map((name) => join(apps, name)),
     outdir: join(folder, 'src/apps'),
     outExtension: { '.js': '.ts' },
     bundle: true,
@@ -37,6 +38,11 @@ export async function bundleMains(root: string, folder: string): Promise<void> {
       },
     ],
   });
+  // Commands compare times to see whether a bundle of their own is that of their sources.
+  for (const name of found) {
+    const { atime, mtime } = statSync(join(apps, name));
+    utimesSync(join(folder, 'src/apps', name), atime, mtime);
+  }
 }
 
 /** A source that asks where it is hears where it was: its worker threads and data lie beside that. */

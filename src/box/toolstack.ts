@@ -11,6 +11,8 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
@@ -68,6 +70,7 @@ function copy(root: string, folder: string, path: string): void {
   mkdirSync(dirname(join(folder, path)), { recursive: true });
   cpSync(from, join(folder, path), {
     recursive: true,
+    preserveTimestamps: true,
     verbatimSymlinks: true,
     // Packages inside of packages have an entry of their own.
     filter: (source) => !isTest(source.slice(root.length + 1)) && (source === from || !nestedPackages(source)),
@@ -85,7 +88,10 @@ function withoutTypes(folder: string): void {
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
     if (!name.endsWith('.ts')) continue;
     const path = join(folder, name);
+    const { atime, mtime } = statSync(path);
     writeFileSync(path, stripTypeScriptTypes(readFileSync(path, 'utf8')));
+    // Commands compare times to see whether their bundle is that of their sources.
+    utimesSync(path, atime, mtime);
   }
 }
 
