@@ -121,13 +121,13 @@ export const nameOf = (spec: VmSpec): string =>
     .replaceAll('/', '_')
     .slice(0, 200);
 
-/** Puts nodes there as they are described. */
+/** Puts nodes there as they are described: asked for at once, and done in their order. */
 export async function writeNodes(store: StoreOperations, nodes: readonly StoreNode[]): Promise<void> {
-  for (const { path, value, permissions } of nodes) {
-    if (value === undefined) await store.mkdir(path);
-    else await store.write(path, value);
-    if (permissions) await store.setPermissions(path, permissions);
-  }
+  const asked = nodes.flatMap(({ path, value, permissions }) => [
+    value === undefined ? store.mkdir(path) : store.write(path, value),
+    ...(permissions ? [store.setPermissions(path, permissions)] : []),
+  ]);
+  await Promise.all(asked);
 }
 /** Takes a domain's own tree out of the store, its backends' ends excepted. */
 export async function removeNodes(store: Store, domid: number, vm: string): Promise<void> {
