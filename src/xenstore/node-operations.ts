@@ -134,7 +134,7 @@ function create(core: Core, r: Request, path: Path, value: string): Outcome {
   const { node: from, depth } = r.edits.tree.deepest(path);
   const domain = r.connection.domain;
   if (r.transaction !== undefined && !r.see(r.ancestor(path, depth), seen.permissions)) return r.error;
-  if (!from.permissions.allows(domain, writing)) return 'EACCES';
+  if (!from.permissions.allows(domain, writing)) return r.missing(path, writing);
   const permissions = from.permissions.ownedBy(domain);
   if (!domain.privileged) {
     const refused = mayCreate(r, path, from, depth, value, permissions);

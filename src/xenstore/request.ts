@@ -82,7 +82,11 @@ export class Request {
   missing(path: Path, access: Access): ErrorName {
     if (this.connection.domain.privileged) return 'ENOENT';
     const { node, depth } = this.edits.tree.deepest(path);
-    if (!this.see(this.ancestor(path, depth), seen.permissions)) return this.error;
+    if (this.transaction !== undefined) {
+      // It depends on where the way ends, too: a node made further down would have permissions of its own.
+      if (!this.see(this.ancestor(path, depth), seen.permissions)) return this.error;
+      if (!this.see(this.ancestor(path, depth + 1), 0)) return this.error;
+    }
     return node.permissions.allows(this.connection.domain, access) ? 'ENOENT' : 'EACCES';
   }
   /** Tells the transaction that the answer depends on the node; false with `error` set when it may touch no more. */
