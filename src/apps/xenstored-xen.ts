@@ -2,7 +2,7 @@
  * The store of a Xen host: dom0's ring, guests' rings, and the unix socket that the host's tools know.
  *
  *     Xen's interfaces ─▶ what a predecessor left, or a new tree ─▶ rings ─▶ socket ─▶ ready
- *                              │ replaced: everything, with its descriptors
+ *                              ├ replaced: everything, with its descriptors
  *                              └ killed: tree, watches of rings, what was under way on them; the tools' sockets are gone
  *
  * dom0's kernel waits for its ring to be served before it looks for devices, so a host's boot starts this first.
@@ -11,6 +11,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { LiveUpdate } from '../xenstore/control.ts';
 import { Core } from '../xenstore/core.ts';
 import { readJournal, startJournal } from '../xenstore/journal.ts';
 import { attach, type ConnectionRecord } from '../xenstore/state.ts';
@@ -19,6 +20,7 @@ import type { RingHost } from '../xenstore/transports/ring-host.ts';
 import { RingLog, type RingState, readRingLog } from '../xenstore/transports/ring-log.ts';
 import { listenSocket } from '../xenstore/transports/socket.ts';
 import { openXenRingHost } from '../xenstore/transports/xen-ring-host.ts';
+import { type Handover, liveUpdater, takeOver } from './xenstored-successor.ts';
 
 const folder = process.env['XENSTORED_RUNDIR'] ?? '/run/xenstored';
 /** Where the host's tools look for the store. */
@@ -33,6 +35,8 @@ export interface XenServiceOptions {
   readonly socket: string;
   readonly state: string;
   readonly pidFile?: string | undefined;
+  /** What a predecessor in the same process handed over. */
+  readonly handover?: Handover | undefined;
 }
 
 export interface XenService {
@@ -42,14 +46,22 @@ export interface XenService {
 }
 
 /** Serves this host's domains. Throws when it is no Xen host, with what is missing. */
-export async function serveXen({ log, clock, socket, state, pidFile }: XenServiceOptions): Promise<XenService> {
-  const host = openXenRingHost({ log });
+export async function serveXen(options: XenServiceOptions): Promise<XenService> {
+  const { log, clock, socket, state, pidFile, handover } = options;
+  const host = openXenRingHost({ log, inherited: handover?.xen });
   const rings = createRingTransport(host, log);
-  const core = new Core({ log, clock, later: setImmediate, rings });
+  let update: LiveUpdate | undefined;
+  const liveUpdate: LiveUpdate = (args) => update?.(args) ?? 'BUSY';
+  const core = new Core({ log, clock, later: setImmediate, rings, liveUpdate });
   mkdirSync(state, { recursive: true, mode: 0o700 });
   const journalFile = join(state, 'state.json');
   const ringFile = join(state, 'rings');
-  const kept = recover(core, rings, host, journalFile, ringFile);
+  let kept: RingState[] = [];
+  if (handover === undefined) kept = recover(core, rings, host, journalFile, ringFile);
+  else {
+    for (const record of handover.xen?.rings ?? []) rings.inherit(record.domid, { kind: 'replaced', record });
+    takeOver(core, handover, host.libc, zeroOf(rings, host));
+  }
   const journal = startJournal(core, journalFile, log);
   rings.log = new RingLog(ringFile, host.libc, kept);
   host.listen(
@@ -59,7 +71,16 @@ export async function serveXen({ log, clock, socket, state, pidFile }: XenServic
   // A domain may have died or shut down while nobody looked.
   lookAtDomains(core, host);
   mkdirSync(dirname(socket), { recursive: true });
-  const server = await listenSocket(core, socket, log);
+  const server = await listenSocket(core, socket, log, handover?.listening);
+  update = liveUpdater({
+    core,
+    log,
+    libc: () => host.libc,
+    server,
+    folder: state,
+    xen: { fd: host.fd, virq: host.virq, rings: () => rings.records() },
+    flush: () => journal.flush(),
+  });
   if (pidFile !== undefined) writeFileSync(pidFile, `${process.pid}\n`);
   return {
     core,
@@ -99,11 +120,11 @@ export function recover(
     const transactions = state.transactions.map((id) => ({ id, doomed: true, effects: [], seen: [] }));
     records.set(domid, { ...record, nextTransaction, transactions });
   }
-  const { own } = host;
-  const zero = own && { zero: rings.mapperOf(own) };
-  attach(core, recovered.lives, [...records.values()], { ...zero });
+  attach(core, recovered.lives, [...records.values()], zeroOf(rings, host));
   return [...kept.values()];
 }
+
+const zeroOf = (rings: RingTransport, { own }: RingHost) => (own ? { zero: rings.mapperOf(own) } : {});
 
 /** Serves the ring of the kernel that this program runs on, if it has one. */
 export function attachOwnRing(core: Core, rings: RingTransport, host: RingHost): void {

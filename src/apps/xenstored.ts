@@ -1,12 +1,15 @@
 /** The command `xenstored`: the store, in the foreground; on a unix socket alone, which needs no Xen, or of a whole Xen host. */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { openLibc } from '../xen/libc.ts';
+import type { LiveUpdate } from '../xenstore/control.ts';
 import { Core } from '../xenstore/core.ts';
 import { type FileJournal, readJournal, startJournal } from '../xenstore/journal.ts';
 import { listenSocket } from '../xenstore/transports/socket.ts';
 import { stderrLog } from './stderr-log.ts';
+import { type Handover, liveUpdater, readHandover, takeOver } from './xenstored-successor.ts';
 
 const usage = `usage: xenstored --socket PATH [--state FOLDER]
        xenstored [--xen-socket PATH] [--state FOLDER] [--pid-file FILE]
@@ -29,6 +32,7 @@ async function main(args: readonly string[]): Promise<number> {
       'xen-socket': { type: 'string' },
       state: { type: 'string' },
       'pid-file': { type: 'string' },
+      successor: { type: 'string' },
       help: { type: 'boolean' },
     },
     strict: true,
@@ -38,9 +42,10 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const log = stderrLog('xenstored');
+  const handover = values.successor === undefined ? undefined : readHandover(values.successor);
   const end = values.socket
-    ? await serveSocket(values.socket, values.state, log)
-    : await serveHost(values['xen-socket'], values.state, values['pid-file'], log);
+    ? await serveSocket(values.socket, values.state, log, handover)
+    : await serveHost(values['xen-socket'], values.state, values['pid-file'], log, handover);
   await new Promise<void>((resolve) => {
     process.once('SIGTERM', () => resolve());
     process.once('SIGINT', () => resolve());
@@ -49,20 +54,36 @@ async function main(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-async function serveSocket(path: string, folder: string | undefined, log: Log): Promise<() => Promise<void>> {
-  const core = new Core({ log, clock: systemClock, later: setImmediate });
+async function serveSocket(
+  path: string,
+  folder: string | undefined,
+  log: Log,
+  handover: Handover | undefined,
+): Promise<() => Promise<void>> {
+  let update: LiveUpdate | undefined;
+  const liveUpdate: LiveUpdate = (args) => update?.(args) ?? 'BUSY';
+  const core = new Core({ log, clock: systemClock, later: setImmediate, liveUpdate });
   let journal: FileJournal | undefined;
   if (folder !== undefined) {
     const file = join(folder, 'state.json');
-    readJournal(core, file);
+    if (handover === undefined) readJournal(core, file);
+    else takeOver(core, handover, openLibc());
     journal = startJournal(core, file, log);
-  }
-  const server = await listenSocket(core, path, log);
-  process.stdout.write(`ready ${path}\n`);
+  } else if (handover !== undefined) takeOver(core, handover, openLibc());
+  const server = await listenSocket(core, path, log, handover?.listening);
+  update = liveUpdater({
+    core,
+    log,
+    libc: openLibc,
+    server,
+    folder: folder ?? dirname(path),
+    flush: () => journal?.flush(),
+  });
+  if (handover === undefined) process.stdout.write(`ready ${path}\n`);
   return async () => {
     await server.close();
-    core.close();
     journal?.close();
+    core.close();
   };
 }
 
@@ -71,11 +92,12 @@ async function serveHost(
   state: string | undefined,
   pidFile: string | undefined,
   log: Log,
+  handover: Handover | undefined,
 ): Promise<() => Promise<void>> {
   const { serveXen, xenSocket, xenState } = await import('./xenstored-xen.ts');
   const socket = path ?? xenSocket;
-  const service = await serveXen({ log, clock: systemClock, socket, state: state ?? xenState, pidFile });
-  process.stdout.write(`ready ${socket}\n`);
+  const service = await serveXen({ log, clock: systemClock, socket, state: state ?? xenState, pidFile, handover });
+  if (handover === undefined) process.stdout.write(`ready ${socket}\n`);
   return () => service.close();
 }
 

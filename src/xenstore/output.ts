@@ -165,3 +165,13 @@ export class Output {
     this.#tail = waiting;
   }
 }
+
+/**
+ * How many bytes at the beginning of a stream's rest belong to a frame that was begun: `bytes` waited, of which the first `unfinished` were
+ * of such a frame, and `sent` of them are gone.
+ */
+export function leftOfFrame(bytes: Uint8Array, unfinished: number, sent: number): number {
+  let end = unfinished;
+  while (end < sent && end + headerSize <= bytes.length) end += headerSize + u32(bytes, end + 12);
+  return sent === 0 ? unfinished : Math.max(0, end - sent);
+}

@@ -20,6 +20,7 @@
 import type { Log } from '../../base/log.ts';
 import { headerSize, u32 } from '../../wire/xenstore.ts';
 import type { Connection } from '../connection.ts';
+import { leftOfFrame } from '../output.ts';
 import { type Ring, RingError, type Rings } from '../rings.ts';
 import type { RingHost, RingMemory } from './ring-host.ts';
 import type { RingLog, RingState } from './ring-log.ts';
@@ -319,8 +320,8 @@ export class GuestRing implements Ring {
     const { requestConsumer, replyProducer } = this.#page.indices;
     const sent = (replyProducer - state.replied) >>> 0;
     if (sent <= state.output.length) {
-      const rest = Buffer.from(state.output.slice(sent), 'latin1');
-      connection.output.restore(rest, unfinishedAt(state, sent));
+      const output = Buffer.from(state.output, 'latin1');
+      connection.output.restore(output.subarray(sent), leftOfFrame(output, state.unfinished, sent));
     }
     // The index is moved last: a kill just before leaves it behind what was answered already.
     const behind = (state.consumer - requestConsumer) >>> 0;
@@ -353,15 +354,6 @@ export class GuestRing implements Ring {
       this.#needs.log.warn('an event channel was not unbound', { domid: this.domid, local, error: String(error) });
     }
   }
-}
-
-/** Bytes of `state.output` from `sent` on that belong to an answer of which some were sent. */
-function unfinishedAt(state: RingState, sent: number): number {
-  if (sent === 0) return state.unfinished;
-  const bytes = Buffer.from(state.output, 'latin1');
-  let end = state.unfinished;
-  while (end < sent && end + headerSize <= bytes.length) end += headerSize + u32(bytes, end + 12);
-  return Math.max(0, end - sent);
 }
 
 function isIncomplete(request: Buffer): boolean {
