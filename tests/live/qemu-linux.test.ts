@@ -145,25 +145,22 @@ test(
   },
 );
 
-for (const machine of ['microvm'])
-  test(`Linux on ${machine} obeys the power button`, options, async () => {
-    const b = await qemuBench();
-    try {
-      b.with(tinyLinux(machine));
-      const spec = b.spec(1);
-      await b.backend.open();
-      await b.backend.vm.create(spec, 1);
-      await b.backend.vbd.attach(spec.id, await b.disk(1, 0));
-      await b.backend.vm.build(spec);
-      await b.backend.vm.unpause(spec.id);
-      await b.ready(spec.id);
-      if (machine === 'microvm') {
-        const refused = (e: unknown) => isKind(e, 'Unimplemented');
-        await assert.rejects(b.backend.vm.setVcpus(spec.id, 2), refused);
-        await assert.rejects(b.backend.vbd.attach(spec.id, await b.disk(1, 1)), refused);
-      }
-      await poweredOff(b, spec.id);
-    } finally {
-      await b.dispose();
-    }
-  });
+test('Linux on microvm obeys the power button, and nothing can be plugged', options, async () => {
+  const b = await qemuBench();
+  try {
+    b.with(tinyLinux('microvm'));
+    const spec = b.spec(1);
+    await b.backend.open();
+    await b.backend.vm.create(spec, 1);
+    await b.backend.vbd.attach(spec.id, await b.disk(1, 0));
+    await b.backend.vm.build(spec);
+    await b.backend.vm.unpause(spec.id);
+    await b.ready(spec.id);
+    const refused = (e: unknown) => isKind(e, 'Unimplemented');
+    await assert.rejects(b.backend.vm.setVcpus(spec.id, 2), refused);
+    await assert.rejects(b.backend.vbd.attach(spec.id, await b.disk(1, 1)), refused);
+    await poweredOff(b, spec.id);
+  } finally {
+    await b.dispose();
+  }
+});
