@@ -1,0 +1,79 @@
+/** A guest that carries its own kernel, on real QEMU: its disk is read by the boot loader, as PV_bootloader says. */
+import assert from 'node:assert/strict';
+import { execFile, execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { bin, cannotRun, consoleSays, liveHost } from './host.ts';
+
+const run = promisify(execFile);
+const guest = join(import.meta.dirname, '../../build/guest');
+const mib = 1 << 20;
+
+/** A disk of 64 MiB with a partition of ext4 that holds Tiny Linux and a GRUB menu with `entries`. */
+function guestDisk(folder: string, menu: string): string {
+  const tree = join(folder, 'tree');
+  const [fs, disk] = [join(folder, 'fs.raw'), join(folder, 'disk.raw')];
+  mkdirSync(join(tree, 'boot/grub'), { recursive: true });
+  copyFileSync(join(guest, 'bzImage'), join(tree, 'boot/vmlinuz'));
+  copyFileSync(join(guest, 'initramfs'), join(tree, 'boot/initrd.img'));
+  writeFileSync(join(tree, 'boot/grub/grub.cfg'), menu);
+  const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` };
+  execFileSync('mke2fs', ['-q', '-t', 'ext4', '-d', tree, fs, '60M'], { env });
+  const image = Buffer.alloc(64 * mib);
+  readFileSync(fs).copy(image, mib);
+  writeFileSync(disk, image);
+  execFileSync('sfdisk', ['-q', disk], {
+    env,
+    stdio: ['pipe', 'ignore', 'pipe'],
+    input: `label: gpt\nstart=2048,size=${(60 * mib) / 512}\n`,
+  });
+  return disk;
+}
+
+test('a VM boots the kernel on its disk to READY, and again after a change of its menu', {
+  skip: cannotRun() ?? false,
+}, async () => {
+  await using host = await liveHost();
+  const env = { ...process.env, GUESTHOUSE_DATA: host.data };
+  const xe = async (...args: string[]) => (await run(bin('xe'), args, { env })).stdout.trim();
+  const { cmdline } = JSON.parse(readFileSync(join(guest, 'manifest.json'), 'utf8')) as { cmdline: string };
+  const entry = (title: string) =>
+    `menuentry '${title}' {\n linux /boot/vmlinuz ${cmdline} entry=${title}\n initrd /boot/initrd.img\n}\n`;
+  const disk = guestDisk(host.data, `set default=1\n${entry('first')}${entry('second')}`);
+
+  const vm = await xe('vm-install', 'template=Tiny Linux', 'new-name-label=own-kernel');
+  for (const field of ['PV-kernel=', 'PV-ramdisk=', 'PV-args=added=yes', 'PV-bootloader=pygrub', 'domain-type=pvh'])
+    await xe('vm-param-set', `uuid=${vm}`, field);
+  const sr = await xe('sr-list', 'type=file', '--minimal');
+  const vdi = await xe('vdi-create', `sr-uuid=${sr}`, 'name-label=own', `virtual-size=${64 * mib}`, 'type=system');
+  await xe('vbd-create', `vm-uuid=${vm}`, `vdi-uuid=${vdi}`, 'device=0', 'bootable=true');
+  const start = () => xe('vm-start', `uuid=${vm}`);
+  // Nothing is on the disk yet.
+  await assert.rejects(start(), /BOOTLOADER_FAILED|no file system/);
+  await xe('vdi-import', `uuid=${vdi}`, `filename=${disk}`);
+  await start();
+  const log = join(host.data, 'log', 'guests', `${vm}.console.log`);
+  await consoleSays(log, 'READY');
+  const domain = JSON.parse(readFileSync(join(host.data, 'domains', vm, 'domain.json'), 'utf8')) as {
+    spec: { boot: { cmdline: string } };
+  };
+  assert.match(domain.spec.boot.cmdline, /entry=second added=yes$/);
+
+  // It is saved and resumed with the kernel that it runs, then shut down: nothing of it is left.
+  await xe('vm-suspend', `uuid=${vm}`);
+  await xe('vm-resume', `uuid=${vm}`);
+  await xe('vm-param-set', `uuid=${vm}`, 'PV-bootloader-args=--entry=first');
+  await xe('vm-reboot', `uuid=${vm}`, '--force');
+  await consoleSays(log, 'READY');
+  const again = JSON.parse(readFileSync(join(host.data, 'domains', vm, 'domain.json'), 'utf8')) as typeof domain;
+  assert.match(again.spec.boot.cmdline, /entry=first added=yes$/);
+  await xe('vm-shutdown', `uuid=${vm}`, '--force');
+  assert.deepEqual(readdirSync(join(host.data, 'boot')), []);
+
+  await xe('vm-param-set', `uuid=${vm}`, 'PV-bootloader=lilo');
+  await assert.rejects(start(), /UNKNOWN_BOOTLOADER|lilo/);
+  assert.match(await xe('host-list', 'params=supported-bootloaders'), /pygrub/);
+  await xe('vm-uninstall', `uuid=${vm}`, '--force');
+});
