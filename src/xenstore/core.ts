@@ -20,7 +20,7 @@ import { type Domain, Domains } from './domains.ts';
 import { charge, Edits, type Effect } from './edits.ts';
 import { type Operation, operations } from './operations.ts';
 import { type Path, Paths } from './path.ts';
-import { Permissions } from './permissions.ts';
+import { type Entry, Permissions } from './permissions.ts';
 import { type QuotaName, Quotas } from './quotas.ts';
 import { Request } from './request.ts';
 import { noRings, type Ring, type Rings } from './rings.ts';
@@ -301,12 +301,17 @@ export class Core implements Server {
   #fireSpecial(name: SpecialName, domid: number): void {
     this.watches.fireSpecial(name, domid, this.#special.get(name) as Permissions);
   }
-  /** Nodes of a domain that is gone go with everything below them. */
+  /** Nodes of a domain that is gone go with everything below them; the root becomes domain 0's. */
   #removeOwned(domain: Domain): void {
     if (domain.usage.nodes === 0) return;
     const tops: string[] = [];
     let inside = '';
     const { tree } = this.edits;
+    if (tree.root.permissions.owner === domain) {
+      const [first, ...rest] = tree.root.permissions.entries as readonly [Entry, ...Entry[]];
+      const zero = { letter: first.letter, domid: 0, domain: this.domains.zero };
+      this.edits.setPermissions(this.path('/'), tree.root, new Permissions([zero, ...rest]));
+    }
     for (const [path, node] of nodesOf(tree.root)) {
       if (inside !== '' && path.startsWith(inside)) continue;
       if (node.permissions.owner !== domain || path === '/') continue;
