@@ -21,9 +21,7 @@ after(async () => {
 });
 
 let serial = 0;
-async function started(
-  extra: readonly string[] = [],
-): Promise<{ child: ChildProcess; path: string; said: () => string }> {
+async function started() {
   const path = join(folder, `socket${++serial}`);
   const main = join(import.meta.dirname, 'xenstored.ts');
   const child = spawn(process.execPath, [main, '--socket', path], { stdio: ['ignore', 'pipe', 'pipe'] });
