@@ -23,6 +23,8 @@ const vbdSpec = s.object({
   bootable: s.optional(s.boolean),
   unpluggable: s.optional(s.boolean),
   qos: s.optional(s.record(s.string)),
+  /** Kept for the doors, as the VM's. */
+  notes: s.optional(s.record(s.string)),
 });
 const vifSpec = s.object({
   id: s.string,
@@ -34,6 +36,8 @@ const vifSpec = s.object({
   carrier: s.optional(s.boolean),
   /** KiB/s, 0 for no limit. */
   rateKib: s.optional(s.size),
+  /** Kept for the doors, as the VM's. */
+  notes: s.optional(s.record(s.string)),
 });
 /** How it boots: firmware of the machine (BIOS, UEFI) with an order of `c` disk, `d` CD, `n` network; or a kernel by path. */
 const boot = s.union('kind', {
@@ -52,6 +56,8 @@ const boot = s.union('kind', {
   }),
 });
 const onEnd = s.oneOf('destroy', 'restart', 'preserve');
+const memory = s.object({ staticMax: s.size, dynamicMax: s.size, dynamicMin: s.size });
+const vcpus = s.object({ max: s.size, current: s.size });
 const vmSpec = s.object({
   /** A UUID. */
   id: s.string,
@@ -59,8 +65,8 @@ const vmSpec = s.object({
   domainType: s.oneOf('hvm', 'pv', 'pvh'),
   boot,
   /** Bytes; 0 < dynamicMin ≤ dynamicMax ≤ staticMax. */
-  memory: s.object({ staticMax: s.size, dynamicMax: s.size, dynamicMin: s.size }),
-  vcpus: s.object({ max: s.size, current: s.size }),
+  memory,
+  vcpus,
   /** What happens when the guest powers off, reboots or crashes by itself. */
   onPoweroff: onEnd,
   onReboot: onEnd,
@@ -123,6 +129,20 @@ export const xenopsContract = contract({
         'Register a VM, or replace its description; takes effect at its next start. Answers its id.',
         vmSpec,
         s.string,
+      ),
+      update: method(
+        'Change parts of a description, the others stay; takes effect at its next start. Of `notes` only those that are given ' +
+          'change, null takes one out.',
+        s.object({
+          id: s.string,
+          name: s.optional(s.string),
+          memory: s.optional(memory),
+          vcpus: s.optional(vcpus),
+          platform: s.optional(s.record(s.string)),
+          xenstoreData: s.optional(s.record(s.string)),
+          notes: s.optional(s.record(s.nullable(s.string))),
+        }),
+        s.nothing,
       ),
       remove: method('Forget a VM that is Halted (or Suspended: its image is left).', id, s.nothing),
       list: method('Every registered VM.', s.object({}), s.list(vm)),

@@ -123,6 +123,7 @@ function serve(core: Core, events: Listeners<XenopsEvent>, close: () => Promise<
   const server: Xenops = {
     vm: {
       add: (spec) => addVm(core, spec),
+      update: (a) => updateVm(core, a),
       remove: (a, call) => removeVm(core, a.id, call),
       list: async () => [...records.all()].map((r) => records.entry(r)),
       stat: async (a) => records.entry(records.get(a.id)),
@@ -180,6 +181,15 @@ async function addVm(core: Core, spec: VmSpec): Promise<string> {
   if (before) follow(core, record, before);
   if (!known) await adoptRunning(core, record);
   return spec.id;
+}
+/** Read and written in one go, so that no change of another caller is lost. */
+async function updateVm(
+  core: Core,
+  { id, notes = {}, ...change }: Parameters<Xenops['vm']['update']>[0],
+): Promise<void> {
+  const { notes: before, ...spec } = core.records.get(id).spec;
+  const kept = Object.entries({ ...before, ...notes }).filter((note): note is [string, string] => note[1] !== null);
+  await addVm(core, { ...spec, ...change, ...(kept.length > 0 ? { notes: Object.fromEntries(kept) } : {}) });
 }
 function removeVm(core: Core, id: string, call?: Call): Promise<void> {
   return core.queue.push(id, 'remove', call, async () => {
