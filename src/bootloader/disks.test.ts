@@ -128,6 +128,46 @@ test('other file systems', { skip }, async (t) => {
     for (const name of readdirSync(top)) run('mcopy', '-i', image, join(top, name), '::/');
     assert.deepEqual([(await extract(image)).cmdline, (await extract(image)).ramdisk], ['x', null]);
   });
+  await t.test('Btrfs', { skip: has('mkfs.btrfs') ? false : 'no btrfs-progs' }, async () => {
+    const image = place('btrfs.raw');
+    writeFileSync(image, '');
+    truncateSync(image, 128 * mib);
+    run('mkfs.btrfs', '-q', '--rootdir', tree(content), image);
+    assert.ok((await extract(image)).kernel.equals(kernel));
+  });
+  await t.test('XFS', { skip: has('mkfs.xfs') ? false : 'no xfsprogs' }, async () => {
+    const [image, proto, top] = [place('xfs.raw'), place('proto'), tree(content)];
+    const file = (name: string) => ` ${name} ---644 0 0 ${join(top, 'boot', name)}`;
+    const menu = ` grub d--755 0 0\n  grub.cfg ---644 0 0 ${join(top, 'boot/grub/grub.cfg')}\n $`;
+    const files = [file('initrd.img'), file('early'), ` vmlinuz ---644 0 0 ${join(top, 'boot/vmlinuz-6.1')}`, menu];
+    writeFileSync(proto, `/\n0 0\nd--755 0 0\nboot d--755 0 0\n${files.join('\n')}\n$\n$\n`);
+    writeFileSync(image, '');
+    truncateSync(image, 320 * mib);
+    run('mkfs.xfs', '-q', '-p', proto, image);
+    assert.ok((await extract(image)).kernel.equals(kernel));
+  });
+  const noLvm =
+    process.getuid?.() === 0 && has('vgcreate') && has('losetup') ? false : 'needs root, lvm2 and loop devices';
+  await t.test('a logical volume', { skip: noLvm }, async () => {
+    const image = place('lvm.raw');
+    writeFileSync(image, '');
+    truncateSync(image, 40 * mib);
+    const loop = String(run('losetup', '-f', '--show', image)).trim();
+    try {
+      // Nothing is activated: only the group's own record is written.
+      const settings = `devices{scan_lvs=0 filter=["a|${loop}|","r|.*|"] use_devicesfile=0} global{activation=0}`;
+      const lvm = (command: string, ...args: string[]) => run(command, '-q', '--config', settings, ...args);
+      lvm('pvcreate', '-ff', '-y', loop);
+      lvm('vgcreate', 'guest', loop);
+      lvm('lvcreate', '-an', '-Zn', '-Wn', '-y', '-L', '20M', '-n', 'root', 'guest');
+    } finally {
+      run('losetup', '-d', loop);
+    }
+    run('dd', `if=${ext4()}`, `of=${image}`, 'bs=1M', 'seek=1', 'conv=notrunc', 'status=none');
+    const boot = await extract(image);
+    assert.match(boot.title, /\(lvm\/guest-root\)/);
+    assert.ok(boot.kernel.equals(kernel));
+  });
   const iso = (files: Record<string, string | Buffer>) => {
     const image = place('disc.raw');
     run('xorriso', '-as', 'mkisofs', '-quiet', '-R', '-V', 'DISC', '-o', image, tree(files));
