@@ -121,6 +121,16 @@ test('a guest that never reads is held back by its own answers, and another is s
   assert.ok(answered.every((id, at) => id === at));
 });
 
+test('many requests at once are all answered, though no more come', () => {
+  const { add, run } = echoing();
+  const { guest, ring, reader } = add(1);
+  ring.start(15);
+  run();
+  guest.send(Buffer.concat(Array.from({ length: 60 }, (_, i) => request(i, ''))));
+  run();
+  assert.equal(reader.push(guest.received()).length, 60);
+});
+
 test('indices that cannot be: the ring is ignored and told why, others live on, and it may begin again', () => {
   for (const spoil of [
     (g: ReturnType<FakeRingHost['create']>) => g.set('requestProducer', g.field('requestProducer') + 5000),

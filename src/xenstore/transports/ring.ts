@@ -210,10 +210,7 @@ export class GuestRing implements Ring {
     if (this.#state === 'mapped' || this.#state === 'closed') return;
     if (this.#page.reconnecting) this.#beginAgain();
     else if (this.#state === 'serving') {
-      if (this.#connection.output.length > 0) {
-        this.flush();
-        this.#connection.drained();
-      }
+      if (this.#connection.output.length > 0) this.flush();
       this.#read();
     }
   }
@@ -235,6 +232,8 @@ export class GuestRing implements Ring {
     }
     if (this.#given > 0 && this.#consumeAnswered()) moved = true;
     if (moved) this.#notify();
+    // Room for answers may let requests go on that were held back.
+    if (moved) this.#connection.drained();
   }
   broken(why: 'protocol' | 'timeout' | 'memory'): void {
     if (this.#state === 'closed') return;
@@ -251,6 +250,11 @@ export class GuestRing implements Ring {
       why: this.#badIndex ? 'indices that cannot be' : why,
       ...indices,
     });
+  }
+  /** Lets go of the page without a word to anybody, as a process does that ends. */
+  abandon(): void {
+    this.#state = 'closed';
+    this.#page.detach();
   }
   close(): void {
     if (this.#state === 'closed') return;
