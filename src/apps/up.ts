@@ -30,7 +30,7 @@ import { followLog } from './follow-log.ts';
 import { preparePassword } from './password.ts';
 import { defaultData, type Places, places } from './places.ts';
 import { Refusal } from './refusal.ts';
-import { tellSystemd } from './systemd.ts';
+import { isJournal, tellSystemd } from './systemd.ts';
 import { commandName, shellWord } from './to-type.ts';
 import {
   connectHouse,
@@ -205,7 +205,9 @@ function announce(at: Places, ready: HouseReady, madePassword: string | undefine
   say(`guesthouse: guests run on ${hypervisor}${accelerator && accelerator !== hypervisor ? ` (${accelerator})` : ''}`);
   if (tlsUrl && !isLoopback(new URL(tlsUrl).hostname))
     say(`guesthouse: from other machines: ${tlsUrl.replace('//0.0.0.0:', `//${hostname()}:`)}`);
-  if (madePassword) say(`guesthouse: log in as root with the password ${madePassword} (kept in ${at.password})`);
+  const journal = isJournal(2);
+  if (madePassword && !journal)
+    say(`guesthouse: log in as root with the password ${madePassword} (kept in ${at.password})`);
   else if (existsSync(at.password)) say(`guesthouse: log in as root; the password is in ${at.password}`);
   else say('guesthouse: log in as root with the password that was set; --password-file FILE sets another');
   out(`ready ${url}`);
@@ -217,7 +219,7 @@ function announce(at: Places, ready: HouseReady, madePassword: string | undefine
     const xe = commandName('xe');
     for (const line of ['vm-list', `console vm=${demo.name}`, `vm-shutdown vm=${demo.name}`]) say(`  ${xe} ${line}`);
   }
-  say(`guesthouse: Ctrl-C ends the toolstack and leaves guests running`);
+  if (!journal) say(`guesthouse: Ctrl-C ends the toolstack and leaves guests running`);
   const reason = tellSystemd('--ready', `--status=ready at ${url}`);
   if (reason) say(`guesthouse: ${reason}`);
 }
