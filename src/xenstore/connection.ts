@@ -100,6 +100,8 @@ export class Connection {
     }
     this.#server.turns.enter(this);
     this.#settle(bytes);
+    // The transport stops reading now: whoever takes the last request tells it to go on.
+    if (!this.wantsInput) this.#heldBack = true;
   }
   /** Whether more input should be read: no requests wait, and the peer reads its answers. */
   get wantsInput(): boolean {
