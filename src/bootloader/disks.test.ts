@@ -241,6 +241,28 @@ test('what is no kernel, or not all of one, is refused with the reason', { skip 
   truncateSync(short, 200 * 1024);
   await assert.rejects(extract(short), refused('Nothing_to_boot', /./));
 });
+test('damaged disks are refused, or read as far as they are sound', { skip }, async () => {
+  const sound = readFileSync(partitioned('gpt', ext4()));
+  const damaged = place('damaged.raw');
+  // The same damage every time: a row of numbers that only looks random.
+  let state = 12345;
+  const random = (below: number) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state % below;
+  };
+  for (let round = 0; round < 12; round++) {
+    const image = Buffer.from(sound);
+    // From the partition table to the first folders: where structure is.
+    for (let hits = 2 << round; hits > 0; hits--) image[random(2 * mib)] = random(256);
+    if (round % 4 === 3) image.copyWithin(random(2 * mib), random(2 * mib), 3 * mib);
+    writeFileSync(damaged, image);
+    try {
+      assert.ok((await extract(damaged)).kernel.length > 0);
+    } catch (error) {
+      if (!isKind(error, 'Nothing_to_boot')) throw error;
+    }
+  }
+});
 test('a link to a file of the host leads nowhere', { skip }, async () => {
   const top = tree({ 'boot/grub/grub.cfg': 'menuentry a { linux /boot/k\ninitrd /boot/i }', 'boot/k': kernel });
   symlinkSync('/etc/passwd', join(top, 'boot/i'));

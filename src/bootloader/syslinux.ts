@@ -97,9 +97,15 @@ async function onTop(files: Files, file: FileRef, name: string): Promise<FileRef
   if (!whole || !cut || (await isThere(files, whole))) return undefined;
   return (await isThere(files, cut)) ? cut : undefined;
 }
-export async function isThere(files: Files, file: FileRef): Promise<boolean> {
-  const at = file.path.lastIndexOf('/');
-  const name = file.path.slice(at + 1);
-  const names = await files.list({ volume: file.volume, path: file.path.slice(0, at) || '/' });
-  return names.includes(name) || names.includes(`${name}/`);
+/** Whether a file or folder is there, asking no further than the first folder that is not. Small and capital letters are one, as on FAT. */
+export async function isThere(files: Files, { volume, path }: FileRef): Promise<boolean> {
+  const parts = path.split('/').filter((part) => part !== '');
+  for (const [n, part] of parts.entries()) {
+    // Names with spaces cannot be told apart in a list: looked for when they are read.
+    if (/\s/.test(part)) return true;
+    const names = await files.list({ volume, path: `/${parts.slice(0, n).join('/')}` });
+    const wanted = part.toLowerCase();
+    if (!names.some((name) => name.replace(/\/$/, '').toLowerCase() === wanted)) return false;
+  }
+  return true;
 }
