@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -42,9 +44,13 @@ test('a missing library is refused with the package that has it', () => {
   );
 });
 
-for (const way of ['poll', 'thread'] as const) {
-  test(`bytes of a descriptor arrive, by ${way}`, async () => {
-    const path = join(folder, `fifo-${way}`);
+for (const [name, way, lingerMs] of [
+  ['poll', 'poll', 0],
+  ['poll, lingering', 'poll', 50],
+  ['thread', 'thread', 0],
+] as const) {
+  test(`bytes of a descriptor arrive, by ${name}`, async () => {
+    const path = join(folder, `fifo-${name}`);
     const mkfifo = loadLibrary('libc.so.6', 'libc6').func('int mkfifo(const char *path, unsigned int mode)');
     assert.equal(mkfifo(path, 0o600), 0);
     const fd = openSync(path, 'r+');
@@ -57,6 +63,7 @@ for (const way of ['poll', 'thread'] as const) {
         libc,
         log: silentLog,
         way,
+        lingerMs,
         onBytes(bytes) {
           all += bytes.toString();
           if (all.length < 8) return void writeSync(fd, 'pong');
@@ -96,6 +103,42 @@ test('what was promised while bytes are handled is done before the next wait', a
   });
   closeSync(fd);
   assert.deepEqual(order, ['tick', 'microtask', 'later']);
+});
+
+test('lingering for bytes holds up neither timers nor other descriptors, nor what was put off', async () => {
+  const path = join(folder, 'fifo-linger');
+  const mkfifo = loadLibrary('libc.so.6', 'libc6').func('int mkfifo(const char *path, unsigned int mode)');
+  mkfifo(path, 0o600);
+  const fd = openSync(path, 'r+');
+  const server = createServer((socket) => void socket.end('hello')).listen(join(folder, 'socket'));
+  const order: string[] = [];
+  const hour = 3_600_000;
+  const stop = watchReadable({
+    fd,
+    libc,
+    log: silentLog,
+    lingerMs: hour,
+    onBytes: (bytes) => {
+      order.push(bytes.toString());
+      if (order.length === 1) {
+        setImmediate(() => order.push('immediate'));
+        setTimeout(() => {
+          order.push('timer');
+          writeSync(fd, 'b');
+        }, 5);
+      } else {
+        connect(join(folder, 'socket')).on('data', (data) => {
+          order.push(data.toString());
+          server.close();
+        });
+      }
+    },
+  });
+  writeSync(fd, 'a');
+  await once(server, 'close');
+  stop();
+  closeSync(fd);
+  assert.deepEqual(order, ['a', 'immediate', 'timer', 'b', 'hello']);
 });
 
 test('an exception while bytes are handled is not swallowed', async () => {

@@ -23,6 +23,8 @@ export interface Libc {
   /** Bytes read into `into`; 0 when nothing is there now. Throws `CallFailed`. */
   read(fd: number, into: Uint8Array): number;
   write(fd: number, from: Uint8Array): number;
+  /** Waits until one of the `count` pollfd structures in `fds` is ready, or for `ms`; answers how many are. */
+  poll(fds: Uint8Array, count: number, ms: number): number;
   /** Replaces the program of this process; comes back only by throwing `CallFailed`. */
   execve(file: string, args: readonly string[], env: Readonly<Record<string, string>>): never;
 }
@@ -37,6 +39,7 @@ export function openLibc(): Libc {
   const fcntl = lib.func('int fcntl(int fd, int command, intptr_t argument)');
   const read = lib.func('intptr_t read(int fd, void *into, size_t size)');
   const write = lib.func('intptr_t write(int fd, const void *from, size_t size)');
+  const poll = lib.func('int poll(void *fds, unsigned long count, int ms)');
   const execve = lib.func('int execve(const char *file, const char **args, const char **env)');
   const again = ffi.os.errno['EAGAIN'];
   const interrupted = ffi.os.errno['EINTR'];
@@ -60,6 +63,11 @@ export function openLibc(): Libc {
       throw new CallFailed('read', errno, `descriptor ${fd}`);
     },
     write: (fd, from) => checked('write', Number(write(fd, from, from.length)), `descriptor ${fd}`),
+    poll(fds, count, ms) {
+      const ready: number = poll(fds, count, ms);
+      if (ready >= 0 || ffi.errno() === interrupted) return Math.max(0, ready);
+      throw new CallFailed('poll', ffi.errno());
+    },
     execve(file, args, env) {
       const pairs = Object.entries(env).map(([name, value]) => `${name}=${value}`);
       execve(file, [...args, null], [...pairs, null]);

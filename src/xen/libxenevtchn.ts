@@ -7,6 +7,9 @@ import { watchReadable } from './readable.ts';
 /** Rung by the hypervisor when a domain was shut down or is gone. */
 export const virqDomainException = 3;
 
+/** A guest that was answered often asks again at once. */
+const lingerMs = 5;
+
 export interface EventChannels {
   /** The descriptor that carries the events; a program that replaces this one may go on with it. */
   readonly fd: number;
@@ -62,7 +65,7 @@ export function openEventChannels({ log, fd: inherited, libc = openLibc() }: Eve
         libc.write(fd, bytes);
         for (let at = 0; at + 4 <= bytes.length; at += 4) rung(bytes.readUInt32LE(at));
       };
-      stop = watchReadable({ fd, libc, log, onBytes });
+      stop = watchReadable({ fd, libc, log, onBytes, lingerMs });
     },
     close() {
       stop();
