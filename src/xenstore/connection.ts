@@ -55,7 +55,7 @@ export interface Server {
   forget(connection: Connection): void;
 }
 
-/** Bytes of unsent output above which no more requests of a privileged connection are answered. */
+/** Bytes of unsent output above which no more requests are answered, whoever asks. */
 const outputMax = 1024 * 1024;
 /** Bytes of unread events above which a privileged connection is given up. */
 const unreadMax = 32 * 1024 * 1024;
@@ -183,7 +183,8 @@ export class Connection {
   }
 
   get #blocked(): boolean {
-    if (this.domain.privileged) return this.output.length > outputMax;
+    if (this.output.length > outputMax) return true;
+    if (this.domain.privileged) return false;
     if (this.domain.credit < 0) return true;
     const outstanding = this.domain.limit('outstanding');
     return outstanding > 0 && this.output.frames >= outstanding;

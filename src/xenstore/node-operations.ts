@@ -25,8 +25,8 @@ export function directory(_core: Core, r: Request): Outcome {
   const path = r.onlyPath();
   const node = path && r.find(path, reading, seen.children);
   if (node === undefined) return r.error;
-  const names = node.children === undefined ? '' : node.children.names;
-  return names.length > payloadMax ? 'E2BIG' : r.reply(names);
+  if (node.children === undefined) return r.reply('');
+  return node.children.nameBytes > payloadMax ? 'E2BIG' : r.reply(node.children.names);
 }
 
 export function directoryPart(_core: Core, r: Request): Outcome {
