@@ -111,9 +111,11 @@ async function unplugDrive(domain: Domain, drive: Drive, force: boolean): Promis
         id,
         reason: `a ${drive.spec.type} drive of this machine (${domain.record.machine.type}) cannot be unplugged while it runs`,
       });
+    const controller = controllerDevice(domain.record.machine, drive);
     // A controller takes its drive along.
-    const device = controllerDevice(domain.record.machine, drive) ? controllerOf(drive.device) : drive.device;
-    await unplug(domain, device, (data) => data['device'] === device, id, force);
+    const device = controller ? controllerOf(drive.device) : drive.device;
+    const go = () => unplug(domain, device, (data) => data['device'] === device, id, force);
+    await (controller && drive.disk ? withoutDisc(domain, drive, go) : go());
   } catch (error) {
     if (!force) throw error;
     domain.needs.log.warn('a drive was taken away from a guest that held on to it', { vm: domain.vm, id });
@@ -122,6 +124,24 @@ async function unplugDrive(domain: Domain, drive: Drive, force: boolean): Promis
   }
   await remove(domain, 'blockdev-del', { 'node-name': nodeOf(drive.device) });
   return true;
+}
+/**
+ * Unplugs a CD drive without its disc: QEMU never lets go of a disc that was put into a drive that was plugged empty. The disc is
+ * put back when the guest keeps the drive.
+ */
+async function withoutDisc(domain: Domain, drive: Drive, unplugging: () => Promise<void>): Promise<void> {
+  const id = drive.device;
+  await domain.execute('blockdev-open-tray', { id, force: true });
+  await domain.execute('blockdev-remove-medium', { id });
+  try {
+    await unplugging();
+  } catch (error) {
+    await bestEffort('the disc of a drive that the guest keeps', domain.needs.log, async () => {
+      await domain.execute('blockdev-insert-medium', { id, 'node-name': nodeOf(id) });
+      await domain.execute('blockdev-close-tray', { id });
+    });
+    throw error;
+  }
 }
 /** Leaves the guest its device, but nothing behind it: every access fails and the disk is closed. */
 async function cutOff(domain: Domain, drive: Drive): Promise<void> {
