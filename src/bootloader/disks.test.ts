@@ -85,8 +85,8 @@ function qcow2(raw: string): string {
   return image;
 }
 async function extract(disk: string | null, changes: Partial<BootRequest> = {}) {
-  const folder = place('boot');
-  mkdirSync(folder);
+  const folder = changes.folder ?? place('boot');
+  mkdirSync(folder, { recursive: true });
   const format = disk?.endsWith('.qcow2') ? ('qcow2' as const) : ('raw' as const);
   const given = disk === null ? null : { path: disk, format };
   const request = { loader: 'pygrub', args: '', cmdline: '', disk: given, disc: null, folder, ...changes };
@@ -117,6 +117,13 @@ test('ext4, with a partition table of either kind or none, raw or qcow2', { skip
     assert.match(boot.title, /^One of \(loop0.*\/boot\/grub\/grub.cfg$/);
   }
   assert.ok((await extract(gpt, { args: '--offset=1048576' })).kernel.equals(kernel));
+});
+test('a host whose folder is closed to others', { skip }, async () => {
+  const closed = place('closed');
+  mkdirSync(join(closed, 'boot'), { recursive: true });
+  chmodSync(closed, 0o700);
+  const boot = await extract(ext4(), { folder: join(closed, 'boot') });
+  assert.ok(boot.kernel.equals(kernel));
 });
 test('other file systems', { skip }, async (t) => {
   await t.test('FAT', { skip: has('mkfs.vfat') && has('mcopy') ? false : 'no dosfstools or mtools' }, async () => {

@@ -6,8 +6,9 @@
  *        └── ended, or too late ──▶ refused (a host without FUSE: the disk is copied instead, up to a limit)
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { access, chown, constants, mkdir, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, chmod, chown, constants, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { type BootRequest, bootloaderErrors } from '../contracts/bootloader.ts';
@@ -38,6 +39,27 @@ const mostCopied = 4 * 2 ** 30;
 
 export async function serveDisk(o: ServeOptions): Promise<ServedDisk> {
   await mkdir(o.folder, { recursive: true, mode: 0o711 });
+  if (!o.user || (await othersMayEnter(o.folder))) return serveIn(o);
+  // Behind a folder that is closed to others, such as somebody's home.
+  const folder = await mkdtemp(join(tmpdir(), 'guesthouse-disk-'));
+  const removed = () => rm(folder, { recursive: true, force: true });
+  try {
+    await chmod(folder, 0o711);
+    const served = await serveIn({ ...o, folder });
+    const dispose = () => served[Symbol.asyncDispose]().then(removed);
+    return { ...served, [Symbol.asyncDispose]: dispose };
+  } catch (error) {
+    await removed();
+    throw error;
+  }
+}
+async function othersMayEnter(folder: string): Promise<boolean> {
+  for (let at = folder; ; at = dirname(at)) {
+    if (((await stat(at)).mode & 0o001) === 0) return false;
+    if (at === dirname(at)) return true;
+  }
+}
+async function serveIn(o: ServeOptions): Promise<ServedDisk> {
   try {
     return await exportDisk(o);
   } catch (error) {
