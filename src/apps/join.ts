@@ -99,7 +99,14 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
   const storeOf = (name: string) => opened(part(name));
   const base = { clock, ids, log };
   const network = opened(
-    o.network ?? (await openNetwork({ ...base, processes, dir: folder('network'), store: storeOf('network') })),
+    o.network ??
+      (await openNetwork({
+        ...base,
+        processes,
+        dir: folder('network'),
+        store: storeOf('network'),
+        simulated: backend.name === 'simulator',
+      })),
   );
   const storage = opened(
     o.storage ?? (await openStorage({ ...base, dir: folder('storage'), store: storeOf('storage') })),

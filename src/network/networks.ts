@@ -1,8 +1,6 @@
 /** The verbs on networks. */
 import { bestEffort } from '../base/best-effort.ts';
 import { type Network, networkErrors } from '../contracts/network.ts';
-import { drivers } from './drivers/index.ts';
-import { applyRules } from './firewall.ts';
 import { type House, obstacle, requirePossible } from './house.ts';
 import { type Link, listLinks } from './link.ts';
 import { checkBridgeName } from './names.ts';
@@ -10,7 +8,7 @@ import type { NetworkRecord } from './records.ts';
 import { findTool } from './tool.ts';
 
 export function networkVerbs(house: House): Network['network'] {
-  const { records, inTurn } = house;
+  const { records, inTurn, drivers } = house;
   const portsOf = (bridge: string) => records.ports.list().filter((port) => port.bridge === bridge);
   const links = async (): Promise<ReadonlyMap<string, Link>> =>
     new Map(findTool('ip') ? (await listLinks()).map((link) => [link.name, link]) : []);
@@ -29,7 +27,7 @@ export function networkVerbs(house: House): Network['network'] {
     await records.networks.remove(network.bridge);
     // A host that cannot have rules must still get rid of the network that it could not make.
     if (network.kind === 'nat' || network.kind === 'internal')
-      await bestEffort('the next change applies the rules too', house.log, () => applyRules(house));
+      await bestEffort('the next change applies the rules too', house.log, () => house.lastRules());
   };
   return {
     ensure: ({ bridge, kind, subnet, mtu }) =>

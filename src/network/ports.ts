@@ -1,15 +1,14 @@
 /** The verbs on ports. */
 import { type Network, networkErrors } from '../contracts/network.ts';
-import { drivers } from './drivers/index.ts';
 import { hostLabel } from './host-name.ts';
 import { type House, requirePossible } from './house.ts';
 import { checkMac } from './names.ts';
 import { checkMtu } from './networks.ts';
 import { limitRate } from './rate.ts';
-import { type PortRecord, portKey } from './records.ts';
+import { type Kind, type PortRecord, portKey } from './records.ts';
 
 export function portVerbs(house: House): Network['port'] {
-  const { records, inTurn } = house;
+  const { records, inTurn, drivers } = house;
   const detach = async (port: PortRecord) => {
     const network = records.networks.get(port.bridge);
     // A port with an interface is a tap, whatever became of its network.
@@ -18,9 +17,10 @@ export function portVerbs(house: House): Network['port'] {
     await records.ports.remove(portKey(port));
     if ((records.forwards.get(portKey(port)) ?? []).length > 0) await house.rules();
   };
-  const limit = async ({ vm, device, ifname, rateKib = 0 }: PortRecord, before: PortRecord | undefined) => {
+  const limit = async (port: PortRecord, kind: Kind, before: PortRecord | undefined) => {
+    const { vm, device, ifname, rateKib = 0 } = port;
     if (ifname !== null && (rateKib > 0 || (before?.rateKib ?? 0) > 0)) await limitRate(house.marks, ifname, rateKib);
-    if (ifname === null && rateKib > 0)
+    if (kind === 'user' && rateKib > 0)
       house.log.warn("a network of QEMU's own cannot be slowed down: the limit is not kept", { vm, device, rateKib });
   };
   return {
@@ -45,7 +45,7 @@ export function portVerbs(house: House): Network['port'] {
         await records.ports.put(key, port);
         try {
           const made = await driver.attach(house, network, port, forwards);
-          await limit(port, before);
+          await limit(port, network.kind, before);
           if (forwards.length > 0) await house.rules();
           return made;
         } catch (error) {

@@ -10,7 +10,8 @@ import type { Network } from '../contracts/network.ts';
 import type { Processes } from '../contracts/processes.ts';
 import type { Store } from '../store/store.ts';
 import { DhcpServers } from './dhcp.ts';
-import { drivers } from './drivers/index.ts';
+import { drivers as realDrivers } from './drivers/index.ts';
+import { simulatedDrivers } from './drivers/simulated/driver.ts';
 import { applyRules } from './firewall.ts';
 import { forwardVerbs } from './forwards.ts';
 import { type House, requirePossible } from './house.ts';
@@ -33,6 +34,8 @@ export interface NetworkGround {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
+  /** Nothing is made on the host: networks are records only. */
+  readonly simulated?: boolean;
 }
 /** Opens networking and makes what was ensured before be there again. */
 export async function openNetwork(ground: NetworkGround): Promise<Network & { close(): Promise<void> }> {
@@ -49,11 +52,15 @@ export async function openNetwork(ground: NetworkGround): Promise<Network & { cl
   };
   const dhcp = new DhcpServers(folder, processes, records, log, onLease);
   const marks = marksOf(dir);
+  const drivers = ground.simulated ? simulatedDrivers : realDrivers;
+  const lastRules = async () => {
+    if (!ground.simulated) await applyRules(house);
+  };
   const rules = async () => {
     const ruled = records.networks.list().some(({ kind }) => kind === 'nat' || kind === 'internal');
-    if (ruled) await applyRules(house);
+    if (ruled) await lastRules();
   };
-  const house: House = { marks, records, dhcp, log, inTurn, rules };
+  const house: House = { marks, records, dhcp, log, inTurn, drivers, rules, lastRules };
   await restore(house);
   return {
     network: networkVerbs(house),
@@ -74,7 +81,7 @@ export async function openNetwork(ground: NetworkGround): Promise<Network & { cl
 }
 
 async function restore(house: House): Promise<void> {
-  const { records, log } = house;
+  const { records, log, drivers } = house;
   for (const known of records.networks.list()) {
     await bestEffort(`the network ${known.bridge} can be ensured again`, log, async () => {
       const driver = drivers[known.kind];

@@ -24,17 +24,30 @@ async function isTaken(subnet: Subnet, bridge: string): Promise<boolean> {
   const routed = await routedSubnets(new Set([bridge]));
   return routed.some((other) => other.prefix >= subnet.prefix && overlaps(subnet, other));
 }
+/** The subnet that was asked for; it must be one, and meet no other network of ours. */
+function wishedSubnet(text: string, ours: readonly Subnet[]): Subnet {
+  const subnet = parseSubnet(text);
+  const trouble = subnetTrouble(subnet);
+  if (!subnet || trouble) throw impossible(`the subnet ${JSON.stringify(text)}: ${trouble}`);
+  if (ours.some((other) => overlaps(subnet, other))) throw impossible(`${text} meets another network of ours`);
+  return subnet;
+}
+/** The subnet of a network as far as our own networks decide it; the host is not looked at. */
+export function knownSubnet({ records }: Pick<Ground, 'records'>, { bridge, subnet }: NetworkRecord): string {
+  const ours = otherSubnets(records, bridge);
+  if (subnet !== null) return hostText(wishedSubnet(subnet, ours));
+  const before = records.networks.get(bridge)?.subnet;
+  const free = freeSubnet(ours);
+  if (!before && !free) throw impossible('no private subnet is free; give one, for example 10.87.0.1/24');
+  return before ?? hostText(free as Subnet);
+}
 /** The subnet that was asked for, checked; the one that it has; or one that meets no network of the host. */
 async function chosenSubnet({ records, log }: Ground, wanted: NetworkRecord): Promise<Subnet> {
   const { bridge } = wanted;
   const before = records.networks.get(bridge);
   const ours = otherSubnets(records, bridge);
   if (wanted.subnet !== null) {
-    const subnet = parseSubnet(wanted.subnet);
-    const trouble = subnetTrouble(subnet);
-    if (!subnet || trouble) throw impossible(`the subnet ${JSON.stringify(wanted.subnet)}: ${trouble}`);
-    if (ours.some((other) => overlaps(subnet, other)))
-      throw impossible(`${wanted.subnet} meets another network of ours`);
+    const subnet = wishedSubnet(wanted.subnet, ours);
     if (!(await isTaken(subnet, bridge))) return subnet;
     log.warn('another link of the host uses the subnet that was asked for: it is left alone', { ...wanted });
   }
