@@ -1,5 +1,6 @@
 /** A house with an in-memory database and no neighbours, served over real sockets: what scenarios of the API run on. */
 import { mkdtempSync, rmSync } from 'node:fs';
+import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { House } from '../../src/api/context.ts';
@@ -116,10 +117,25 @@ export async function apiHouse(o: Options = {}): Promise<ApiHouse> {
   };
 }
 
+/** The body of the answer. `fetch` would take several times as long, which counts with ten thousand calls. */
+function post(url: string, body: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-length': Buffer.byteLength(body) };
+    const asked = request(url, { method: 'POST', headers, agent }, (answer) => {
+      let text = '';
+      answer.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+      });
+      answer.once('end', () => resolve(text)).once('error', reject);
+    });
+    asked.once('error', reject).end(body);
+  });
+}
+const agent = new Agent({ keepAlive: true });
+
 /** One XML-RPC call: the value, or an error with the failure's strings as `wire`. */
 export async function xmlrpc(url: string, method: string, ...params: unknown[]): Promise<Loose> {
-  const answer = await fetch(`${url}/RPC2`, { method: 'POST', body: xmlCall(method, params) });
-  const value = parseXmlResponse(await answer.text()) as Loose;
+  const value = parseXmlResponse(await post(`${url}/RPC2`, xmlCall(method, params))) as Loose;
   if (value?.Status === 'Failure')
     throw Object.assign(new Error(value.ErrorDescription.join(' ')), { wire: value.ErrorDescription });
   return value?.Status === 'Success' ? value.Value : value;
@@ -127,8 +143,7 @@ export async function xmlrpc(url: string, method: string, ...params: unknown[]):
 /** One JSON-RPC 2.0 call, likewise. */
 export async function jsonrpc(url: string, method: string, ...params: unknown[]): Promise<Loose> {
   const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
-  const answer = await fetch(`${url}/jsonrpc`, { method: 'POST', body });
-  const { result, error } = (await answer.json()) as Loose;
+  const { result, error } = JSON.parse(await post(`${url}/jsonrpc`, body)) as Loose;
   if (error) throw Object.assign(new Error(error.message), { wire: [error.message, ...error.data] });
   return result;
 }

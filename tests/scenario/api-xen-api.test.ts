@@ -14,6 +14,8 @@ for (const transport of ['json-rpc', 'xml-rpc', 'auto'])
       auth: { user: 'root', password },
       transport,
       debounce: 0,
+      // A poll that the end of the house cuts off is not tried again for a minute otherwise.
+      eventPollDelay: 100,
     });
     await using _ = { [Symbol.asyncDispose]: () => xapi.disconnect() };
     await xapi.connect();
