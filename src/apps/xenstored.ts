@@ -62,7 +62,7 @@ async function serveSocket(
 ): Promise<() => Promise<void>> {
   let update: LiveUpdate | undefined;
   const liveUpdate: LiveUpdate = (args) => update?.(args) ?? 'BUSY';
-  const core = new Core({ log, clock: systemClock, later: setImmediate, liveUpdate });
+  const core = new Core({ log, clock: systemClock, later: setImmediate, together: true, liveUpdate });
   let journal: FileJournal | undefined;
   if (folder !== undefined) {
     const file = join(folder, 'state.json');

@@ -47,6 +47,8 @@ export interface CoreOptions {
   readonly clock: Clock;
   /** Runs a function in a later turn of the event loop, after I/O. */
   readonly later: (f: () => void) => void;
+  /** Answers of one turn of the event loop go out together while several peers ask at once. */
+  readonly together?: boolean;
   readonly rings?: Rings;
   readonly quotas?: Partial<Record<QuotaName, number>>;
   /** CONTROL live-update; refused without. */
@@ -89,7 +91,9 @@ export class Core implements Server {
     this.quotas.passed = (domid, bytes) => this.log.warn('a domain passed its soft limit of memory', { domid, bytes });
     this.#rings = options.rings ?? noRings;
     this.domains = new Domains(this.quotas, this.#rings);
-    this.turns = new Turns(options.later, (connection) => this.#stalls.left(connection));
+    this.turns = new Turns(options.later, (connection) => this.#stalls.left(connection), {
+      together: options.together ?? false,
+    });
     this.credit = new Credit(options.clock);
     this.#stalls = new Stalls(options.clock, options.stallMs);
     this.#request = new Request(this.paths);
