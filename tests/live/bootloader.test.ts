@@ -1,7 +1,10 @@
 /** A guest that carries its own kernel, on real QEMU: its disk is read by the boot loader, as PV_bootloader says. */
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -31,6 +34,23 @@ function guestDisk(folder: string, menu: string): string {
   });
   return disk;
 }
+/** A folder of a Debian installer on the web: its kernel is Tiny Linux's. */
+async function installerServer() {
+  const files: Readonly<Record<string, string>> = { '/d-i/xen/vmlinuz': 'bzImage', '/d-i/xen/initrd.gz': 'initramfs' };
+  const server = createServer((req, res) => {
+    const name = files[req.url ?? ''];
+    res.writeHead(name === undefined ? 404 : 200);
+    res.end(name === undefined || req.method === 'HEAD' ? undefined : readFileSync(join(guest, name)));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/d-i`,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
 
 test('a VM boots the kernel on its disk to READY, and again after a change of its menu', {
   skip: cannotRun() ?? false,
@@ -52,9 +72,21 @@ test('a VM boots the kernel on its disk to READY, and again after a change of it
   const start = () => xe('vm-start', `uuid=${vm}`);
   // Nothing is on the disk yet.
   await assert.rejects(start(), /BOOTLOADER_FAILED|no file system/);
+  const log = join(host.data, 'log', 'guests', `${vm}.console.log`);
+  const installer = await installerServer();
+  try {
+    await xe('vm-param-set', `uuid=${vm}`, 'PV-bootloader=eliloader', `PV-args=${cmdline}`);
+    await xe('vm-param-set', `uuid=${vm}`, `other-config:install-repository=${installer.url}`);
+    await start();
+    await consoleSays(log, 'READY');
+    await xe('vm-shutdown', `uuid=${vm}`, '--force');
+  } finally {
+    installer.close();
+  }
+  // The same boot loader starts what was installed meanwhile; the repository is not asked any more.
+  await xe('vm-param-set', `uuid=${vm}`, 'PV-args=added=yes');
   await xe('vdi-import', `uuid=${vdi}`, `filename=${disk}`);
   await start();
-  const log = join(host.data, 'log', 'guests', `${vm}.console.log`);
   await consoleSays(log, 'READY');
   const domain = JSON.parse(readFileSync(join(host.data, 'domains', vm, 'domain.json'), 'utf8')) as {
     spec: { boot: { cmdline: string } };
