@@ -69,7 +69,8 @@ async function sweep(at: Places, say: Terminal['say']): Promise<void> {
     if (level === 'warn') say(`guesthouse: ${message} (${fields['error']})`);
   });
   await sweepNetwork(join(at.data, 'network'), log);
-  for (const socket of [at.houseSocket, at.xapiSocket, at.supervisorSocket]) rmSync(socket, { force: true });
+  for (const socket of [at.houseSocket, at.xenopsSocket, at.xapiSocket, at.supervisorSocket])
+    rmSync(socket, { force: true });
   rmSync(at.processes, { recursive: true, force: true });
 }
 

@@ -14,9 +14,10 @@ import { systemClock } from '../base/clock.ts';
 import { randomIds } from '../base/ids.ts';
 import { type HouseInfo, type HouseReady, houseContract, houseErrors } from '../contracts/house.ts';
 import { processesContract } from '../contracts/processes.ts';
+import { xenopsContract } from '../contracts/xenops.ts';
 import { schemaVersion } from '../datamodel/index.ts';
 import { connectContract } from '../rpc/client.ts';
-import { serveContract } from '../rpc/server.ts';
+import { type Served, serveContract } from '../rpc/server.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { bootDemo, findDemo } from './demo.ts';
 import { type Hypervisor, openGround } from './ground.ts';
@@ -45,6 +46,7 @@ const startedAt = Math.floor(Date.now() / 1000);
 const processes = connectContract(processesContract, at.supervisorSocket, { log });
 let readyNow: HouseReady | null = null;
 let house: RunningHouse | undefined;
+let doors: Served | undefined;
 let stopping = false;
 const listeners = new Set<(event: { event: 'progress'; text: string }) => void>();
 const say = (text: string) => {
@@ -133,6 +135,8 @@ async function open(): Promise<RunningHouse> {
     guest: guestImage(),
     boot: bootId(),
   });
+  const { xenops } = opened;
+  doors = await serveContract(xenopsContract, xenops, { socketPath: at.xenopsSocket, log });
   return opened;
 }
 
@@ -184,6 +188,7 @@ async function stop(why: string): Promise<void> {
   stopping = true;
   log.info('the house ends; guests run on', { why });
   try {
+    await doors?.close();
     await house?.close();
   } catch (error) {
     log.error('not everything was closed', { error: String(error) });

@@ -18,6 +18,8 @@ export function places(folder: string) {
     processes: join(run, 'processes'),
     /** The contract `house`. */
     houseSocket: join(run, 'house.sock'),
+    /** The contract `xenops`: the domain manager, for the doors that are commands. */
+    xenopsSocket: join(run, 'xenops.sock'),
     /** XenAPI without a password, for root and the owner. */
     xapiSocket: join(run, 'xapi.sock'),
     upLock: join(run, 'up.lock'),

@@ -1,0 +1,65 @@
+/** The Xen 1.2 tools as commands: `xen12.ts NAME ARGS…` speaks to the local host's domain manager. */
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { xenopsContract } from '../contracts/xenops.ts';
+import { domControl } from '../doors/xen12/dom-control.ts';
+import { domCreate } from '../doors/xen12/dom-create.ts';
+import type { Tools } from '../doors/xen12/io.ts';
+import { readConsoles } from '../doors/xen12/read-console.ts';
+import { xendomains } from '../doors/xen12/xendomains.ts';
+import { connectContract } from '../rpc/client.ts';
+import { defaultData, places } from './places.ts';
+
+const [name = '', ...args] = process.argv.slice(2);
+const at = places(defaultData());
+const auto = process.env['XEN12_AUTO'] ?? '/etc/xc/auto';
+const lock = join(at.run, 'xendomains');
+
+if (!existsSync(at.xenopsSocket)) {
+  process.stderr.write(`${name}: no host runs here (${at.data}); start one with "guesthouse up"\n`);
+  process.exit(1);
+}
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Error('interrupted')));
+const xenops = connectContract(xenopsContract, at.xenopsSocket);
+const tools: Tools = {
+  xenops,
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  read: (path) => {
+    try {
+      return readFileSync(path, 'utf8');
+    } catch {
+      return undefined; // the caller looks elsewhere, or says that there is none
+    }
+  },
+  exists: existsSync,
+  signal: stop.signal,
+  uuid: randomUUID,
+  bridge: process.env['XEN12_BRIDGE'] ?? 'xenbr0',
+  virtualDisk(id) {
+    throw new Error(`there is no virtual disk ${id}: virtual disks are not kept here yet`);
+  },
+};
+const commands: Readonly<Record<string, () => Promise<number>>> = {
+  xc_dom_create: () => domCreate(args, tools),
+  xc_dom_control: () => domControl(args, tools),
+  xen_read_console: () => readConsoles({ ...tools, signal: stop.signal }),
+  xendomains: () =>
+    xendomains(args, {
+      ...tools,
+      auto: () => (existsSync(auto) ? readdirSync(auto).sort() : []).map((file) => join(auto, file)),
+      lock: {
+        has: () => existsSync(lock),
+        set() {
+          mkdirSync(dirname(lock), { recursive: true });
+          writeFileSync(lock, '');
+        },
+        clear: () => rmSync(lock, { force: true }),
+      },
+    }),
+};
+const status = (await commands[name]?.()) ?? 2;
+process.exitCode = status < 0 ? 255 : status;
+xenops.close();

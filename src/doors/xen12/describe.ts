@@ -1,0 +1,77 @@
+/** The settings of a Xen 1.2 domain as a VM's description. */
+import { createHash } from 'node:crypto';
+import type { VbdSpec, VmSpec } from '../../contracts/xenops.ts';
+import type { DiskSetting, DomainSettings } from './settings.ts';
+
+export interface DescribeOptions {
+  /** A UUID for a new VM. */
+  readonly id: string;
+  /** What the ground can do: `pv`, `pvh`, `hvm`. */
+  readonly capabilities: readonly string[];
+  /** Where interfaces are plugged. */
+  readonly bridge: string;
+  /** The path of a virtual disk; throws when there is no such disk. */
+  readonly virtualDisk: (id: string) => string;
+}
+/** Marks VMs that came through this door, with the file that they were made from. */
+export const note = 'xen12';
+
+/** Image and ramdisk must be absolute paths; everything else is checked by the domain manager. */
+export function describeDomain(s: DomainSettings, o: DescribeOptions): VmSpec {
+  const bytes = s.memoryMib * 1024 * 1024;
+  const domainType = o.capabilities.includes('pv') ? 'pv' : o.capabilities.includes('pvh') ? 'pvh' : 'hvm';
+  const onEnd = s.autoRestart ? 'restart' : 'destroy';
+  return {
+    id: o.id,
+    name: s.name,
+    domainType,
+    boot: {
+      kind: 'kernel',
+      kernel: s.image,
+      ...(s.ramdisk === '' ? {} : { ramdisk: s.ramdisk }),
+      cmdline: commandLine(s),
+    },
+    memory: { staticMax: bytes, dynamicMax: bytes, dynamicMin: bytes },
+    vcpus: { max: 1, current: 1 },
+    onPoweroff: onEnd,
+    onReboot: 'restart',
+    onCrash: onEnd,
+    vbds: s.disks.map((disk, i) => drive(disk, i, o)),
+    vifs: s.addresses.map((address, i) => ({
+      id: `vif${i}`,
+      position: i,
+      mac: macOf(s.name, address, i),
+      bridge: o.bridge,
+    })),
+    platform: {},
+    ...{ autostart: false, order: 0, startDelayS: 0, shutdownDelayS: 0 },
+    notes: { [note]: 'xc_dom_create', 'xen12.addresses': s.addresses.join(' ') },
+  };
+}
+/** As the original puts it together: address, root, extra. */
+export const commandLine = ({ cmdline: { ip, root, extra } }: DomainSettings): string => `${ip} ${root} ${extra}`;
+
+function drive({ uname, dev, mode }: DiskSetting, position: number, o: DescribeOptions): VbdSpec {
+  return {
+    id: dev,
+    position,
+    type: 'Disk',
+    mode: mode === 'r' ? 'RO' : 'RW',
+    media: { kind: 'path', path: pathOf(uname, o), format: 'raw' },
+  };
+}
+/** Throws a sentence when the name has no known form. */
+export function pathOf(uname: string, o: Pick<DescribeOptions, 'virtualDisk'>): string {
+  const [, kind, rest = ''] = /^(phy|file|vd):(.+)$/s.exec(uname) ?? [];
+  if (kind === 'vd') return o.virtualDisk(rest);
+  if (kind === 'file') return rest;
+  if (kind === 'phy') return rest.startsWith('/') ? rest : `/dev/${rest}`;
+  throw new Error(`Invalid block device specification : ${uname} (phy:DEVICE, vd:ID or file:PATH is expected)`);
+}
+/** The same for the same domain at every start, so that its addresses stay known. */
+function macOf(name: string, address: string, i: number): string {
+  const digest = createHash('sha256').update(`${name}\0${address}\0${i}`).digest();
+  return [0x00, 0x16, 0x3e, (digest[0] ?? 0) & 0x7f, digest[1] ?? 0, digest[2] ?? 0]
+    .map((b) => b.toString(16).padStart(2, '0'))
+    .join(':');
+}

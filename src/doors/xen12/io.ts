@@ -1,0 +1,19 @@
+/** What a command has besides its arguments. */
+import type { Xenops } from '../../contracts/xenops.ts';
+
+export interface Io {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  /** The whole of a file; undefined when it cannot be read. */
+  readonly read: (path: string) => string | undefined;
+  readonly exists: (path: string) => boolean;
+  /** Ctrl-C. */
+  readonly signal?: AbortSignal;
+}
+export interface Tools extends Io {
+  readonly xenops: Xenops;
+  readonly uuid: () => string;
+  /** The bridge of interfaces that name none. */
+  readonly bridge: string;
+  readonly virtualDisk: (id: string) => string;
+}
