@@ -172,6 +172,23 @@ describe('terminal', () => {
     assert.equal(output.read().toString(), 'hi there');
     assert.match(errors.read().toString(), /leave with Ctrl-\]/);
   });
+  test('what is kept of a console holds no questions to a terminal that is not there', async () => {
+    const [near, far] = duplexPair();
+    const output = new PassThrough();
+    const streams = { input: asInput(new PassThrough()), output, errors: new PassThrough() };
+    const done = runConsole(near as Socket, Buffer.from('$ \x1b[6'), streams);
+    for (const part of ['nls\x1b[6n', '\x1b', '[1mbold\x1b[', '6n.', '\xff\x1b['])
+      far.write(Buffer.from(part, 'latin1'));
+    far.end();
+    await done;
+    assert.equal(output.read().toString('latin1'), '$ ls\x1b[1mbold.\xff\x1b[');
+    const shown = Object.assign(new PassThrough(), { isTTY: true });
+    const [here, there] = duplexPair();
+    const all = runConsole(here as Socket, Buffer.from('$ \x1b[6n'), { ...streams, output: shown });
+    there.end();
+    await all;
+    assert.equal(shown.read().toString(), '$ \x1b[6n');
+  });
   test('the end of the console ends it too', async () => {
     const [near, far] = duplexPair();
     const input = tty();

@@ -32,9 +32,29 @@ interface Streams {
   readonly errors: NodeJS.WritableStream;
 }
 
+/**
+ * Without a terminal nobody answers a guest's shell that asks where the cursor is: the question would only stand in what is
+ * kept of the console. `rest` is what was held back because the question might have begun with it.
+ */
+function withoutQuestions(): { pass(bytes: Buffer): Buffer; rest(): Buffer } {
+  const question = '\x1b[6n';
+  let held = '';
+  return {
+    pass(bytes) {
+      const text = (held + bytes.toString('latin1')).replaceAll(question, '');
+      const begun = [3, 2, 1].find((length) => text.endsWith(question.slice(0, length))) ?? 0;
+      held = text.slice(text.length - begun);
+      return Buffer.from(text.slice(0, text.length - begun), 'latin1');
+    },
+    rest: () => Buffer.from(held, 'latin1'),
+  };
+}
+const isTerminal = (stream: NodeJS.WritableStream): boolean => 'isTTY' in stream && stream.isTTY === true;
+
 /** Joins terminal and connection until Ctrl-] is typed, or the console or a piped input ends. */
 export async function runConsole(socket: Socket, head: Buffer, { input, output, errors }: Streams): Promise<void> {
   const raw = input.isTTY === true;
+  const filter = isTerminal(output) ? undefined : withoutQuestions();
   let hungUp: (() => void) | undefined;
   if (raw) {
     errors.write('Connected; leave with Ctrl-]\r\n');
@@ -45,7 +65,7 @@ export async function runConsole(socket: Socket, head: Buffer, { input, output, 
       let ending: NodeJS.Timeout | undefined;
       const show = (bytes: Buffer) => {
         ending?.refresh();
-        if (output.write(bytes)) return;
+        if (output.write(filter?.pass(bytes) ?? bytes)) return;
         socket.pause();
         output.once('drain', () => socket.resume());
       };
@@ -73,6 +93,7 @@ export async function runConsole(socket: Socket, head: Buffer, { input, output, 
     });
   } finally {
     if (hungUp) process.off('SIGHUP', hungUp);
+    if (filter) output.write(filter.rest());
     if (raw) input.setRawMode(false);
     input.pause();
     socket.destroy();
