@@ -11,7 +11,7 @@ export interface Ended {
 export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
 }
 
 /** Why a test cannot run here, naming the Debian packages to install; false when it can. A need is a program or an absolute path. */
