@@ -75,7 +75,7 @@ export function truth(name: string, value: string): boolean {
 
 export interface Request {
   readonly command: string;
-  /** Bare words, for `help` and `completion`. */
+  /** Bare words, for `help` and `completion`; other commands refuse them. */
   readonly words: readonly string[];
   readonly params: Params;
   readonly minimal: boolean;
@@ -89,12 +89,14 @@ export interface Request {
   readonly password: string;
 }
 
-/** Reads the body of `POST /cli`. Throws `XeError` for a word that is neither `name=value` nor a flag. */
+/** Reads the body of `POST /cli`. Words that are neither `name=value` nor flags are for the command to refuse. */
 export function parseRequest(body: string): Request {
   const lines = body.split('\n').map((line) => line.replace(/\r$/, ''));
   while (lines.at(-1) === '') lines.pop();
   const session = lines[0]?.startsWith('session_id=') ? lines.shift()?.slice('session_id='.length) : undefined;
   const login = (name: string) => lines.findLast((l) => l.startsWith(`${name}=`))?.slice(name.length + 1) ?? '';
+  // Without a command only the login follows.
+  if (lines[0]?.startsWith('username=')) lines.unshift('');
   const [command = '', ...rest] = lines;
   const pairs: [string, string][] = [];
   const words: string[] = [];
@@ -108,9 +110,6 @@ export function parseRequest(body: string): Request {
     else if (line !== '') words.push(line);
   }
   const params = new Params(pairs);
-  const wordy = ['help', 'completion', '--help', '-h', ''].includes(command);
-  if (words.length > 0 && !wordy)
-    throw new XeError(`${JSON.stringify(words[0])} is neither name=value nor --flag`, [['command', command]]);
   return {
     command,
     words,

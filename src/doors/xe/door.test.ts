@@ -37,7 +37,19 @@ describe('refusals', () => {
     ['bad enum', ['vm-param-set', `uuid=${uuid(0x9)}`, 'actions-after-crash=explode'], /must be one of destroy/],
     ['read-only field', ['vm-param-set', `uuid=${uuid(0x9)}`, 'dom-id=1'], /dom-id cannot be set/],
     ['not available', ['update-upload', 'file-name=x'], /update-upload is not available in this version/],
-    ['stray word', ['vm-start', 'web'], /"web" is neither name=value nor --flag/],
+    ['stray word', ['vm-start', 'web'], /"web" is neither name=value nor --flag; did you mean vm=web\?/],
+    [
+      'stray word of a list',
+      ['vm-list', 'power-state'],
+      /"power-state" is neither .*; a filter is NAME=VALUE, and params=/,
+    ],
+    ['stray word after no command', ['start', 'web'], /There is no command "start"/],
+    ['no such field', ['vm-list', 'foo=bar'], /no field "foo" here; a list with params=all shows its \d+ fields\n/],
+    [
+      'a name where a uuid is due',
+      ['vm-destroy', 'vm=web'],
+      /Missing parameter: uuid= \(vm-destroy needs uuid, and does not take vm\)/,
+    ],
     ['no force', ['vm-reset-powerstate', 'vm=web'], /Add --force/],
   ];
   for (const [what, line, text] of cases)
@@ -46,6 +58,12 @@ describe('refusals', () => {
       assert.match(stderr, text);
       assert.deepEqual([code, stdout], [1, '']);
     });
+
+  test('no command at all is a question', async () => {
+    const { stdout, code } = await xe([]);
+    assert.match(stdout, /^Usage: xe COMMAND/);
+    assert.equal(code, 0);
+  });
 
   test('a message without an implementation says so in one line', async () => {
     world();

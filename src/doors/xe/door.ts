@@ -166,9 +166,11 @@ export async function runCommand(work: Work): Promise<void> {
   if (!command) {
     const generated = familyCommand(name);
     if (!generated) throw unknownCommand(name);
+    refuseWords(work.request, generated.verb === 'list' ? undefined : 'uuid');
     return runFamily(work, generated.family, generated.verb);
   }
   if (command.absent) throw new XeError(`${name} is not available in this version`, [['command', name]]);
+  refuseWords(work.request, command.select ? command.select.toLowerCase() : command.required[0]);
   checkParameters(command, work.request);
   const verb = verbs[name];
   if (verb) return verb(work, command);
@@ -177,23 +179,35 @@ export async function runCommand(work: Work): Promise<void> {
   throw new XeError(`${name} is not available in this version`, [['command', name]]);
 }
 
+/** Refuses a bare word; `name`: of the parameter that it was probably meant for. */
+function refuseWords({ command, words }: Request, name: string | undefined): void {
+  const [word] = words;
+  if (word === undefined) return;
+  const meant =
+    name === undefined
+      ? 'a filter is NAME=VALUE, and params=NAME,… chooses what is shown'
+      : `did you mean ${name}=${word}?`;
+  throw new XeError(`${JSON.stringify(word)} is neither name=value nor --flag; ${meant}`, [['command', command]]);
+}
+
 /** Refuses what is missing, and what the command does not know unless selectors may be given. */
 function checkParameters(command: Command, { params }: Request): void {
+  const own = [...ownNames(command), ...(alsoTaken[command.name] ?? [])];
+  const isOwn = (name: string) => own.some((o) => name === o || (/[:-]$/.test(o) && name.startsWith(o)));
+  const strange = command.select ? undefined : params.plain.find(([name]) => !isOwn(name))?.[0];
   for (const name of command.required) {
     const given = name.endsWith(':') ? Object.keys(params.map(name.slice(0, -1))).length > 0 : params.has(name);
     if (!given)
-      throw new XeError(`Missing parameter: ${name}= (${command.name} needs ${command.required.join(', ')})`, [
-        ['parameter', name],
-      ]);
+      throw new XeError(
+        `Missing parameter: ${name}= (${command.name} needs ${command.required.join(', ')}${strange ? `, and does not take ${strange}` : ''})`,
+        [['parameter', name]],
+      );
   }
   if (command.select || command.name === 'event-wait') return;
-  const own = [...ownNames(command), ...(alsoTaken[command.name] ?? [])];
-  for (const [name] of params.plain) {
-    if (own.some((o) => name === o || (/[:-]$/.test(o) && name.startsWith(o)))) continue;
-    const near = nearest(name, own);
-    const hint = near.length > 0 ? `did you mean ${near.join(', ')}?` : `it takes ${own.join(', ') || 'none'}`;
-    throw new XeError(`${command.name} has no parameter ${JSON.stringify(name)}; ${hint}`, [['parameter', name]]);
-  }
+  if (strange === undefined) return;
+  const near = nearest(strange, own);
+  const hint = near.length > 0 ? `did you mean ${near.join(', ')}?` : `it takes ${own.join(', ') || 'none'}`;
+  throw new XeError(`${command.name} has no parameter ${JSON.stringify(strange)}; ${hint}`, [['parameter', strange]]);
 }
 
 /** Other spellings that people use. */

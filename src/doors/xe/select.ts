@@ -74,7 +74,12 @@ function filterOf(kind: RecordKind, name: string, wanted: string): Filter {
 export function unknownField(kind: RecordKind, name: string): XeError {
   const names = kind.rows.filter((r) => !r.hidden).map((r) => r.name);
   const near = nearest(name, names);
-  const hint = near.length > 0 ? `did you mean ${near.join(', ')}?` : `the fields are ${names.join(', ')}`;
+  // More than a few tell a person less than the way to see them.
+  const all =
+    names.length > 20
+      ? `a list with params=all shows its ${names.length} fields`
+      : `the fields are ${names.join(', ')}`;
+  const hint = near.length > 0 ? `did you mean ${near.join(', ')}?` : all;
   return new XeError(`There is no field ${JSON.stringify(name)} here; ${hint}`, [['parameter', name]]);
 }
 
