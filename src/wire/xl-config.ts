@@ -4,7 +4,7 @@ import { parseXlDisk, type XlDisk } from './xl-disk.ts';
 import { type Element, flagOf, pairsOf, refuserOf } from './xl-elements.ts';
 import { checkRest } from './xl-inert.ts';
 import { XlReader } from './xl-reader.ts';
-import { parseXl, type XlPlace, type XlString } from './xl-syntax.ts';
+import { parseXl, type XlError, type XlPlace, type XlString } from './xl-syntax.ts';
 import { parseXlPci, parseXlVif, type XlPci, type XlVif } from './xl-vif.ts';
 
 /** A device with the place that an error about it names. */
@@ -59,15 +59,20 @@ export interface XlDomain {
   readonly switches: Readonly<Record<string, string>>;
 }
 
-/** The description, and warnings that do not stop it. Throws `XlError`. */
-export function readXl(
-  file: string,
-  text: string,
-): { readonly domain: XlDomain; readonly warnings: readonly string[] } {
+export interface XlReading {
+  readonly domain: XlDomain;
+  /** What does not stop it, with its place. */
+  readonly warnings: readonly string[];
+  /** The error for a setting that turns out to be impossible later. */
+  refuse(key: string, why: string, at?: XlPlace): XlError;
+}
+/** Reads a whole file. Throws `XlError`. */
+export function readXl(file: string, text: string): XlReading {
   const parsed = parseXl(file, text);
   const reader = new XlReader(parsed);
   const domain = domainOf(reader);
-  return { domain, warnings: [...parsed.warnings, ...checkRest(reader)] };
+  const warnings = [...parsed.warnings, ...checkRest(reader)];
+  return { domain, warnings, refuse: (key, why, at) => reader.error(key, why, at) };
 }
 
 const uuidPattern = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i;
@@ -230,7 +235,7 @@ const vfbKeys = [
 function screenOf(r: XlReader): XlDomain['screen'] {
   const plain = {
     vnc: r.boolean('vnc') ?? true,
-    listen: listenOf(r, r.string('vnclisten'), r.number('vncdisplay', 0, 59_635), r.boolean('vncunused')),
+    listen: listenOf(r.string('vnclisten'), r.number('vncdisplay', 0, 59_635), r.boolean('vncunused')),
     keymap: r.string('keymap') || undefined,
   };
   const [vfb, second] = r.strings('vfb');
@@ -249,12 +254,12 @@ function screenOf(r: XlReader): XlDomain['screen'] {
     throw refuse(display.valueIndex, `"${display.value}" is no display`);
   return {
     vnc: flagOf(pairs.get('vnc'), true, refuse),
-    listen: listenOf(r, pairs.get('vnclisten')?.value, display && Number(display.value), undefined),
+    listen: listenOf(pairs.get('vnclisten')?.value, display && Number(display.value), undefined),
     keymap: pairs.get('keymap')?.value ?? plain.keymap,
   };
 }
 /** `ADDRESS` or `ADDRESS:DISPLAY`. */
-function listenOf(r: XlReader, listen: string | undefined, display: number | undefined, unused: boolean | undefined) {
+function listenOf(listen: string | undefined, display: number | undefined, unused: boolean | undefined) {
   const address = listen === '' ? undefined : listen;
   if (display === undefined || unused === true) return address;
   return `${address ?? '127.0.0.1'}:${display}`;

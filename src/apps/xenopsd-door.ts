@@ -1,0 +1,47 @@
+/** The xenopsd interface over a domain manager: with what it remembers for callers who ask later, on a socket, and on a queue. */
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../base/clock.ts';
+import type { Ids } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import type { Xenops } from '../contracts/xenops.ts';
+import { answerCall } from '../doors/xenopsd/door.ts';
+import type { DoorParts } from '../doors/xenopsd/parts.ts';
+import { serveDoor } from '../doors/xenopsd/server.ts';
+import { connectSwitch } from '../switch/client.ts';
+import { SwitchServer } from '../switch/peer.ts';
+import { Tasks } from '../xenops/tasks.ts';
+import { Updates } from '../xenops/updates.ts';
+
+export interface DoorOptions {
+  readonly xenops: Xenops;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly version: string;
+  readonly socketPath: string;
+  /** Queues of a message switch that calls are taken from too. */
+  readonly queues?: { readonly switchPath: string; readonly names: readonly string[] };
+  readonly shutdown: () => void;
+}
+/** Opens it; the answer closes it, and leaves the domain manager as it is. */
+export async function openXenopsdDoor(o: DoorOptions): Promise<() => Promise<void>> {
+  const { xenops, clock, ids, log, version, shutdown } = o;
+  const updates = new Updates(clock);
+  const object = (id: string) => ({ kind: 'task', vm: '', id }) as const;
+  const tasks = new Tasks(clock, (id, gone) => (gone ? updates.drop(object(id)) : updates.touch(object(id))));
+  const unwatch = xenops.watch((event) => updates.follow(event));
+  for (const vm of await xenops.vm.list({})) updates.follow({ id: vm.spec.id, vm });
+  const parts: DoorParts = { xenops, tasks, updates, clock, ids, log, version, instance: ids.uuid(), shutdown };
+  const close = await serveDoor(parts, o.socketPath);
+  const never = new AbortController().signal;
+  const servers = (o.queues?.names ?? []).map((name) => {
+    const token = `xenopsd-${process.pid}-${randomBytes(6).toString('hex')}`;
+    const peer = { switch: connectSwitch(o.queues?.switchPath ?? ''), token, clock, log };
+    return new SwitchServer(peer, name, (text) => answerCall(parts, text, never));
+  });
+  return async () => {
+    unwatch();
+    await Promise.all(servers.map((server) => server.close()));
+    await close();
+  };
+}
