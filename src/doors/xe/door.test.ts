@@ -81,6 +81,15 @@ describe('refusals', () => {
     });
     const { stderr } = await xe(['vm-start', 'vm=web']);
     assert.ok(stderr.endsWith(`vm: ${uuid(0x9)} (web)\nexpected: halted\nactual: running\n`), stderr);
+    // A device may be of several classes, and references may come in the plural.
+    w.host.on('VM.start', () => {
+      throw fail('DEVICE_ALREADY_ATTACHED', { device: 'OpaqueRef:vif' });
+    });
+    assert.match((await xe(['vm-start', 'vm=web'])).stderr, /\ndevice: [0-9a-f-]{36} \(VIF\)\n$/);
+    w.host.on('VM.start', () => {
+      throw fail('NETWORK_CONTAINS_VIF', { vifs: 'OpaqueRef:vif' });
+    });
+    assert.match((await xe(['vm-start', 'vm=web'])).stderr, /\nvifs: [0-9a-f-]{36} \(VIF\)\n$/);
   });
 
   test('passwords: a wrong one is refused, the right one logs in and out', async () => {

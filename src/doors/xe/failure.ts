@@ -29,7 +29,7 @@ async function shownParameter(
   failure: ApiError,
 ): Promise<string> {
   if (!reader || !value.startsWith('OpaqueRef:')) return value;
-  const wanted = [name, failure.wire[1]].map((w) => w?.toLowerCase());
+  const wanted = [name, name?.replace(/s$/, ''), failure.wire[1]].map((w) => w?.toLowerCase());
   const named = Object.keys(classes).filter((c) => wanted.includes(c.toLowerCase()));
   for (const cls of name === 'device' ? [...named, ...devices] : named) {
     if (classes[cls]?.inDatabase !== true) continue;

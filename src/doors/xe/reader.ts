@@ -74,8 +74,10 @@ export class Reader {
     const ready = this.#ready.get(cls);
     if (ready) return ready.get(ref);
     if (this.#bulk && classOf(cls).getAll) return this.all(cls).then((m) => m.get(ref));
-    let one = this.#single.get(ref);
-    if (!one) this.#single.set(ref, (one = this.#fetch(cls, ref)));
+    // One that is of another class is not there in this one.
+    const key = `${cls} ${ref}`;
+    let one = this.#single.get(key);
+    if (!one) this.#single.set(key, (one = this.#fetch(cls, ref)));
     return one;
   }
   async #fetch(cls: string, ref: string): Promise<Rec | undefined> {
