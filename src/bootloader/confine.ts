@@ -1,4 +1,4 @@
-/** Runs a reader of disks so that it can harm nobody, should a guest's disk take it over: few rights, few means, little time. */
+/** Runs a program that reads what guests and strangers wrote, so that it can harm nobody when that takes it over: few rights, few means, little time. */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -26,6 +26,8 @@ export interface Confined {
   readonly timeoutMs: number;
   /** An open file that takes its output instead of the answer. */
   readonly to?: number;
+  /** What it reads on stdin. */
+  readonly input?: string;
   readonly clock: Clock;
   readonly signal?: AbortSignal | undefined;
 }
@@ -82,7 +84,13 @@ export function confined(command: readonly string[], c: Confined): Promise<Ended
   const [program = '', ...args] = confinedCommand(command, c);
   return new Promise((resolve, reject) => {
     if (c.signal?.aborted) return reject(bootloaderErrors.make('Cancelled'));
-    const child = spawn(program, args, { stdio: ['ignore', c.to ?? 'pipe', 'pipe'], env: environment, cwd: '/' });
+    const child = spawn(program, args, {
+      stdio: [c.input === undefined ? 'ignore' : 'pipe', c.to ?? 'pipe', 'pipe'],
+      env: environment,
+      cwd: '/',
+    });
+    // One that ends before it has read everything says why on stderr.
+    child.stdin?.on('error', () => undefined).end(c.input);
     let why: string | undefined;
     const stop = (reason: string) => {
       why ??= reason;

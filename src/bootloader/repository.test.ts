@@ -113,6 +113,15 @@ test('what cannot be had is told, and nothing is left', async () => {
     '/half/xen/vmlinuz': kernel,
     '/bogus/xen/vmlinuz': '<html>Sign in</html>',
     '/bogus/xen/initrd.gz': ramdisk,
+    '/large/xen/vmlinuz': (req, res) => {
+      res.writeHead(200);
+      if (req.method === 'HEAD') return void res.end();
+      const fill = () => {
+        while (!res.destroyed && res.write(Buffer.alloc(1 << 20)));
+      };
+      res.on('drain', fill);
+      fill();
+    },
     '/evil/.treeinfo': '[images-x86_64]\nkernel = ../../secret\ninitrd = http://elsewhere/\n',
     '/evil/../../secret': kernel,
   });
@@ -121,16 +130,14 @@ test('what cannot be had is told, and nothing is left', async () => {
     at('/nothing'),
     refused('Nothing_to_boot', /has no installer that is known .*such as dists\/stable/),
   );
-  await assert.rejects(at('/half'), refused('Nothing_to_boot', /xen\/initrd.gz: the server answers 404/));
+  await assert.rejects(at('/half'), refused('Nothing_to_boot', /xen\/initrd.gz cannot be fetched: .*404/));
   await assert.rejects(at('/cut'), refused('Nothing_to_boot', /xen\/vmlinuz cannot be fetched/));
   await assert.rejects(at('/bogus'), refused('Nothing_to_boot', /cannot be started: it is neither a Linux kernel/));
+  await assert.rejects(at('/large'), refused('Nothing_to_boot', /cannot be fetched: it has more than 268435456 bytes/));
   await assert.rejects(at('/evil'), refused('Nothing_to_boot', /has no installer/));
   assert.ok(!s.asked.some((line) => line.includes('secret')));
   await assert.rejects(s.install('ftp://example.org/debian'), refused('Nothing_to_boot', /begins with http/));
-  await assert.rejects(
-    s.install('http://127.0.0.1:1/'),
-    refused('Nothing_to_boot', /cannot be fetched: .*(ECONNREFUSED|bad port)/),
-  );
+  await assert.rejects(s.install('http://127.0.0.1:1/'), refused('Nothing_to_boot', /cannot be fetched: .*onnect/));
   assert.deepEqual(readdirSync(s.folder), []);
 });
 test('a server that does not answer holds nobody who has given up', async () => {

@@ -1,23 +1,34 @@
-/** Installers over HTTP: found by the layouts of distributions, fetched with limits on size and time. */
+/** Installers over HTTP: found by the layouts of distributions, fetched by a confined `curl` with limits on size and time. */
 import type { FileHandle } from 'node:fs/promises';
-import { bootloaderErrors } from '../contracts/bootloader.ts';
+import type { Clock } from '../base/clock.ts';
+import { confined, type Ended, type User } from './confine.ts';
 import { type Candidate, candidates, type Hints, treeInfoCandidate } from './layouts.ts';
 import { nothing } from './menu.ts';
 
-/** An answer must begin within this time … */
-const answerMs = 20_000;
-/** … and go on within this one, */
-const silenceMs = 30_000;
-/** … and be whole within this one. */
-const wholeMs = 15 * 60_000;
+/** Seconds: to be connected, without a byte, for something small, for all of a file. */
+const connectS = 20;
+const silenceS = 30;
+const smallS = 60;
+const wholeS = 15 * 60;
 const smallFile = 1 << 20;
+/** curl's exit status for an answer of 400 or more, with `--fail`. */
+const refusedByServer = /^curl: \(22\)/;
+
+export interface RepositoryOptions {
+  readonly address: string;
+  /** Whom `curl` runs as. */
+  readonly user: User | undefined;
+  readonly clock: Clock;
+  readonly signal?: AbortSignal | undefined;
+}
 
 export class Repository {
   readonly #base: URL;
-  readonly #signal: AbortSignal | undefined;
+  readonly #o: RepositoryOptions;
 
   /** Refuses what is no address of a web server. */
-  constructor(address: string, signal?: AbortSignal) {
+  constructor(o: RepositoryOptions) {
+    const { address } = o;
     const url = URL.parse(address.endsWith('/') ? address : `${address}/`);
     if (!url || !/^https?:$/.test(url.protocol)) {
       throw nothing(
@@ -25,7 +36,11 @@ export class Repository {
       );
     }
     this.#base = url;
-    this.#signal = signal;
+    this.#o = o;
+  }
+  /** Its address for people. */
+  get shown(): string {
+    return this.#shown();
   }
   /** The first installer whose kernel is there. */
   async find(hints: Hints): Promise<Candidate> {
@@ -43,62 +58,38 @@ export class Repository {
   }
   /** Writes a file; refuses one of more than `limit` bytes. */
   async fetch(path: string, to: FileHandle, limit: number): Promise<void> {
-    const { response, over } = await this.#get(path, 'GET');
-    const url = this.#shown(path);
-    try {
-      if (!response.ok) throw nothing(`${url}: the server answers ${response.status}`);
-      let length = 0;
-      for await (const piece of pieces(response, url)) {
-        length += piece.length;
-        if (length > limit) throw nothing(`${url} has more than ${limit} bytes`);
-        await to.write(piece);
-      }
-      const told = Number(response.headers.get('content-length') ?? length);
-      if (!response.headers.has('content-encoding') && told !== length)
-        throw nothing(`${url} is cut off: ${length} of ${told} bytes came`);
-    } catch (error) {
-      throw this.#inWords(error, url);
-    } finally {
-      over();
-    }
+    const got = await this.#curl(path, ['--fail', '--max-time', String(wholeS)], {
+      output: limit,
+      timeoutMs: (wholeS + 10) * 1000,
+      to: to.fd,
+    });
+    if (!got.ok) throw this.#refuse(path, got.words);
   }
   async #text(path: string): Promise<string | undefined> {
-    const { response, over } = await this.#get(path, 'GET');
-    try {
-      if (!response.ok) return undefined;
-      const got: Uint8Array[] = [];
-      let length = 0;
-      for await (const piece of pieces(response, path)) {
-        length += piece.length;
-        if (length > smallFile) return undefined;
-        got.push(piece);
-      }
-      return Buffer.concat(got).toString('utf8');
-    } catch (error) {
-      throw this.#inWords(error, this.#shown(path));
-    } finally {
-      over();
-    }
+    const got = await this.#curl(path, ['--fail', '--max-time', String(smallS)], small);
+    if (got.ok) return got.out;
+    if (refusedByServer.test(got.words)) return undefined;
+    throw this.#refuse(path, got.words);
   }
   async #isThere(path: string): Promise<boolean> {
-    const { response, over } = await this.#get(path, 'HEAD');
-    over();
-    return response.ok;
+    const got = await this.#curl(path, ['--fail', '--head', '--max-time', String(smallS)], small);
+    if (!got.ok && !refusedByServer.test(got.words)) throw this.#refuse(path, got.words);
+    return got.ok;
   }
-  /** `over` ends the request, whatever is left of it. */
-  async #get(path: string, method: 'GET' | 'HEAD'): Promise<{ response: Response; over: () => void }> {
-    const ended = new AbortController();
-    const late = setTimeout(() => ended.abort(new Error(`no answer within ${answerMs / 1000} s`)), answerMs);
-    const signals = [ended.signal, AbortSignal.timeout(wholeMs), ...(this.#signal ? [this.#signal] : [])];
-    try {
-      const headers = { 'accept-encoding': 'identity', 'user-agent': 'guesthouse' };
-      const response = await fetch(new URL(path, this.#base), { method, headers, signal: AbortSignal.any(signals) });
-      return { response, over: () => ended.abort() };
-    } catch (error) {
-      throw this.#inWords(error, this.#shown(path));
-    } finally {
-      clearTimeout(late);
-    }
+  #curl(path: string, options: readonly string[], limits: Pick<Limits, 'output' | 'timeoutMs' | 'to'>): Promise<Ended> {
+    const { user, clock, signal } = this.#o;
+    const command = [
+      ...['curl', '--disable', '--silent', '--show-error', '--location', '--max-redirs', '10', '--globoff'],
+      ...['--proto', '=http,https', '--proto-redir', '=http,https', '--user-agent', 'guesthouse'],
+      ...['--connect-timeout', String(connectS), '--speed-limit', '1', '--speed-time', String(silenceS)],
+      ...['--max-filesize', String(limits.output), ...options, '--config', '-'],
+    ];
+    // The address may hold a password: it is not shown to whoever lists processes.
+    const input = `url = "${new URL(path, this.#base).href.replace(/["\\\s]/g, encodeURIComponent)}"\n`;
+    return confined(command, { ...limits, input, user, clock, signal });
+  }
+  #refuse(path: string, words: string): Error {
+    return nothing(`${this.#shown(path)} cannot be fetched: ${words.replace(/^curl: \(\d+\) /, '')}`);
   }
   /** Without a password that may stand in it. */
   #shown(path = ''): string {
@@ -107,29 +98,6 @@ export class Repository {
     url.password = '';
     return url.href;
   }
-  #inWords(error: unknown, url: string): unknown {
-    if (this.#signal?.aborted) return bootloaderErrors.make('Cancelled');
-    if (!(error instanceof Error) || error.name === 'ContractError') return error;
-    const cause = error.cause instanceof Error ? error.cause.message : error.message;
-    return nothing(`${url} cannot be fetched: ${cause}`, error);
-  }
 }
-
-/** A body piece by piece; a server that falls silent is given up. */
-async function* pieces(response: Response, url: string): AsyncGenerator<Uint8Array> {
-  const reader = response.body?.getReader();
-  if (!reader) return;
-  for (;;) {
-    let timer: NodeJS.Timeout | undefined;
-    const silence = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(nothing(`${url}: nothing came for ${silenceMs / 1000} s`)), silenceMs);
-    });
-    try {
-      const { done, value } = await Promise.race([reader.read(), silence]);
-      if (done) return;
-      yield value;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-}
+type Limits = Parameters<typeof confined>[1];
+const small = { output: smallFile, timeoutMs: (smallS + 10) * 1000 };

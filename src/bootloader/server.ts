@@ -15,7 +15,7 @@ import { readerUsers, type User } from './confine.ts';
 import { fileRef } from './devices.ts';
 import { DiskReader } from './disk-reader.ts';
 import { kernelFault } from './kernel-file.ts';
-import { candidates } from './layouts.ts';
+import { candidates, type Hints } from './layouts.ts';
 import { mayInstall } from './loaders.ts';
 import { choose, type FileRef, nothing, type Target } from './menu.ts';
 import { Repository } from './repository.ts';
@@ -82,10 +82,7 @@ class Job {
       return await this.#fromDisk();
     } catch (error) {
       if (!isKind(error, 'Nothing_to_boot')) throw error;
-      this.#parts.log.info('nothing on the disk boots: the installer is fetched', {
-        repository,
-        because: error.message,
-      });
+      this.#parts.log.info('nothing on the disk boots: the installer is fetched', { because: error.message });
       try {
         return await this.#install(repository);
       } catch (second) {
@@ -110,14 +107,7 @@ class Job {
   }
   async #install(repository: string): Promise<Boot> {
     const hints = this.#a.installHints ?? {};
-    if (repository !== 'cdrom') {
-      const source = new Repository(repository, this.#parts.signal);
-      const found = await source.find(hints);
-      return this.#write(`${found.kernel} of ${repository}`, '', {
-        kernel: (to) => source.fetch(found.kernel, to, largest.kernel),
-        ramdisk: (to) => source.fetch(found.ramdisk, to, largest.ramdisk),
-      });
-    }
+    if (repository !== 'cdrom') return this.#fetch(repository, hints);
     const { disc } = this.#a;
     if (!disc) throw nothing('the install repository is cdrom, and there is no disc in a CD drive');
     return this.#reading(disc, 0, async (reader) => {
@@ -133,6 +123,17 @@ class Job {
       const { menu, place } = await searchMenu(reader);
       const { title, target } = await choose(menu, this.#args.entry);
       return this.#take(reader, target, `${title} of the disc's ${place}`);
+    });
+  }
+  #fetch(address: string, hints: Hints): Promise<Boot> {
+    const { clock, signal, withUser } = this.#parts;
+    return withUser(async (user) => {
+      const source = new Repository({ address, user, clock, signal });
+      const found = await source.find(hints);
+      return await this.#write(`${found.kernel} of ${source.shown}`, '', {
+        kernel: (to) => source.fetch(found.kernel, to, largest.kernel),
+        ramdisk: (to) => source.fetch(found.ramdisk, to, largest.ramdisk),
+      });
     });
   }
   #reading<T>(disk: Disk, offset: number, f: (reader: DiskReader) => Promise<T>): Promise<T> {
