@@ -14,6 +14,8 @@ import type { Connection } from './connection.ts';
 
 /** Requests of one connection before the next one's turn. */
 const requestsPerTurn = 128;
+/** Peers whose answers are sent together; the first ones can work on theirs meanwhile. */
+const mostTogether = 8;
 /** Requests after which a round goes on later. */
 const requestsPerRound = 1024;
 
@@ -89,7 +91,7 @@ export class Turns {
       }
     } finally {
       this.#running = false;
-      if (several) this.#flushLater();
+      if (several && this.#written.size < mostTogether) this.#flushLater();
       else this.#flush();
     }
     if (this.#line.size > 0) this.#schedule();
