@@ -26,6 +26,7 @@ import { openLog } from './logging.ts';
 import { places } from './places.ts';
 import { houseId } from './toolstack.ts';
 import { root, version } from './version.ts';
+import { openXenopsdDoor } from './xenopsd-door.ts';
 
 const { values } = parseArgs({
   options: {
@@ -46,6 +47,7 @@ const startedAt = Math.floor(Date.now() / 1000);
 const processes = connectContract(processesContract, at.supervisorSocket, { log });
 let readyNow: HouseReady | null = null;
 let house: RunningHouse | undefined;
+let closeXenopsd: (() => Promise<void>) | undefined;
 let doors: Served | undefined;
 let stopping = false;
 const listeners = new Set<(event: { event: 'progress'; text: string }) => void>();
@@ -137,6 +139,11 @@ async function open(): Promise<RunningHouse> {
   });
   const { xenops } = opened;
   doors = await serveContract(xenopsContract, xenops, { socketPath: at.xenopsSocket, log });
+  closeXenopsd = await openXenopsdDoor({
+    ...{ xenops: opened.xenops, clock: systemClock, ids: randomIds, log, version },
+    socketPath: at.xenopsdSocket,
+    shutdown: () => void stop('xenopsd was asked to end'),
+  });
   return opened;
 }
 
@@ -189,6 +196,7 @@ async function stop(why: string): Promise<void> {
   log.info('the house ends; guests run on', { why });
   try {
     await doors?.close();
+    await closeXenopsd?.();
     await house?.close();
   } catch (error) {
     log.error('not everything was closed', { error: String(error) });

@@ -39,6 +39,7 @@ import type { Backend } from '../xenops/backend.ts';
 import { diskKernels } from '../xenops/kernels.ts';
 import { openXenops, type XenopsServer } from '../xenops/server.ts';
 import { routesOf } from './doors.ts';
+import { bridgesByName } from './xenopsd-network.ts';
 
 export interface GuestImage {
   readonly kernel: string;
@@ -113,12 +114,14 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
   );
   // Simulated guests have nothing on their disks to boot.
   const bootloader = backend.name === 'simulator' ? simulatedBootloader() : await openBootloader({ clock, log });
+  const mayBridge = backend.name === 'simulator' || process.getuid?.() === 0;
   const xenops = opened(
     await openXenops({
       ...base,
       backend,
       storage,
-      network,
+      // Other doors name bridges that no network was made for.
+      network: bridgesByName(network, mayBridge ? 'bridge' : 'user'),
       store: storeOf('xenops'),
       kernels: diskKernels({ bootloader, dir: folder('boot') }),
       ...(o.boot ? { boot: o.boot } : {}),

@@ -22,6 +22,8 @@ export function places(folder: string) {
     xenopsSocket: join(run, 'xenops.sock'),
     /** XenAPI without a password, for root and the owner. */
     xapiSocket: join(run, 'xapi.sock'),
+    /** The interface of xenopsd, for xenops-cli. */
+    xenopsdSocket: join(run, 'xenopsd.sock'),
     upLock: join(run, 'up.lock'),
     /** There while `guesthouse down` works: a foreground `up` then ends instead of repairing. */
     downMark: join(run, 'down'),

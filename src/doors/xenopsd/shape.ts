@@ -19,8 +19,9 @@ export type Decoded<W> = W extends WireType<infer T> ? T : never;
 export class WireError extends Error {
   override readonly name = 'WireError';
   constructor(path: string, expected: string, value: unknown) {
-    const text = JSON.stringify(value) ?? String(value);
-    super(`${path}: expected ${expected}, got ${text.length > 60 ? `${text.slice(0, 60)}…` : text}`);
+    const text = JSON.stringify(value);
+    const found = text === undefined ? 'it is missing' : `got ${text.length > 60 ? `${text.slice(0, 60)}…` : text}`;
+    super(`${path}: expected ${expected}, ${found}`);
   }
 }
 type Members = Readonly<Record<string, WireType<unknown>>>;
