@@ -154,6 +154,22 @@ describe('limits of guests (by the number of the advisory)', () => {
     bed.core.died(1);
     checkCounts(bed);
   });
+  test('326 f: a store that is told nothing has safe limits', async () => {
+    const { core, one, ask } = await world([1]);
+    assert.deepEqual(core.quotas.hard, {
+      nodes: 1000,
+      watches: 128,
+      transactions: 10,
+      outstanding: 20,
+      'transaction-nodes': 1024,
+      memory: 2.5 * 1024 * 1024,
+      'node-permissions': 5,
+      'path-max': 2048,
+      'node-size': 2048,
+    });
+    assert.equal(await ask(one, op.setQuota, 'nodes\x000\0'), '16 EACCES|');
+    assert.equal(await ask(one, op.control, 'quota\0set\0nodes\x000\0'), '16 EACCES|');
+  });
   test('330: WATCH and RESET_WATCHES for long leave nothing', async () => {
     const { one, ask, domain, core } = await world([1]);
     const before = domain(1).usage.memory;

@@ -187,6 +187,14 @@ describe('a store that is killed', () => {
     };
     const first = await start();
     const store = await connectStore(socket);
+    let told = 0;
+    let heard: () => void = () => undefined;
+    // A client that comes back by itself, with its watches.
+    const faithful = await connectStore(socket, { reconnectMs: 30_000 });
+    await faithful.watch('/kill/watched', () => {
+      told++;
+      heard();
+    });
     const answered: number[] = [];
     let killed = false;
     for (let i = 0; i < 300 && !killed; i++) {
@@ -207,6 +215,11 @@ describe('a store that is killed', () => {
     const second = await start();
     const again = await connectStore(socket);
     for (const i of answered) assert.equal(await again.read(`/kill/${i}`), `v${i}`);
+    assert.equal(await faithful.read('/kill/0'), 'v0');
+    while (told < 2) await new Promise<void>((resolve) => (heard = resolve));
+    await again.write('/kill/watched', 'x');
+    while (told < 3) await new Promise<void>((resolve) => (heard = resolve));
+    await faithful.close();
     await again.close();
     second.kill('SIGTERM');
     assert.deepEqual(await once(second, 'exit'), [0, null]);
