@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -152,4 +152,18 @@ test('live update: what cannot be started is refused, and the daemon goes on', a
   assert.equal(await admin.ask(op.control, 'live-update\0-a\0'), 'OK');
   assert.equal(await admin.ask(op.control, 'live-update\0-s\0'), 'OK');
   assert.equal(await admin.ask(op.read, '/still\0'), 'here');
+});
+
+test('without a socket, and where no domain can be served, the refusal says what to do', {
+  skip: existsSync('/proc/xen/xsd_port') && 'this is dom0',
+}, async () => {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'xenstored.ts')], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  children.push(child);
+  let said = '';
+  child.stderr?.on('data', (bytes) => (said += bytes));
+  const [status] = await once(child, 'close');
+  assert.equal(status, 1);
+  assert.match(said, /^xenstored: the domains of this host cannot be served: .*xenstored --socket PATH$/m);
 });

@@ -48,7 +48,7 @@ export interface XenService {
 /** Serves this host's domains. Throws when it is no Xen host, with what is missing. */
 export async function serveXen(options: XenServiceOptions): Promise<XenService> {
   const { log, clock, socket, state, pidFile, handover } = options;
-  const host = openXenRingHost({ log, inherited: handover?.xen });
+  const host = openHost(log, handover);
   const rings = createRingTransport(host, log);
   let update: LiveUpdate | undefined;
   const liveUpdate: LiveUpdate = (args) => update?.(args) ?? 'BUSY';
@@ -95,6 +95,16 @@ export async function serveXen(options: XenServiceOptions): Promise<XenService> 
       host.close();
     },
   };
+}
+
+function openHost(log: Log, handover: Handover | undefined): ReturnType<typeof openXenRingHost> {
+  try {
+    return openXenRingHost({ log, inherited: handover?.xen });
+  } catch (error) {
+    const why = (error as Error).message;
+    const hint = 'a host has one store, in dom0; for a store without Xen: xenstored --socket PATH';
+    throw new Error(`the domains of this host cannot be served: ${why}; ${hint}`, { cause: error });
+  }
 }
 
 /** Goes on with what a killed predecessor left, if there was one; answers what it had kept of its rings. */
