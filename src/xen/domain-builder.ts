@@ -7,6 +7,7 @@
  * kernel's PVH entry. HVM: the same machine with `hvmloader` as its kernel and holes for devices.
  */
 import type { Blocking } from './blocking.ts';
+import { writeHvmInfo } from './hvm-info.ts';
 import { koffi } from './koffi.ts';
 import { layout } from './layout.ts';
 import type { Domains } from './libxenctrl.ts';
@@ -23,6 +24,9 @@ export interface BuildRequest {
   readonly memoryMax: number;
   readonly memory: number;
   readonly maxVcpus: number;
+  /** An HVM guest's BIOS, and how many of its processors are on at first. */
+  readonly firmware?: Uint8Array;
+  readonly vcpus?: number;
   /** Event channels of its store and console. */
   readonly storePort: number;
   readonly consolePort: number;
@@ -42,7 +46,7 @@ const fourGib = 2 ** 32;
 const holes = { hvm: 0xf000_0000, pvh: 0xfc00_0000 } as const;
 const vgaHolePages = 0x20;
 const hvmContainer = 1;
-const parameter = { storePage: 1, storePort: 2, consolePage: 17, consolePort: 18, timerMode: 10, paeEnabled: 4 };
+const parameter = { storePage: 1, storePort: 2, consolePage: 17, consolePort: 18, timerMode: 10 };
 /** Kinds of memory in the map that a PVH guest is given. */
 const kind = { ram: 1, reserved: 2, acpi: 3 } as const;
 const at = layout.xc_dom_image;
@@ -89,10 +93,12 @@ class Builder {
     const size = r.type === 'pv' ? r.memory : r.memoryMax;
     await this.#step('xc_dom_mem_init', 'unsigned int mib', Math.floor(size / mib));
     await this.#step('xc_dom_boot_mem_init');
-    if (r.type === 'pvh') this.#giveTables(memory);
+    if (r.type !== 'pv') this.#giveTables(memory);
+    if (r.firmware) this.#giveFirmware(memory, r.firmware);
     await this.#step('xc_dom_build_image');
     await this.#step('xc_dom_boot_image');
     await this.#step('xc_dom_gnttab_init');
+    if (r.type === 'hvm') writeHvmInfo(r.domid, r.maxVcpus, r.vcpus ?? 1);
     return r.type === 'pv' ? this.#pvPages() : this.#hvmPages(domains);
   }
   /** Runs one function of the builder on the image. */
@@ -120,6 +126,11 @@ class Builder {
     set64(at.vga_hole_size, type === 'hvm' ? vgaHolePages : 0);
     this.#view.setUint8(at.device_model, type === 'hvm' ? 1 : 0);
   }
+  #giveFirmware(memory: NativeMemory, firmware: Uint8Array): void {
+    const module = layout.xc_hvm_firmware_module;
+    this.#view.setBigUint64(at.system_firmware_module + module.data, memory.hold(firmware), true);
+    this.#view.setUint32(at.system_firmware_module + module.length, firmware.length, true);
+  }
   /** The tables of the firmware and the map of memory, which a machine without firmware is handed by the builder. */
   #giveTables(memory: NativeMemory): void {
     const module = layout.xc_hvm_firmware_module;
@@ -130,11 +141,14 @@ class Builder {
       this.#view.setUint32(offset + module.length, data.length, true);
       this.#view.setBigUint64(offset + module.guest_addr_out, BigInt(address), true);
     }
-    const map = memoryMap(this.#r.memoryMax, tables);
+    const map = this.#r.type === 'hvm' ? machineMemoryMap(this.#r.memoryMax) : memoryMap(this.#r.memoryMax, tables);
     const entries = memory.hold(map);
     const count = map.length / mapEntry;
-    this.#view.setBigUint64(at.e820, entries, true);
-    this.#view.setUint32(at.e820_entries, count, true);
+    // A machine with a loader hands its map on itself.
+    if (this.#r.type === 'pvh') {
+      this.#view.setBigUint64(at.e820, entries, true);
+      this.#view.setUint32(at.e820_entries, count, true);
+    }
     const set = this.#session.ctrl.func(
       'int xc_domain_set_memory_map(void *xch, uint32_t domid, void *map, uint32_t n)',
     );
@@ -152,7 +166,6 @@ class Builder {
   #hvmPages(domains: Domains): GuestPages {
     const { domid, storePort, consolePort, type } = this.#r;
     if (type === 'hvm') {
-      domains.setParameter(domid, parameter.paeEnabled, 1);
       domains.setParameter(domid, parameter.timerMode, 1);
     }
     domains.setParameter(domid, parameter.storePort, storePort);
@@ -176,11 +189,22 @@ export function memoryMap(
   memoryMax: number,
   tables: readonly { readonly data: Uint8Array; readonly address: number }[],
 ): Buffer {
-  const ranges: [start: number, length: number, kind: number][] = [[0, Math.min(memoryMax, holes.pvh), kind.ram]];
+  const ranges: Range[] = [[0, Math.min(memoryMax, holes.pvh), kind.ram]];
   for (const { data, address } of tables) ranges.push([address, Math.ceil(data.length / page) * page, kind.acpi]);
   const special = 8;
   ranges.push([0xff00_0000 - special * page, special * page, kind.reserved]);
   if (memoryMax > holes.pvh) ranges.push([fourGib, memoryMax - holes.pvh, kind.ram]);
+  return encodeMap(ranges);
+}
+/** The memory of an HVM machine above its first MiB, which its loader lays out. */
+export function machineMemoryMap(memoryMax: number): Buffer {
+  const low = Math.min(memoryMax, holes.hvm);
+  const ranges: Range[] = [[mib, low - mib, kind.ram]];
+  if (memoryMax > holes.hvm) ranges.push([fourGib, memoryMax - holes.hvm, kind.ram]);
+  return encodeMap(ranges);
+}
+type Range = readonly [start: number, length: number, kind: number];
+function encodeMap(ranges: readonly Range[]): Buffer {
   const map = Buffer.alloc(ranges.length * mapEntry);
   for (const [i, [start, length, what]] of ranges.entries()) {
     map.writeBigUInt64LE(BigInt(start), i * mapEntry);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { memoryMap } from './domain-builder.ts';
+import { machineMemoryMap, memoryMap } from './domain-builder.ts';
+import { fillHvmInfo } from './hvm-info.ts';
 import { layout } from './layout.ts';
 import { domainInfo } from './libxenctrl.ts';
 import { wordsOf } from './libxentoollog.ts';
@@ -54,4 +55,22 @@ test('what libraries said last becomes one sentence', () => {
   const said =
     'xc: error: panic: xg_dom_core.c:1: no kernel: Internal error\nxc: error: failed (22 = Invalid argument)\n';
   assert.equal(wordsOf(said), 'panic: xg_dom_core.c:1: no kernel; failed (22 = Invalid argument)');
+});
+
+test('hvmloader is told of the processors in a table that adds up', () => {
+  const table = Buffer.alloc(64);
+  table.write('HVM INFO', 'latin1');
+  table.writeUInt32LE(48, 8);
+  fillHvmInfo(table, 9, 3);
+  assert.equal(table.subarray(0, 48).reduce((sum, byte) => sum + byte, 0) & 255, 0);
+  assert.deepEqual([table[13], table.readUInt32LE(16), table[32], table[33]], [1, 9, 7, 0]);
+  assert.throws(() => fillHvmInfo(Buffer.alloc(64), 1, 1), /left no table/);
+});
+
+test('the loader of an HVM machine gets its memory above the first MiB', () => {
+  const map = machineMemoryMap(2 ** 33);
+  assert.deepEqual(
+    [map.readBigUInt64LE(0), map.readBigUInt64LE(8), map.readBigUInt64LE(20), map.readBigUInt64LE(28)].map(Number),
+    [2 ** 20, 0xf000_0000 - 2 ** 20, 2 ** 32, 2 ** 33 - 0xf000_0000],
+  );
 });

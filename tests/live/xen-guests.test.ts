@@ -3,9 +3,12 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { open, truncate, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { isKind } from '../../src/contracts/contract.ts';
 import type { VbdAttachment } from '../../src/xenops/backend.ts';
+import { bootIso } from './boot-media.ts';
 import { withoutXen, type XenBench, xenBench } from './xen-bench.ts';
 
 const skip = withoutXen() ?? false;
@@ -170,3 +173,36 @@ for (const type of types) {
     assert.ok(b.xen.domains.find(32_000));
   });
 }
+
+test('xen hvm: SeaBIOS boots a CD, and its screen answers', { skip }, async (t) => {
+  const b = await ground(t, 'pvh');
+  const disc = await b.file('boot.iso', 0);
+  await writeFile(disc.path, bootIso('HELLO FROM THE CD'));
+  b.with({
+    domainType: 'hvm',
+    boot: { kind: 'bios', order: 'dc' },
+    memory: { staticMax: 128 * mib, dynamicMax: 128 * mib, dynamicMin: 128 * mib },
+  });
+  const spec = b.spec(1);
+  await b.backend.vm.create(spec, 1);
+  const cd = { id: 'cd', position: 3, type: 'CD', mode: 'RO', media: null } as const;
+  await b.backend.vbd.attach(spec.id, { spec: cd, disk: { ...disc, readOnly: true } });
+  await b.backend.vm.build(spec);
+  await b.backend.vm.unpause(spec.id);
+  await b.says(spec.id, 'HELLO FROM THE CD');
+  const seen = await b.backend.vm.observe(spec.id);
+  assert.equal(seen?.accelerator, 'hvm');
+  const screen = seen?.consoles.find((c) => c.protocol === 'rfb')?.socket ?? '';
+  const greeting = await new Promise<string>((resolve, reject) => {
+    const viewer = connect(screen);
+    viewer.once('data', (said) => {
+      viewer.destroy();
+      resolve(said.toString('latin1'));
+    });
+    viewer.once('error', reject);
+  });
+  assert.match(greeting, /^RFB 003\./);
+  await assert.rejects(b.backend.vm.save(spec.id, await b.image(), {}), (e) => isKind(e, 'Unimplemented'));
+  await b.backend.vm.destroy(spec.id);
+  assert.deepEqual(await b.store.directory('/local/domain'), ['0']);
+});

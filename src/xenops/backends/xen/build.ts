@@ -1,13 +1,15 @@
 /** From a created domain to a guest that stands at its first instruction, known to the store. */
 import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { xenopsErrors } from '../../../contracts/xenops.ts';
 import type { GuestPages } from '../../../xen/domain-builder.ts';
 import { XenFailed } from '../../../xen/session.ts';
 import { acpiTables } from './acpi.ts';
+import { machineFiles } from './check.ts';
 import { cmdlineOf } from './cmdline.ts';
 import { openConsole } from './console.ts';
 import type { Domain } from './domain.ts';
+import { startMachine } from './machine.ts';
 import { ringNodes, writeNodes } from './store-layout.ts';
 
 /** Where a PVH guest's firmware tables lie. */
@@ -17,8 +19,9 @@ const tablesAt = 0xfc00_0000;
 export async function buildDomain(domain: Domain): Promise<void> {
   if (domain.built) return;
   const { spec, domid, ports } = domain.record;
-  const { kernel, ramdisk } = await kernelFiles(domain);
   const { domainType: type } = spec;
+  const machine = type === 'hvm' ? { firmware: await readFile(machineFiles.bios), vcpus: domain.record.vcpus } : {};
+  const { kernel, ramdisk } = type === 'hvm' ? loaderFiles : await kernelFiles(domain);
   const maxVcpus = spec.vcpus.max;
   try {
     const pages = await domain.needs.xen.build({
@@ -32,9 +35,11 @@ export async function buildDomain(domain: Domain): Promise<void> {
       maxVcpus,
       storePort: ports.store,
       consolePort: ports.console,
+      ...machine,
       ...(type === 'pvh' ? { tables: [{ data: acpiTables(tablesAt, maxVcpus), address: tablesAt }] } : {}),
     });
     await introduce(domain, pages);
+    if (type === 'hvm') await startMachine(domain);
   } catch (error) {
     throw inWords(error, spec.id);
   }
@@ -50,6 +55,8 @@ export async function introduce(domain: Domain, pages: GuestPages): Promise<void
   domain.console = openConsole(domain);
   domain.changed();
 }
+
+const loaderFiles = { kernel: machineFiles.loader, ramdisk: undefined };
 
 /** What the builder says of a kernel, in this contract's words. */
 function inWords(error: unknown, vm: string): unknown {

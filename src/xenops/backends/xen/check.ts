@@ -11,7 +11,10 @@ const mostVcpus = { pv: 512, pvh: 128, hvm: 128 } as const;
 export function checkSpec(spec: VmSpec, host: HostInfo | undefined): void {
   const { domainType: type, boot, vcpus, memory } = spec;
   const cannot = (what: string) => xenopsErrors.make('Unimplemented', { function: what, backend: 'xen' });
-  if (type === 'hvm') throw cannot('an HVM guest');
+  if (type === 'hvm') {
+    checkMachine(spec, host);
+    return;
+  }
   if (type === 'pv' && host && !host.pv) throw cannot('a PV guest on a hypervisor that was built without them');
   if (type === 'pvh' && host && !host.hvm) throw cannot('a PVH guest on processors without virtualisation');
   if (boot.kind === 'bootloader') throw cannot(`booting through a boot loader (${boot.bootloader})`);
@@ -20,6 +23,22 @@ export function checkSpec(spec: VmSpec, host: HostInfo | undefined): void {
   if (memory.dynamicMin < 16 * mib) throw bad('memory.dynamicMin', `${memory.dynamicMin} is less than 16 MiB`);
   for (const vbd of spec.vbds) if (vbd.type === 'Floppy') throw cannot(`a floppy drive (${vbd.id})`);
   scheduleOf(spec);
+}
+
+/** The program that sets up an HVM machine, its BIOS, and the emulator of its devices. */
+export const machineFiles = {
+  loader: '/usr/lib/xen-4.17/boot/hvmloader',
+  bios: '/usr/share/seabios/bios-256k.bin',
+} as const;
+
+function checkMachine({ boot, memory, vbds }: VmSpec, host: HostInfo | undefined): void {
+  const cannot = (what: string) => xenopsErrors.make('Unimplemented', { function: what, backend: 'xen' });
+  if (host && !host.hvm) throw cannot('an HVM guest on processors without virtualisation');
+  if (boot.kind !== 'bios') throw cannot(`an HVM guest that boots by ${boot.kind}`);
+  if (memory.dynamicMax !== memory.staticMax)
+    throw bad('memory.dynamicMax', `an HVM guest here has all its memory: ${memory.staticMax}`);
+  const late = vbds.find((d) => d.position > 3);
+  if (late) throw bad(`vbd.${late.id}.position`, `an HVM machine here has four drives, 0 to 3, not ${late.position}`);
 }
 
 export interface Schedule {

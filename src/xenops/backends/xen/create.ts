@@ -11,6 +11,9 @@ import { tearDownDevices } from './teardown.ts';
 const mib = 1 << 20;
 /** What a domain may have beside its guest's memory. */
 const slack = mib;
+/** The screen's memory and the ROMs of an HVM machine. */
+const machineMemory = 32 * mib;
+export const slackOf = ({ domainType }: VmSpec): number => slack + (domainType === 'hvm' ? machineMemory : 0);
 
 /** A domain that is `created`. What was made of one that fails is taken away again. */
 export async function createDomain(needs: DomainNeeds, spec: VmSpec, domid: number, boot: string): Promise<Domain> {
@@ -46,7 +49,7 @@ function makeDomain({ xen }: DomainNeeds, spec: VmSpec, domid: number): void {
   const { domainType: type, memory, vcpus } = spec;
   const { domains } = xen;
   domains.create({ domid, uuid: spec.id, type, maxVcpus: vcpus.max }, domains.host().hap);
-  domains.setMaxMemory(domid, memory.staticMax + slack);
+  domains.setMaxMemory(domid, memory.staticMax + slackOf(spec));
   if (type === 'pv') domains.setMemoryMapLimit(domid, memory.staticMax + slack);
   else domains.setPagingMemory(domid, pagingMib(spec));
   domains.applyCpuPolicy(domid, false);

@@ -92,6 +92,7 @@ export class Domain {
       const detail = 'its domain is gone, and this toolstack did not destroy it';
       return this.built ? { reason: 'killed', detail } : undefined;
     }
+    if (info.shutdown === 'poweroff' && this.#record.rebooting) return endings.reboot;
     return info.shutdown === undefined ? undefined : endings[info.shutdown];
   }
   power(info: DomainInfo | undefined): 'paused' | 'running' | 'ended' {

@@ -22,7 +22,7 @@ export const diskNumber = (position: number): number =>
 
 const addressOf = (domain: Domain, d: Drive): DeviceAddress => ({
   front: 'vbd',
-  back: d.kind,
+  back: d.kind === 'qdisk' ? 'qdisk' : 'vbd',
   domid: domain.domid,
   backendDomid: d.backendDomid,
   device: d.device,
@@ -31,6 +31,7 @@ const find = (domain: Domain, id: string): Drive | undefined => domain.record.dr
 
 export async function attachDrive(domain: Domain, { spec, disk }: VbdAttachment): Promise<void> {
   if (find(domain, spec.id)) return;
+  if (domain.record.spec.domainType === 'hvm') return addToMachine(domain, { spec, disk });
   const backendDomid = await backendOf(domain, spec.id);
   const drive: Drive = { spec, disk, device: diskNumber(spec.position), backendDomid, kind: await kindOf(disk) };
   const device = drive.device;
@@ -46,10 +47,22 @@ export async function attachDrive(domain: Domain, { spec, disk }: VbdAttachment)
   }
   domain.changed();
 }
+/** The machine of an HVM guest is put together before it starts. */
+async function addToMachine(domain: Domain, { spec, disk }: VbdAttachment): Promise<void> {
+  refuseLate(domain, 'plugging drives into a running HVM guest');
+  const drive: Drive = { spec, disk, device: spec.position, backendDomid: 0, kind: 'emulated' };
+  await domain.update((now) => ({ drives: [...now.drives, drive] }));
+  domain.changed();
+}
+export function refuseLate(domain: Domain, what: string): void {
+  if (domain.record.spec.domainType === 'hvm' && domain.built && domain.power(domain.info()) !== 'ended')
+    throw xenopsErrors.make('Unimplemented', { function: what, backend: 'xen' });
+}
 /** Without `force`, the guest is asked. */
 export async function detachDrive(domain: Domain, id: string, force: boolean): Promise<void> {
   const drive = find(domain, id);
   if (!drive) return;
+  refuseLate(domain, 'taking drives out of a running HVM guest');
   await unplug(domain, drive, force);
   await forgetDrive(domain, drive);
   domain.changed();
@@ -60,6 +73,7 @@ export async function changeDisc(domain: Domain, id: string, disk: OpenDisk | nu
   if (!drive) throw xenopsErrors.make('Device_not_connected', { id });
   if (drive.spec.type === 'Disk') throw xenopsErrors.make('Media_not_ejectable', { id });
   if (drive.disk?.path === disk?.path) return;
+  refuseLate(domain, 'changing discs of an HVM guest');
   if (drive.disk) await unplug(domain, drive, false);
   const { loop: _, ...rest } = drive;
   const next: Drive = { ...rest, disk, kind: await kindOf(disk) };
@@ -130,6 +144,7 @@ async function byEmulator(domain: Domain, drive: Drive, disk: OpenDisk): Promise
 }
 async function unplug(domain: Domain, drive: Drive, force: boolean): Promise<void> {
   const { needs } = domain;
+  if (drive.kind === 'emulated') return;
   const address = addressOf(domain, drive);
   if (drive.disk) {
     const gone = force || domain.power(domain.info()) !== 'running';

@@ -1,8 +1,9 @@
 /** The QEMU of one domain, which serves its disk images (qdisk): started with the first of them, ended with the domain. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { bestEffort } from '../../../base/best-effort.ts';
 import { xenopsErrors } from '../../../contracts/xenops.ts';
-import type { Domain } from './domain.ts';
+import type { Domain, DomainNeeds } from './domain.ts';
 
 const stopMs = 3_000;
 const idOf = ({ vm, domid }: Domain): string => `xen-qdisk-${domid}-${vm}`;
@@ -21,19 +22,25 @@ async function runs(domain: Domain): Promise<boolean> {
   return (await domain.needs.processes.process.list({})).some((p) => p.id === id && p.running);
 }
 /** Failed_to_start_emulator. */
-export async function ensureEmulator(domain: Domain): Promise<void> {
+export const ensureEmulator = (domain: Domain): Promise<void> =>
+  startEmulator(domain, emulatorCommand(domain.needs.qemu, domain.domid, domain.vm));
+
+/** Starts the domain's QEMU, unless it runs. Failed_to_start_emulator. */
+export async function startEmulator(domain: Domain, command: readonly string[]): Promise<void> {
   const { processes, folders, qemu } = domain.needs;
   const id = idOf(domain);
   if (await runs(domain)) return;
   const failed = (reason: string, cause?: unknown) =>
     xenopsErrors.make('Failed_to_start_emulator', { vm: domain.vm, reason }, { cause });
   if (!existsSync(qemu))
-    throw failed(`${qemu} is missing, which serves disk images: install Debian's package qemu-system-xen`);
+    throw failed(
+      `${qemu} is missing, which serves disk images and plays the devices of HVM guests: install Debian's package qemu-system-xen`,
+    );
   await processes.process.forget({ id });
   await processes.process
     .start({
       id,
-      command: emulatorCommand(qemu, domain.domid, domain.vm),
+      command: [...command],
       log: folders.paths(domain.vm).emulatorLog,
       tags: { kind: 'xen-emulator', vm: domain.vm },
     })
@@ -68,4 +75,22 @@ export async function endEmulator(domain: Domain): Promise<void> {
   if (!(await processes.process.list({})).some((p) => p.id === id)) return;
   await processes.process.stop({ id, timeoutMs: stopMs });
   await processes.process.forget({ id });
+}
+
+/** An HVM machine without its devices has crashed; a guest without its disks is told of in the log. The answer ends it. */
+export function watchEmulators(needs: DomainNeeds, domains: ReadonlyMap<string, Domain>): () => void {
+  const { processes, xen, log } = needs;
+  return processes.watch(({ event, process }) => {
+    if (event !== 'exited' || process.tags['kind'] !== 'xen-emulator') return;
+    const domain = domains.get(process.tags['vm'] ?? '');
+    if (!domain || domain.doomed || idOf(domain) !== process.id) return;
+    const { vm, domid } = domain;
+    const machine = domain.record.spec.domainType === 'hvm';
+    log.error(machine ? 'the emulator of a guest is gone' : 'what serves disk images of a guest is gone', {
+      vm,
+      domid,
+    });
+    if (!machine || !domain.info() || domain.endOf(domain.info())) return;
+    void bestEffort('a machine that ended by itself', log, () => xen.domains.stop(domid, 'crash'));
+  });
 }

@@ -14,6 +14,9 @@ export interface Paths {
   /** Where clients reach the guest's console, and where what they type goes. */
   readonly console: string;
   readonly line: string;
+  /** The screen of an HVM guest, and the way to its emulator. */
+  readonly vnc: string;
+  readonly qmp: string;
   readonly consoleLog: string;
   readonly emulatorLog: string;
 }
@@ -43,6 +46,8 @@ export class Folders {
       folder,
       console: join(folder, 'console'),
       line: join(folder, 'line'),
+      vnc: join(folder, 'vnc'),
+      qmp: join(folder, 'qmp'),
       consoleLog: join(this.#logDir, `${vm}.console.log`),
       emulatorLog: join(this.#logDir, `${vm}.qemu.log`),
     };

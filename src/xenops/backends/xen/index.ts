@@ -13,9 +13,10 @@ import type { Backend, BackendEvent, Capability, Observed } from '../../backend.
 import { buildDomain } from './build.ts';
 import { checkSpec } from './check.ts';
 import { openConsole } from './console.ts';
-import { createDomain, destroyDomain, pagingMib } from './create.ts';
+import { createDomain, destroyDomain, pagingMib, slackOf } from './create.ts';
 import { Domain, type DomainNeeds, type Patience } from './domain.ts';
 import { attachDrive, changeDisc, detachDrive } from './drive.ts';
+import { watchEmulators } from './emulator.ts';
 import { watchEnds } from './ends.ts';
 import { Folders } from './folder.ts';
 import { attachNic, detachNic } from './nic.ts';
@@ -93,7 +94,7 @@ export function xenBackend(options: XenOptions): Backend {
     const xen = options.xen ?? openXen();
     ground = xen.domains.host();
     if (ground.pv) can.add('pv');
-    if (ground.hvm) can.add('pvh');
+    if (ground.hvm) for (const each of ['pvh', 'hvm', 'vnc'] as const) can.add(each);
     needs = {
       ...{ xen, store, processes, folders, clock, log },
       patience: { ...patience, ...options.patience },
@@ -103,7 +104,12 @@ export function xenBackend(options: XenOptions): Backend {
       },
     };
     for (const [vm, record] of await folders.list()) await adopt(vm, record);
-    unwatch = await watchEnds(needs, domains);
+    const deaf = watchEmulators(needs, domains);
+    const blind = await watchEnds(needs, domains);
+    unwatch = () => {
+      deaf();
+      return blind();
+    };
   }
   /** A domain that an earlier toolstack made. */
   async function adopt(vm: string, record: DomainRecord | undefined): Promise<void> {
@@ -173,7 +179,7 @@ export function xenBackend(options: XenOptions): Backend {
     async forget(vm) {
       if (!domains.has(vm)) await folders.forget(vm);
     },
-    overhead: (spec) => mib + (spec.domainType === 'pv' ? 0 : pagingMib(spec) * mib),
+    overhead: (spec) => slackOf(spec) + (spec.domainType === 'pv' ? 0 : pagingMib(spec) * mib),
     vm: {
       check,
       create,
@@ -209,7 +215,7 @@ export function xenBackend(options: XenOptions): Backend {
 }
 
 function observed(domain: Domain): Observed {
-  const { record, needs } = domain;
+  const { record } = domain;
   const info = domain.info();
   const end = domain.endOf(info);
   return {
@@ -222,11 +228,16 @@ function observed(domain: Domain): Observed {
     memoryActual: info && !end ? info.memory : 0,
     vcpus: record.vcpus,
     accelerator: record.spec.domainType,
-    consoles: domain.built && !end ? [{ protocol: 'vt100', socket: needs.folders.paths(domain.vm).console }] : [],
+    consoles: domain.built && !end ? consolesOf(domain) : [],
     vbds: record.drives.map((d) => d.spec.id),
     vifs: record.nics.map((n) => n.spec.id),
     discs: record.discs,
   };
+}
+function consolesOf({ record, needs, vm }: Domain): Observed['consoles'] {
+  const { console, vnc } = needs.folders.paths(vm);
+  const serial = { protocol: 'vt100', socket: console } as const;
+  return record.spec.domainType === 'hvm' ? [serial, { protocol: 'rfb', socket: vnc }] : [serial];
 }
 /** Domains of others, and dom0. */
 async function foreign({ xen, store, log }: DomainNeeds, ours: ReadonlyMap<string, Domain>) {

@@ -7,6 +7,7 @@ import { type VifSpec, xenopsErrors } from '../../../contracts/xenops.ts';
 import type { VifAttachment } from '../../backend.ts';
 import { backendOf } from './backend-domain.ts';
 import type { Domain } from './domain.ts';
+import { refuseLate } from './drive.ts';
 import type { Nic } from './record.ts';
 import { awaitBackend, backendPath, cut, type DeviceAddress, deviceNodes, offer, withdraw } from './xenbus.ts';
 
@@ -30,6 +31,7 @@ export async function attachNic(domain: Domain, { spec, port }: VifAttachment): 
     throw xenopsErrors.make('Network_error', {
       reason: `the network ${spec.bridge} is QEMU's own user network, which guests of Xen cannot be on: use a bridge`,
     });
+  if (domain.record.spec.domainType === 'hvm') return addToMachine(domain, spec, port.ifname);
   const backendDomid = await backendOf(domain, spec.id);
   if (backendDomid === 0 && !existsSync(`/sys/class/net/${spec.bridge}/bridge`))
     throw xenopsErrors.make('Network_error', { reason: `there is no bridge ${spec.bridge}` });
@@ -45,12 +47,21 @@ export async function attachNic(domain: Domain, { spec, port }: VifAttachment): 
   }
   domain.changed();
 }
+/** The machine of an HVM guest is put together before it starts; its interfaces are taps, which the network has made. */
+async function addToMachine(domain: Domain, spec: VifSpec, tap: string): Promise<void> {
+  refuseLate(domain, 'plugging interfaces into a running HVM guest');
+  const nic: Nic = { spec, device: spec.position, backendDomid: 0, bridge: spec.bridge, tap };
+  await domain.update((now) => ({ nics: [...now.nics, nic] }));
+  domain.changed();
+}
 /** Without `force`, the guest is asked. */
 export async function detachNic(domain: Domain, id: string, force: boolean): Promise<void> {
   const nic = find(domain, id);
   if (!nic) return;
   const { needs } = domain;
+  refuseLate(domain, 'taking interfaces out of a running HVM guest');
   const address = addressOf(domain, nic);
+  if (nic.tap !== undefined) return forgetNic(domain, nic);
   if (force || domain.power(domain.info()) !== 'running') await cut(needs, address, needs.patience.teardownMs);
   else await withdraw(needs, address, id, needs.patience.unplugMs);
   await forgetNic(domain, nic);
@@ -58,6 +69,7 @@ export async function detachNic(domain: Domain, id: string, force: boolean): Pro
 }
 /** Takes an interface away from a domain that is gone, or did not get it. */
 export async function removeNic(domain: Domain, nic: Nic): Promise<void> {
+  if (nic.tap !== undefined) return forgetNic(domain, nic);
   await cut(domain.needs, addressOf(domain, nic), domain.needs.patience.teardownMs);
   await forgetNic(domain, nic);
 }

@@ -11,8 +11,11 @@ export interface Drive {
   /** The number that the guest knows it by (51712 is xvda). */
   readonly device: number;
   readonly backendDomid: number;
-  /** `vbd`: the kernel's blkback over a block device; `qdisk`: QEMU over any format. */
-  readonly kind: 'vbd' | 'qdisk';
+  /**
+   * `vbd`: the kernel's blkback over a block device; `qdisk`: QEMU over any format; `emulated`: a drive of the machine that QEMU
+   * plays for an HVM guest.
+   */
+  readonly kind: 'vbd' | 'qdisk' | 'emulated';
   /** The loop device that was made of a file. */
   readonly loop?: string;
 }
@@ -21,6 +24,8 @@ export interface Nic {
   readonly device: number;
   readonly backendDomid: number;
   readonly bridge: string;
+  /** The tap of an emulated interface. */
+  readonly tap?: string;
 }
 export interface DomainRecord {
   readonly version: 1;
@@ -43,4 +48,6 @@ export interface DomainRecord {
   /** Drives whose disc was changed since `create`: id → whether there is one. */
   readonly discs: Readonly<Record<string, boolean>>;
   readonly end?: DomainEnd;
+  /** An HVM guest was asked to reboot: powering off is how it does so. */
+  readonly rebooting?: boolean;
 }

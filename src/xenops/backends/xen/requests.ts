@@ -11,8 +11,16 @@ import { cpuNodes, domainPath, writeNodes } from './store-layout.ts';
 export async function requestShutdown(domain: Domain, what: 'poweroff' | 'reboot'): Promise<void> {
   const refused = () => xenopsErrors.make('Failed_to_acknowledge_shutdown_request', { vm: domain.vm, what });
   if (domain.power(domain.live()) !== 'running') throw refused();
+  if (domain.record.spec.domainType === 'hvm') return pressPower(domain, what);
   if (!(await ask(domain, what, domain.needs.patience.acknowledgeMs))) throw refused();
 }
+/** The power button: what a guest without drivers for Xen knows. */
+async function pressPower(domain: Domain, what: 'poweroff' | 'reboot'): Promise<void> {
+  const rebooting = what === 'reboot';
+  if ((domain.record.rebooting ?? false) !== rebooting) await domain.update({ rebooting });
+  domain.needs.xen.domains.sendTrigger(domain.domid, powerButton);
+}
+const powerButton = 3;
 /** Asks for a way to stop; false when the guest has not acknowledged in time. */
 export async function ask(domain: Domain, what: 'poweroff' | 'reboot' | 'suspend', ms: number): Promise<boolean> {
   const { store } = domain.needs;

@@ -85,6 +85,18 @@ export function guestNodes({ domid, spec, vcpus, memoryTarget }: GuestPlaces): S
     at('control/platform-feature-xs_reset_watches', '1'),
     ...['data', 'drivers', 'feature', 'attr', 'error'].map((name) => own(name)),
     ...dataNodes(domid, spec),
+    ...(spec.domainType === 'hvm' ? machineNodes(domid) : []),
+  ];
+}
+/** What hvmloader asks. */
+function machineNodes(domid: number): StoreNode[] {
+  const base = domainPath(domid);
+  return [
+    { path: `${base}/hvmloader/bios`, value: 'seabios' },
+    { path: `${base}/hvmloader/allow-memory-relocate`, value: '0' },
+    { path: `${base}/platform/acpi`, value: '1' },
+    { path: `${base}/platform/acpi_s3`, value: '0' },
+    { path: `${base}/platform/acpi_s4`, value: '0' },
   ];
 }
 /** Which CPUs are to be on. */

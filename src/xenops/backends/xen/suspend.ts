@@ -22,6 +22,8 @@ const lookMs = 500;
 
 /** Stops the guest and writes its state; a failure lets it go on, and makes the image unusable. Failed_to_suspend. */
 export async function saveDomain(domain: Domain, image: OpenDisk, call: Call): Promise<void> {
+  if (domain.record.spec.domainType === 'hvm')
+    throw xenopsErrors.make('Unimplemented', { function: 'suspending an HVM guest', backend: 'xen' });
   await using file = await openImage(image, 'r+');
   try {
     await suspendGuest(domain, call);

@@ -12,7 +12,7 @@ export async function tearDownDevices(domain: Domain): Promise<void> {
   const failed: unknown[] = [];
   const each = [...drives.map((d) => remove(domain, d)), ...nics.map((n) => removeNic(domain, n))];
   for (const one of await Promise.allSettled(each)) if (one.status === 'rejected') failed.push(one.reason);
-  if (drives.length > 0) {
+  if (drives.length > 0 || record.spec.domainType === 'hvm') {
     await endEmulator(domain);
     await bestEffort('a note of an emulator', needs.log, () =>
       needs.store.rm(`${domainPath(0)}/device-model/${domid}`),

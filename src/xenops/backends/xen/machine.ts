@@ -1,0 +1,76 @@
+/**
+ * The machine of an HVM guest: Xen runs its processors, a QEMU plays its devices. Everything is emulated: drives on IDE, interfaces as
+ * e1000, a screen, a serial line; no paravirtual devices, so that nothing is there twice.
+ */
+import { xenopsErrors } from '../../../contracts/xenops.ts';
+import { options } from '../qemu/options.ts';
+import { awaitNode } from './await-node.ts';
+import type { Domain } from './domain.ts';
+import { startEmulator, whileEmulated } from './emulator.ts';
+import type { Paths } from './folder.ts';
+import type { DomainRecord, Drive, Nic } from './record.ts';
+import { domainPath } from './store-layout.ts';
+
+const mib = 1 << 20;
+const screenMib = 16;
+
+/** The command line of the machine's QEMU: pure, and never near a shell. */
+export function machineCommand(qemu: string, record: DomainRecord, paths: Paths): string[] {
+  const { spec, domid } = record;
+  const socket = (path: string, more = {}) => ({ path, server: true, wait: false, ...more });
+  return [
+    qemu,
+    ...['-xen-domid', String(domid), '-name', options('', { guest: spec.id }), '-uuid', spec.id],
+    ...['-nodefaults', '-no-user-config', '-msg', 'timestamp=on', '-machine', 'pc,accel=xen'],
+    ...['-m', `${Math.floor(spec.memory.staticMax / mib)}M`, '-smp', `${record.vcpus},maxcpus=${spec.vcpus.max}`],
+    ...['-boot', options('', { order: orderOf(record) })],
+    ...['-chardev', options('socket', { id: 'qmp', ...socket(paths.qmp) }), '-mon', 'chardev=qmp,mode=control'],
+    ...[
+      '-chardev',
+      options('socket', { id: 'serial', ...socket(paths.line, { logfile: paths.consoleLog, logappend: true }) }),
+    ],
+    ...['-serial', 'chardev:serial', '-device', `VGA,vgamem_mb=${screenMib}`],
+    ...['-vnc', options(`unix:${paths.vnc}`, { share: 'force-shared' })],
+    ...record.drives.flatMap(driveArguments),
+    ...record.nics.flatMap(nicArguments),
+  ];
+}
+/** `c` disk, `d` CD, `n` network. */
+function orderOf({ spec }: DomainRecord): string {
+  const letters = spec.boot.kind === 'bios' ? spec.boot.order.replace(/[^cdn]/g, '') : '';
+  return letters === '' ? 'cd' : letters;
+}
+function driveArguments({ spec, disk }: Drive): string[] {
+  const cd = spec.type === 'CD';
+  const id = `drive${spec.position}`;
+  const media = disk
+    ? { format: disk.format, file: disk.path, readonly: cd || disk.readOnly || spec.mode === 'RO' }
+    : {};
+  return [
+    '-drive',
+    options('', { id, if: 'none', media: cd ? 'cdrom' : 'disk', ...media }),
+    '-device',
+    options(cd ? 'ide-cd' : 'ide-hd', { drive: id, bus: `ide.${spec.position >> 1}`, unit: spec.position & 1 }),
+  ];
+}
+function nicArguments({ spec, tap }: Nic): string[] {
+  const id = `nic${spec.position}`;
+  return [
+    '-netdev',
+    options('tap', { id, ifname: tap ?? '', script: 'no', downscript: 'no' }),
+    '-device',
+    options('e1000', { netdev: id, mac: spec.mac, romfile: '' }),
+  ];
+}
+
+/** Starts the machine's QEMU and waits until it says that it runs. Failed_to_start_emulator. */
+export async function startMachine(domain: Domain): Promise<void> {
+  const { needs, record, domid, vm } = domain;
+  await startEmulator(domain, machineCommand(needs.qemu, record, needs.folders.paths(vm)));
+  const path = `${domainPath(0)}/device-model/${domid}/state`;
+  await whileEmulated(domain, async () => {
+    const { fits } = await awaitNode(needs, path, (value) => value === 'running', needs.patience.backendMs);
+    const reason = `it was not up within ${needs.patience.backendMs / 1000} s`;
+    if (!fits) throw xenopsErrors.make('Failed_to_start_emulator', { vm, reason });
+  });
+}
