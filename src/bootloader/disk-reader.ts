@@ -9,7 +9,9 @@ import type { ServedDisk } from './served-disk.ts';
 const smallFile = 1 << 20;
 const mostLooks = 600;
 const mostVolumes = 64;
-const lookMs = 30_000;
+const lookMs = 20_000;
+/** For all looks together: a file system can be made to turn in circles at each of them. */
+const looksMs = 120_000;
 const copyMs = 300_000;
 
 export interface ReaderOptions {
@@ -26,9 +28,11 @@ export class DiskReader implements Files {
   readonly #texts = new Map<string, string | undefined>();
   readonly #lists = new Map<string, readonly string[]>();
   #looks = 0;
+  readonly #until: number;
 
   private constructor(o: ReaderOptions, volumes: Volume[]) {
     this.#o = o;
+    this.#until = o.clock.now() + looksMs;
     this.volumes = volumes;
   }
   static async open(o: ReaderOptions): Promise<DiskReader> {
@@ -80,11 +84,13 @@ export class DiskReader implements Files {
   #look(command: readonly string[]) {
     if (++this.#looks > mostLooks) throw nothing(`more than ${mostLooks} files and folders would have to be looked at`);
     const { disk, user, clock, signal } = this.#o;
+    const leftMs = this.#until - clock.now();
+    if (leftMs <= 0) throw nothing(`looking at the disk takes longer than ${looksMs / 1000} s`);
     return confined(['grub-fstest', disk.path, ...command], {
       place: disk.place,
       user,
       output: smallFile,
-      timeoutMs: lookMs,
+      timeoutMs: Math.min(lookMs, leftMs),
       clock,
       signal,
     });
