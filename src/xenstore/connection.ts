@@ -190,7 +190,8 @@ export class Connection {
     return outstanding > 0 && this.output.frames >= outstanding;
   }
   #idle(): boolean {
-    if (this.#heldBack) {
+    if (this.#blocked) this.#heldBack = true;
+    else if (this.#heldBack) {
       this.#heldBack = false;
       if (this.state === 'open') this.line.resume(this);
     }

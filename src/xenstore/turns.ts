@@ -32,6 +32,7 @@ export class Turns {
   #running = false;
   #scheduled = false;
   #flushScheduled = false;
+  #flushing = false;
 
   /** `later` runs a function in a later turn of the event loop, after I/O (setImmediate); `left` hears of output that did not go out. */
   constructor(
@@ -46,7 +47,8 @@ export class Turns {
   /** The connection may have complete requests. */
   enter(connection: Connection): void {
     this.#line.add(connection);
-    if (this.#running || this.#scheduled) return;
+    // While answers are sent, room for them lets requests go on: after it, not inside.
+    if (this.#running || this.#flushing || this.#scheduled) return;
     const several = this.#together && this.#last !== undefined && this.#last !== connection;
     this.#last = connection;
     this.#round(several);
@@ -74,27 +76,36 @@ export class Turns {
     } finally {
       this.#running = false;
       this.#flush();
+      if (this.#line.size > 0) this.#schedule();
     }
   }
   #round(several = false): void {
-    this.#running = true;
     let left = requestsPerRound;
-    try {
-      while (this.#line.size > 0 && left > 0) {
-        for (const connection of this.#line) {
-          this.#line.delete(connection);
-          if (connection.turn(requestsPerTurn)) this.#line.add(connection);
-          if (connection.output.length > 0) this.#written.add(connection);
-          left -= requestsPerTurn;
-          if (left <= 0) break;
-        }
+    do {
+      this.#running = true;
+      try {
+        left = this.#answer(left);
+      } finally {
+        this.#running = false;
+        if (several && this.#written.size < mostTogether) this.#flushLater();
+        else this.#flush();
       }
-    } finally {
-      this.#running = false;
-      if (several && this.#written.size < mostTogether) this.#flushLater();
-      else this.#flush();
-    }
+    } while (this.#line.size > 0 && left > 0);
     if (this.#line.size > 0) this.#schedule();
+  }
+  /** A turn for each that waits, again and again; what is left of the round when nobody waits, or it is over. */
+  #answer(most: number): number {
+    let left = most;
+    while (this.#line.size > 0 && left > 0) {
+      for (const connection of this.#line) {
+        this.#line.delete(connection);
+        if (connection.turn(requestsPerTurn)) this.#line.add(connection);
+        if (connection.output.length > 0) this.#written.add(connection);
+        left -= requestsPerTurn;
+        if (left <= 0) break;
+      }
+    }
+    return left;
   }
   #flushLater(): void {
     if (this.#flushScheduled || this.#written.size === 0) return;
@@ -102,17 +113,21 @@ export class Turns {
     this.#later(() => {
       this.#flushScheduled = false;
       this.#flush();
+      if (this.#line.size > 0) this.#schedule();
     });
   }
   #flush(): void {
     if (this.#written.size === 0) return;
     this.beforeFlush?.();
+    this.#flushing = true;
     for (const connection of this.#written) {
       this.#written.delete(connection);
       if (connection.state !== 'open' || connection.output.length === 0) continue;
       connection.line.flush(connection);
       if (connection.output.length > 0) this.#left(connection);
+      else connection.drained();
     }
+    this.#flushing = false;
   }
   #schedule(): void {
     if (this.#scheduled) return;

@@ -72,13 +72,14 @@ describe('xenstore-utils', { skip: missing }, () => {
   test('watch ends after its number of events', async () => {
     await ok('xenstore-write', '/w', '0');
     const watch = spawn('xenstore-watch', ['-n', '3', '/w'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const closed = once(watch, 'close');
     let heard = '';
     watch.stdout.on('data', (text) => (heard += text));
     await once(watch.stdout, 'data');
     await ok('xenstore-write', '/w/a', '1');
     while (!heard.includes('/w/a')) await once(watch.stdout, 'data');
     await ok('xenstore-rm', '/w');
-    const [status] = await once(watch, 'close');
+    const [status] = await closed;
     assert.equal(status, 0);
     assert.equal(heard, '/w\n/w/a\n/w\n');
   });

@@ -154,6 +154,24 @@ describe('limits of guests (by the number of the advisory)', () => {
     bed.core.died(1);
     checkCounts(bed);
   });
+  test('206: a guest that was slowed down goes on by itself when time has passed', async () => {
+    const { bed, zero, one, two, ask } = await world();
+    let resumed = 0;
+    one.resume = () => resumed++;
+    const id = tx(await ask(zero, op.transactionStart, '\0'));
+    one.send(Buffer.concat(Array.from({ length: 40 }, (_, i) => encodePacket(op.write, i, 0, `k${i}\0`))));
+    await bed.settled();
+    assert.ok(frames(one).length < 20);
+    assert.equal(await ask(two, op.getDomainPath, '2\0'), '10 /local/domain/2|');
+    for (let i = 0; i < 20; i++) {
+      await bed.clock.advance(100);
+      await bed.settled();
+    }
+    assert.ok(bed.core.domains.find(1)!.connection!.wantsInput);
+    assert.ok(resumed > 0);
+    assert.equal(bed.core.domains.find(1)!.usage.nodes, 41);
+    await ask(zero, op.transactionEnd, 'T\0', id);
+  });
   test('326 f: a store that is told nothing has safe limits', async () => {
     const { core, one, ask } = await world([1]);
     assert.deepEqual(core.quotas.hard, {
