@@ -106,7 +106,7 @@ interface Row {
   readonly args: readonly string[];
   /** How much of the better of the two is wanted. */
   readonly target: number;
-  /** Per operation, smaller is better. */
+  /** The median time of one is compared, not how many there were in all: with one in flight it says the same, and neighbours disturb it less. */
   readonly latency?: true;
 }
 const each = String(seconds);
@@ -117,11 +117,11 @@ const row = (title: string, test: string, connections: number, depth: number, ta
 });
 const one = ['read', 'write', 'mkdirrm', 'directory'] as const;
 const rows: readonly Row[] = [
-  ...one.map((test) => row(`${test}, 1 in flight`, test, 1, 1, 0.95)),
+  ...one.map((test) => ({ ...row(`${test}, 1 in flight`, test, 1, 1, 0.95), latency: true }) as const),
   { ...row('watch, write → event', 'watch', 1, 1, 0.95), latency: true },
   ...one.map((test) => row(`${test}, 64 in flight`, test, 1, 64, 5)),
   row('read, 16 connections × 64', 'read', 16, 64, 5),
-  row('transactions of 12, 1 connection', 'tx', 1, 1, 1.2),
+  { ...row('transactions of 12, 1 connection', 'tx', 1, 1, 1.2), latency: true },
   row('transactions of 12, 16 connections', 'tx', 16, 1, 1),
 ];
 
