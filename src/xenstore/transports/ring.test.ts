@@ -9,6 +9,7 @@ import { RingError } from '../rings.ts';
 import { Turns } from '../turns.ts';
 import { FakeRingHost } from './fake-ring-host.ts';
 import { createRingTransport } from './ring.ts';
+import type { RingLog } from './ring-log.ts';
 
 /** A store that answers every request with its own payload, and guests on it. */
 function echoing() {
@@ -265,4 +266,26 @@ test('the port that the page names counts more than the one of INTRODUCE', () =>
   guest.set('port', 44);
   const ring = transport.map(2, 0n, 10, connection);
   assert.equal(ring.port, 44);
+});
+
+test('a bell that fails, and a log that cannot be written, are that guest’s loss only', () => {
+  const { host, add, run, transport } = echoing();
+  const bad = add(1);
+  const good = add(2);
+  bad.ring.start(15);
+  good.ring.start(15);
+  run();
+  const notify = host.notify.bind(host);
+  host.notify = (local) => {
+    if (host.bells.get(local)?.domid === 1) throw new Error('EINVAL');
+    return notify(local);
+  };
+  const full = () => {
+    throw new Error('ENOSPC');
+  };
+  transport.log = { keep: full, forget: () => undefined } as unknown as RingLog;
+  bad.guest.send(request(1, 'x'.repeat(3000)));
+  good.guest.send(request(2, 'x'.repeat(3000)));
+  run();
+  assert.deepEqual(ids(good.reader.push(good.guest.received())), [2]);
 });

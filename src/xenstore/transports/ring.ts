@@ -64,7 +64,14 @@ export function createRingTransport(host: RingHost, log: Log): RingTransport {
     log,
     bound: (ring, local) => void byLocal.set(local, ring),
     unbound: (local) => void byLocal.delete(local),
-    keep: (state) => transport.log?.keep(state),
+    keep(state) {
+      try {
+        transport.log?.keep(state);
+      } catch (error) {
+        // Serving on is better than stopping every guest's devices.
+        log.error('a kill would lose what is under way on a ring', { domid: state.domid, error: String(error) });
+      }
+    },
     closed(ring) {
       if (byDomain.get(ring.domid) !== ring) return;
       byDomain.delete(ring.domid);
@@ -343,8 +350,13 @@ export class GuestRing implements Ring {
     this.#connection.breakOff('protocol');
   }
   #notify(): void {
-    if (!this.#needs.host.notify(this.#local)) {
-      this.#needs.log.debug('nobody hears a xenstore ring', { domid: this.domid, port: this.#port });
+    const { host, log } = this.#needs;
+    const about = { domid: this.domid, port: this.#port };
+    try {
+      if (!host.notify(this.#local)) log.debug('nobody hears a xenstore ring', about);
+    } catch (error) {
+      // One guest's bell must not end what serves the others.
+      log.warn('a guest could not be rung', { ...about, error: String(error) });
     }
   }
   #unbind(): void {
