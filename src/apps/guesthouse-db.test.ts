@@ -174,3 +174,18 @@ inFolder('a wrong command line says how it goes', async (dir) => {
   assert.equal((await run('import', '--data', dir, join(dir, 'missing'))).status, 1);
   assert.equal((await run('import', '--data', dir, join(dir, 'x'))).status, 1);
 });
+
+inFolder('a file that is there, or is not, is told with what to do', async (dir) => {
+  const data = join(dir, 'one');
+  await (await filled(data)).close();
+  const file = join(dir, 'backup.jsonl');
+  assert.equal((await run('export', '--data', data, file)).status, 0);
+  const again = await run('export', '--data', data, file);
+  assert.deepEqual(
+    [again.status, again.err],
+    [1, `guesthouse db export: ${file} is there already and is not overwritten; give another name, or remove it\n`],
+  );
+  const absent = await run('import', '--data', join(dir, 'two'), join(dir, 'none'));
+  assert.equal(absent.status, 1);
+  assert.match(absent.err, /there is no such file/);
+});

@@ -45,13 +45,20 @@ export async function dbCommand(args: readonly string[], io: Io): Promise<number
   } catch (e) {
     const plain = e instanceof StoreError || (e as NodeJS.ErrnoException).code !== undefined;
     if (!plain) throw e;
-    io.err(`guesthouse db ${verb}: ${(e as Error).message}\n`);
+    io.err(`guesthouse db ${verb}: ${why(e as NodeJS.ErrnoException, file)}\n`);
     return 1;
   }
   io.err(
     `guesthouse db: ${verb === undefined ? 'what to do is missing' : `cannot understand: ${args.join(' ')}`}\n${usage}`,
   );
   return 2;
+}
+/** What cannot be done with the file that the user named, and what to do. */
+function why({ code, message, path }: NodeJS.ErrnoException, file: string | undefined): string {
+  if (file === undefined || path !== file) return message;
+  if (code === 'EEXIST') return `${file} is there already and is not overwritten; give another name, or remove it`;
+  if (code === 'ENOENT') return `${file}: there is no such file, or no such folder to make it in`;
+  return message;
 }
 const parse = (args: readonly string[]) =>
   parseArgs({
