@@ -62,6 +62,9 @@ function bootSettings({ ty, platformdata }: Vm): Settings {
   const viridian = platformdata['viridian'];
   if (viridian === 'true') machine['viridian'] = true;
   else if (viridian !== undefined) machine['viridian'] = viridian.split(',');
+  const vga = platformdata['vga'] ?? (ty[0] === 'HVM' && ty[1].video === 'Standard_VGA' ? 'std' : undefined);
+  if (vga !== undefined) machine['vga'] = cards[vga];
+  if (platformdata['videoram'] !== undefined) machine['videoram'] = Number(platformdata['videoram']);
   if (ty[0] === 'HVM') return { ...hvmSettings(ty[1], platformdata), ...machine };
   const { boot, framebuffer, framebuffer_ip: ip } = ty[1];
   const vfb = framebuffer ? ['vnc=1', ...(ip === null ? [] : [`vnclisten=${ip}`])].join() : 'vnc=0';
@@ -81,8 +84,7 @@ function bootSettings({ ty, platformdata }: Vm): Settings {
 type Hvm = Extract<Vm['ty'], readonly ['HVM', unknown]>[1];
 const cards: Readonly<Record<string, string>> = { std: 'stdvga', none: 'none', cirrus: 'cirrus' };
 function hvmSettings(hvm: Hvm, platform: Vm['platformdata']): Settings {
-  const vga = platform['vga'] ?? (hvm.video === 'Standard_VGA' ? 'std' : undefined);
-  const { kernel, ramdisk, cmdline, videoram } = platform;
+  const { kernel, ramdisk, cmdline } = platform;
   return {
     boot: kernel === undefined ? hvm.boot_order || 'cd' : undefined,
     firmware: hvm.firmware === 'Bios' ? undefined : 'uefi',
@@ -93,8 +95,6 @@ function hvmSettings(hvm: Hvm, platform: Vm['platformdata']): Settings {
     serial: hvm.serial ?? undefined,
     keymap: hvm.keymap ?? undefined,
     vnclisten: hvm.vnc_ip ?? undefined,
-    vga: vga === undefined ? undefined : cards[vga],
-    videoram: videoram === undefined ? undefined : Number(videoram),
   };
 }
 /** The path comes last: it may have commas. */
