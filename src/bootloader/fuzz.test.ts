@@ -1,4 +1,5 @@
 /** Configurations that are damaged, cut and mixed at random: an answer or a refusal, soon; never anything else. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: so GRUB writes its variables
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';

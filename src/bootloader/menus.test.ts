@@ -1,4 +1,5 @@
 /** Configurations as distributions write them, and which kernel each comes down to. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: so GRUB writes its variables
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { isKind } from '../contracts/contract.ts';
