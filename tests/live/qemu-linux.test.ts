@@ -77,11 +77,13 @@ for (const machine of ['pc', 'q35'])
       if ((await backend.host()).accelerator === 'tcg')
         await assert.rejects(backend.vm.setVcpus(vm, 1), (e) => isKind(e, 'Unimplemented'));
       const disk = await b.disk(1, 0);
-      const vif = await b.vif(1, 0);
+      const made = await b.vif(1, 0);
+      const vif = { ...made, port: { kind: 'user' as const, forwards: [], hostname: 'plugged' } };
       await backend.vbd.attach(vm, disk);
       await backend.vif.attach(vm, vif);
       await sees(b, vm, 'cat /sys/block/vda/size', (s) => s === '8192');
       await sees(b, vm, 'cat /sys/class/net/e*/address', (s) => s === vif.spec.mac);
+      await sees(b, vm, 'hostname', (s) => s === 'plugged');
       const cd = await b.cd(1, 3);
       await backend.vbd.attach(vm, cd);
       // The size is looked at when the drive is opened.
