@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Ids } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Xenops } from '../contracts/xenops.ts';
-import { answerCall } from '../doors/xenopsd/door.ts';
+import { openDoor } from '../doors/xenopsd/door.ts';
 import type { DoorParts } from '../doors/xenopsd/parts.ts';
 import { serveDoor } from '../doors/xenopsd/server.ts';
 import { connectSwitch } from '../switch/client.ts';
@@ -32,12 +32,13 @@ export async function openXenopsdDoor(o: DoorOptions): Promise<() => Promise<voi
   const unwatch = xenops.watch((event) => updates.follow(event));
   for (const vm of await xenops.vm.list({})) updates.follow({ id: vm.spec.id, vm });
   const parts: DoorParts = { xenops, tasks, updates, clock, ids, log, version, instance: ids.uuid(), shutdown };
-  const close = await serveDoor(parts, o.socketPath);
+  const door = openDoor(parts);
+  const close = await serveDoor(door, o.socketPath, log);
   const never = new AbortController().signal;
   const servers = (o.queues?.names ?? []).map((name) => {
     const token = `xenopsd-${process.pid}-${randomBytes(6).toString('hex')}`;
     const peer = { switch: connectSwitch(o.queues?.switchPath ?? ''), token, clock, log };
-    return new SwitchServer(peer, name, (text) => answerCall(parts, text, never));
+    return new SwitchServer(peer, name, (text) => door(text, never));
   });
   return async () => {
     unwatch();

@@ -285,6 +285,10 @@ const switches: Readonly<Record<string, readonly [string, boolean]>> = {
   acpi_s4: ['acpi_s4', true],
   nestedhvm: ['nested-virt', false],
 };
+const viridianGroups: ReadonlySet<string> = new Set([
+  ...['base', 'freq', 'time_ref_count', 'reference_tsc', 'hcall_remote_tlb_flush', 'apic_assist', 'crash_ctl', 'synic'],
+  ...['stimer', 'hcall_ipi', 'ex_processor_masks', 'no_vp_limit', 'cpu_hotplug', 'defaults', 'all'],
+]);
 function switchesOf(r: XlReader): Record<string, string> {
   const found: Record<string, string> = {};
   for (const [key, [name, usual]] of Object.entries(switches)) {
@@ -292,11 +296,11 @@ function switchesOf(r: XlReader): Record<string, string> {
     if (value !== undefined && value !== usual) found[name] = String(value);
   }
   const viridian = r.value('viridian');
-  if (viridian?.kind === 'list')
-    found['viridian'] = r
-      .strings('viridian')
-      .map((s) => s.text)
-      .join();
-  else if (r.boolean('viridian') === true) found['viridian'] = 'true';
+  if (viridian?.kind === 'list') {
+    const groups = r.strings('viridian');
+    for (const { text, at } of groups)
+      if (!viridianGroups.has(text.replace(/^!/, ''))) throw r.error('viridian', `there is no group "${text}"`, at);
+    if (groups.length > 0) found['viridian'] = groups.map((group) => group.text).join();
+  } else if (r.boolean('viridian') === true) found['viridian'] = 'true';
   return found;
 }

@@ -1,9 +1,10 @@
 /** One call of the xenopsd interface, from its text to the text of its answer: JSON-RPC 1.0 and 2.0, or XML-RPC by its first byte. */
+import type { VmEntry } from '../../contracts/xenops.ts';
 import { parseXmlCall, type Wire, xmlOf } from '../../wire/xmlrpc.ts';
 import { errorVariant, unimplemented } from './errors.ts';
 import { pciHandlers, vbdHandlers, vgpuHandlers, vifHandlers, vusbHandlers } from './handlers/devices.ts';
 import * as host from './handlers/host.ts';
-import { vmHandlers } from './handlers/vm.ts';
+import { seen, vmHandlers } from './handlers/vm.ts';
 import { methods } from './methods.ts';
 import type { CallContext, DoorParts } from './parts.ts';
 import { decodeMember, WireError, type WireType } from './shape.ts';
@@ -28,7 +29,12 @@ type AnyHandler = (c: CallContext, params: unknown) => unknown;
 interface Call {
   readonly method: string;
   readonly params: unknown;
-  readonly answer: { readonly ok: (result: unknown) => string; readonly failed: (variant: unknown) => string };
+  readonly answer: {
+    readonly ok: (result: unknown) => string;
+    readonly failed: (variant: unknown) => string;
+    /** As `ok`, for a result that is text already; JSON only. */
+    readonly raw?: (result: string) => string;
+  };
 }
 /** Two methods were called by position before parameters had names. */
 const positional: Readonly<Record<string, readonly string[]>> = {
@@ -37,7 +43,28 @@ const positional: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Answers every call, also one that is none. `signal`: the caller is gone. */
-export async function answerCall(parts: DoorParts, text: string, signal: AbortSignal): Promise<string> {
+export type Answer = (text: string, signal: AbortSignal) => Promise<string>;
+
+export function openDoor(parts: DoorParts): Answer {
+  // The domain manager answers the same entry until its VM changes.
+  const texts = new WeakMap<VmEntry, string>();
+  const textOf = (entry: VmEntry): string => {
+    let text = texts.get(entry);
+    if (text === undefined) {
+      text = JSON.stringify(methods['VM.stat'].result.encode(seen(entry)));
+      texts.set(entry, text);
+    }
+    return text;
+  };
+  return (text, signal) => answerCall(parts, text, signal, textOf);
+}
+
+async function answerCall(
+  parts: DoorParts,
+  text: string,
+  signal: AbortSignal,
+  textOf: (entry: VmEntry) => string,
+): Promise<string> {
   let call: Call;
   try {
     call = /^\s*</.test(text) ? xmlCall(text) : jsonCall(text);
@@ -45,6 +72,8 @@ export async function answerCall(parts: DoorParts, text: string, signal: AbortSi
     return jsonAnswers(undefined, null).failed(errorsError.encode(errorVariant(error)));
   }
   try {
+    if (call.method === 'VM.list' && call.answer.raw)
+      return call.answer.raw(`[${(await parts.xenops.vm.list({})).map(textOf).join()}]`);
     return call.answer.ok(await perform(parts, call, signal));
   } catch (error) {
     parts.log.info('a call failed', { method: call.method, error: String(error) });
@@ -85,10 +114,12 @@ function jsonAnswers(jsonrpc: unknown, id: unknown): Call['answer'] {
   if (jsonrpc !== '2.0')
     return {
       ok: (result) => JSON.stringify({ result, error: null, id }),
+      raw: (result) => `{"result":${result},"error":null,"id":${JSON.stringify(id)}}`,
       failed: (error) => JSON.stringify({ result: null, error, id }),
     };
   return {
     ok: (result) => JSON.stringify({ jsonrpc, result, id }),
+    raw: (result) => `{"jsonrpc":"2.0","result":${result},"id":${JSON.stringify(id)}}`,
     failed(variant) {
       const message = Array.isArray(variant) ? variant[0] : variant;
       return JSON.stringify({ jsonrpc, error: { code: 1, message, data: variant }, id });

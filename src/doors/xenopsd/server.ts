@@ -1,22 +1,22 @@
 /** The interface over HTTP on a unix socket: POST to any path. */
 import { existsSync, unlinkSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Log } from '../../base/log.ts';
 import { checkSocketPath, isAnswered } from '../../rpc/socket-path.ts';
-import { answerCall } from './door.ts';
-import type { DoorParts } from './parts.ts';
+import type { Answer } from './door.ts';
 
 const maxBody = 64 * 2 ** 20;
 
 /** Listens, for the owner alone; a socket that nobody answers on is replaced. The answer ends it. */
-export async function serveDoor(parts: DoorParts, socketPath: string): Promise<() => Promise<void>> {
+export async function serveDoor(door: Answer, socketPath: string, log: Log): Promise<() => Promise<void>> {
   checkSocketPath(socketPath);
   if (existsSync(socketPath)) {
     if (await isAnswered(socketPath)) throw new Error(`${socketPath}: another xenopsd serves there`);
     unlinkSync(socketPath);
   }
   const server = createServer((req, res) => {
-    serve(parts, req, res).catch((error: unknown) => {
-      parts.log.info('a call was not answered', { error: String(error) });
+    serve(door, req, res).catch((error: unknown) => {
+      log.info('a call was not answered', { error: String(error) });
       res.destroy();
     });
   });
@@ -41,7 +41,7 @@ export async function serveDoor(parts: DoorParts, socketPath: string): Promise<(
     });
 }
 
-async function serve(parts: DoorParts, req: IncomingMessage, res: ServerResponse): Promise<void> {
+async function serve(door: Answer, req: IncomingMessage, res: ServerResponse): Promise<void> {
   if (req.method !== 'POST') return refuse(res, 404);
   const pieces: Buffer[] = [];
   let bytes = 0;
@@ -53,7 +53,7 @@ async function serve(parts: DoorParts, req: IncomingMessage, res: ServerResponse
   const gone = new AbortController();
   res.once('close', () => gone.abort());
   const text = Buffer.concat(pieces).toString('utf8');
-  const answer = Buffer.from(await answerCall(parts, text, gone.signal));
+  const answer = Buffer.from(await door(text, gone.signal));
   const type = /^\s*</.test(text) ? 'text/xml' : 'application/json';
   res.writeHead(200, { 'content-type': type, 'content-length': answer.length }).end(answer);
 }
