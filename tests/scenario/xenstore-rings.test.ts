@@ -135,6 +135,28 @@ describe('attacks on rings (by the number of the advisory)', () => {
     await machine.close();
   });
 
+  test('206: a guest in debt for its writes is answered when it is out of it, whenever its next request came', async () => {
+    const machine = new Machine();
+    const guest = await driver(machine, 1);
+    const admin = await machine.socket();
+    admin.send(encodePacket(op.transactionStart, 1, 0, '\0'));
+    machine.run();
+    const answers: string[] = [];
+    for (let i = 0; i < 40; i++) {
+      const id = guest.send(op.write, `k\0${i}`);
+      machine.run();
+      let answer = guest.reply(id);
+      for (let waited = 0; answer === 'nothing' && waited < 50; waited++) {
+        await machine.clock.advance(1);
+        machine.run();
+        answer = guest.reply(id);
+      }
+      answers.push(answer);
+    }
+    assert.deepEqual([...new Set(answers)], ['OK']);
+    await machine.close();
+  });
+
   test('420: indices that pass 2^31 and 2^32 are numbers like others', async () => {
     for (const start of [2 ** 31 - 100, 2 ** 32 - 100]) {
       const machine = new Machine({ folder: freshFolder() });

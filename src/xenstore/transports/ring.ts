@@ -277,7 +277,8 @@ export class GuestRing implements Ring {
   }
 
   #read(): void {
-    if (this.#state !== 'serving' || !this.#connection.wantsInput) return;
+    // Also when the connection does not want input now: it keeps what it is given, which the ring bounds, and goes on with it by itself.
+    if (this.#state !== 'serving' || this.#connection.state !== 'open') return;
     const count = this.#page.peek(this.#given);
     if (count < 0) this.#breakOff();
     if (count <= 0) return;
