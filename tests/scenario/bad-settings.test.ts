@@ -31,6 +31,19 @@ test('bad firmware, kernels and forwards are refused and leave the record as it 
   const vif = db.byUuid('VIF', await d.addNetwork(db.get('VM', kernel).uuid));
   await assert.rejects(root('VIF.add_to_other_config', vif, 'port-forwards', 'nonsense'));
   assert.equal(db.get('VIF', vif).other_config['port-forwards'], undefined);
+
+  await root('VIF.set_qos_algorithm_params', vif, { kbps: 'fast' }); // without a type it means nothing
+  await assert.rejects(root('VIF.set_qos_algorithm_type', vif, 'ratelimit'), code('VALUE_NOT_SUPPORTED'));
+  await root('VIF.set_qos_algorithm_params', vif, { kbps: '100' });
+  await root('VIF.set_qos_algorithm_type', vif, 'ratelimit');
+  await assert.rejects(root('VIF.set_qos_algorithm_params', vif, { kbps: '-1' }), code('VALUE_NOT_SUPPORTED'));
+  await root('VIF.remove_from_qos_algorithm_params', vif, 'kbps');
+  await assert.rejects(root('VIF.add_to_qos_algorithm_params', vif, 'kbps', 'x'), code('VALUE_NOT_SUPPORTED'));
+  const [vbd = ''] = db.get('VM', vm).VBDs;
+  await root('VBD.set_qos_algorithm_type', vbd, 'ratelimit');
+  await assert.rejects(root('VBD.set_qos_algorithm_params', vbd, { bps: 'nope' }), code('VALUE_NOT_SUPPORTED'));
+  await root('VBD.set_qos_algorithm_params', vbd, { bps: '1000' });
+  assert.deepEqual(db.get('VBD', vbd).qos_algorithm_params, { bps: '1000' });
 });
 
 test('a VM that is out of order already takes other changes', async () => {

@@ -7,7 +7,7 @@ import type { Patch } from '../../db/db.ts';
 import { ask } from '../ask.ts';
 import type { ClassHandlers, Ctx } from '../context.ts';
 import { refreshVm } from '../guards.ts';
-import { driveName, drivePosition, vbdSpec, vdiMedia } from '../translate/vm.ts';
+import { driveName, drivePosition, drivesLimits, vbdSpec, vdiMedia } from '../translate/vm.ts';
 
 type Self = Ref<'VBD'>;
 const inUse = (vm: Rec<'VM'>) => vm.power_state === 'Running' || vm.power_state === 'Paused';
@@ -110,6 +110,13 @@ function put(ctx: Ctx, self: Self, patch: Patch<'VBD'>): void {
   });
 }
 
+/** What is no number is refused here rather than at the next start; a plugged drive has the new limits at once. */
+async function limit(ctx: Ctx, self: Self, patch: Patch<'VBD'>): Promise<void> {
+  drivesLimits({ ...ctx.db.get('VBD', self), ...patch });
+  put(ctx, self, patch);
+  await ask(ctx, () => ctx.registrar.push(ctx.db.get('VBD', self).VM));
+}
+
 export const vbdHandlers: ClassHandlers<typeof VBD> = {
   create: (ctx, a) => create(ctx, a.args),
   destroy: (ctx, a) => destroy(ctx, a.self),
@@ -125,6 +132,10 @@ export const vbdHandlers: ClassHandlers<typeof VBD> = {
     if (!vbd.empty) checkDisk(ctx, vbd.VDI, vbd.type, vbd.mode);
     vbdSpec(ctx.db, a.self);
   },
+  set_qos_algorithm_type: (ctx, a: { self: Self; value: string }) =>
+    limit(ctx, a.self, { qos_algorithm_type: a.value }),
+  set_qos_algorithm_params: (ctx, a: { self: Self; value: Readonly<Record<string, string>> }) =>
+    limit(ctx, a.self, { qos_algorithm_params: a.value }),
   set_mode(ctx, a) {
     const vbd = ctx.db.get('VBD', a.self);
     const vm = ctx.db.get('VM', vbd.VM);

@@ -7,6 +7,7 @@ import type { Patch } from '../../db/db.ts';
 import { ask } from '../ask.ts';
 import type { ClassHandlers, Ctx } from '../context.ts';
 import { refreshVm } from '../guards.ts';
+import { rateLimit } from '../translate/vm.ts';
 import { forwardsKey, parseForwards } from './vif-forwards.ts';
 import { randomMac } from './vif-mac.ts';
 
@@ -93,6 +94,12 @@ async function put(ctx: Ctx, self: Self, patch: Patch<'VIF'>): Promise<void> {
   await ask(ctx, () => ctx.registrar.push(ctx.db.get('VIF', self).VM));
 }
 
+/** A rate that cannot be kept is refused here rather than at the next start; a plugged interface has the new one at once. */
+function limit(ctx: Ctx, self: Self, patch: Patch<'VIF'>): Promise<void> {
+  rateLimit({ ...ctx.db.get('VIF', self), ...patch });
+  return put(ctx, self, patch);
+}
+
 /** Addresses are given to the guest by its agent; without one they are kept in the record for clients to read. */
 function checkAddress(mode: string, address: string): readonly string[] {
   if (mode !== 'Static') return [];
@@ -115,6 +122,10 @@ export const vifHandlers: ClassHandlers<typeof VIF> = {
     parseForwards(a.value[forwardsKey] ?? '');
     return put(ctx, a.self, { other_config: a.value });
   },
+  set_qos_algorithm_type: (ctx, a: { self: Self; value: string }) =>
+    limit(ctx, a.self, { qos_algorithm_type: a.value }),
+  set_qos_algorithm_params: (ctx, a: { self: Self; value: Readonly<Record<string, string>> }) =>
+    limit(ctx, a.self, { qos_algorithm_params: a.value }),
   configure_ipv4: (ctx, a) =>
     put(ctx, a.self, {
       ipv4_configuration_mode: a.mode,

@@ -132,6 +132,7 @@ export function vbdSpec(db: Reader, ref: string): VbdSpec {
   const vbd = db.get('VBD', ref);
   const vdi = vbd.empty ? undefined : db.find('VDI', vbd.VDI);
   const media = vdi ? vdiMedia(db, vdi) : null;
+  const qos = drivesLimits(vbd);
   return {
     id: vbd.uuid,
     position: Math.max(0, drivePosition(vbd.userdevice)),
@@ -140,7 +141,7 @@ export function vbdSpec(db: Reader, ref: string): VbdSpec {
     media,
     bootable: vbd.bootable,
     unpluggable: vbd.unpluggable,
-    ...(vbd.qos_algorithm_type === 'ratelimit' ? { qos: vbd.qos_algorithm_params } : {}),
+    ...(qos === undefined ? {} : { qos }),
   };
 }
 
@@ -152,20 +153,30 @@ export function vdiMedia(db: Reader, vdi: Rec<'VDI'>): NonNullable<VbdSpec['medi
   return { kind: 'vdi', sr: db.get('SR', vdi.SR).uuid, vdi: vdi.uuid };
 }
 
-/** KiB/s, up to 100 GiB/s. */
-function rateOf(value: string): number {
-  const rate = Number(value);
-  if (/^\d+$/.test(value) && rate <= 100 * 2 ** 20) return rate;
-  throw fail('VALUE_NOT_SUPPORTED', {
-    field: 'qos_algorithm_params:kbps',
-    value,
-    reason: 'It is a whole number of KiB per second, at most 104857600; 0 is no limit',
-  });
+type Limited = Pick<Rec<'VIF'>, 'qos_algorithm_type' | 'qos_algorithm_params'>;
+
+/** The limits of a drive, for the backend to read; undefined for none. */
+export function drivesLimits({ qos_algorithm_type: type, qos_algorithm_params: params }: Limited): VbdSpec['qos'] {
+  if (type !== 'ratelimit') return undefined;
+  for (const [key, value] of Object.entries(params)) {
+    const reason = 'It is a whole number per second; 0 is no limit';
+    if (!/^\d{1,16}$/.test(value))
+      throw fail('VALUE_NOT_SUPPORTED', { field: `qos_algorithm_params:${key}`, value, reason });
+  }
+  return params;
+}
+/** The limit of an interface in KiB/s, up to 100 GiB/s; 0 for none. */
+export function rateLimit({ qos_algorithm_type: type, qos_algorithm_params: params }: Limited): number {
+  const value = params['kbps'] ?? '0';
+  if (type !== 'ratelimit') return 0;
+  if (/^\d+$/.test(value) && Number(value) <= 100 * 2 ** 20) return Number(value);
+  const reason = 'It is a whole number of KiB per second, at most 104857600; 0 is no limit';
+  throw fail('VALUE_NOT_SUPPORTED', { field: 'qos_algorithm_params:kbps', value, reason });
 }
 
 export function vifSpec(db: Reader, ref: string): VifSpec {
   const vif = db.get('VIF', ref);
-  const rate = vif.qos_algorithm_type === 'ratelimit' ? rateOf(vif.qos_algorithm_params['kbps'] ?? '0') : 0;
+  const rate = rateLimit(vif);
   return {
     id: vif.uuid,
     position: Number(vif.device),
