@@ -1,7 +1,7 @@
 /** The records of a VM as an xm/xl file that describes it again. */
 import { cpusText } from '../../wire/xl-cpus.ts';
 import { writeXl, type XlWritten } from '../../wire/xl-write.ts';
-import { numberName } from '../xenopsd/device.ts';
+import { deviceNumber, numberName } from '../xenopsd/device.ts';
 import type { Metadata, Pci, Vbd, Vif, Vm, VmAction } from '../xenopsd/types.ts';
 
 const mib = 2 ** 20;
@@ -99,7 +99,8 @@ function hvmSettings(hvm: Hvm, platform: Vm['platformdata']): Settings {
 }
 /** The path comes last: it may have commas. */
 function diskText(vbd: Vbd): string {
-  const vdev = vbd.position ? numberName(vbd.position) : vbd.id[1];
+  const named = deviceNumber(vbd.id[1])?.join() === vbd.position?.join();
+  const vdev = vbd.position && !named ? numberName(vbd.position) : vbd.id[1];
   const access = vbd.mode === 'ReadOnly' ? 'r' : 'w';
   if (vbd.backend?.[0] === 'VDI') return `sm:${vbd.backend[1]},${vdev}${vbd.ty === 'CDROM' ? ':cdrom' : ''},${access}`;
   const parts = [`vdev=${vdev}`, `access=${access}`];

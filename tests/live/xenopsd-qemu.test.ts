@@ -1,0 +1,42 @@
+/** xenopsd alone on real QEMU: a VM from an xl file, through xenops-cli. */
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { xenopsdHost } from '../scenario/xenopsd-host.ts';
+import { xenopsdLife } from '../scenario/xenopsd-life.ts';
+import { tinyGuest } from './tiny-guest.ts';
+
+const skip = existsSync('/usr/bin/qemu-system-x86_64') ? false : 'QEMU is not installed: the package qemu-system-x86';
+/** A guest that starts and reacts, on a busy machine. */
+const deadlineMs = 60_000;
+
+test('the life of a VM from an xl file on QEMU', { skip }, async () => {
+  await using h = await xenopsdHost('qemu');
+  const open = (name: string, bytes: Buffer) => {
+    const path = join(h.data, name);
+    writeFileSync(path, bytes);
+    chmodSync(path, 0o666); // guests run as users of their own
+    return path;
+  };
+  const kernel = open('kernel', tinyGuest());
+  const disk = open('disk.img', Buffer.alloc(1 << 20));
+  const iso = open('disc.iso', Buffer.alloc(1 << 16));
+  const image = open('image', Buffer.alloc(0));
+  await xenopsdLife(h, {
+    text: `name='myfirstvm'\ntype='pvh'\nkernel='${kernel}'\nmemory=32\ndisk=['file:${disk},xvda,w',',xvdb:cdrom,r']\n`,
+    cd: 'xvdb',
+    iso,
+    image,
+    up: async (id) => {
+      const log = join(h.data, 'domains', id, 'console.log');
+      const until = Date.now() + deadlineMs;
+      // A new run of the guest has a new log.
+      while (!existsSync(log) || !readFileSync(log, 'latin1').includes('READY')) {
+        assert.ok(Date.now() < until, `${log} does not say READY`);
+        await sleep(50);
+      }
+    },
+  });
+});
