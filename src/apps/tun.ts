@@ -12,7 +12,7 @@ export function openTunToGuests(log: Log, path = device): void {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) {
     log.warn(
-      `${path} is missing: guests will have no network; load the module tun, or give the device to this container`,
+      `${path} is missing: guests get QEMU's own network only; load the module tun, or give the device to this container`,
     );
     return;
   }

@@ -2,7 +2,7 @@
 import { networkErrors } from '../contracts/network.ts';
 import type { Driver, Ground } from './driver.ts';
 import type { Kind } from './records.ts';
-import { rightsTrouble } from './rights.ts';
+import { rightsTrouble, tapTrouble } from './rights.ts';
 import { findTool, missingTool } from './tool.ts';
 
 export interface House extends Ground {
@@ -18,7 +18,7 @@ export interface House extends Ground {
 
 /** Why a kind is not possible on this host; '' when it is. */
 export function obstacle({ kind, needsRoot, tools }: Driver): string {
-  const trouble = needsRoot ? rightsTrouble() : '';
+  const trouble = needsRoot ? rightsTrouble() || tapTrouble() : '';
   if (trouble) return `${kind} networks need ${trouble}`;
   const missing = tools.find((tool) => !findTool(tool));
   return missing === undefined ? '' : missingTool(missing);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { rightsTrouble } from './rights.ts';
+import { rightsTrouble, tapTrouble } from './rights.ts';
 
 const status = (uid: number, effective: string) =>
   `Name:\tnode\nUid:\t${uid}\t${uid}\t${uid}\t${uid}\nCapEff:\t${effective}\n`;
@@ -16,4 +16,9 @@ test('others need root', () => {
 
 test('what this machine says can be read', () => {
   assert.equal(typeof rightsTrouble(), 'string');
+});
+
+test('a container without the device for taps is told how to get it', () => {
+  assert.equal(tapTrouble('/dev/null'), '');
+  assert.match(tapTrouble('/dev/net/none'), /missing.*--device \/dev\/net\/none/);
 });

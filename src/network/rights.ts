@@ -1,5 +1,5 @@
 /** Whether this process may change the host's network: root in a container often may not. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 const netAdmin = 12n; // CAP_NET_ADMIN
 
@@ -9,4 +9,10 @@ export function rightsTrouble(status: string = readFileSync('/proc/self/status',
   const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0';
   if ((BigInt(`0x${effective}`) >> netAdmin) & 1n) return '';
   return 'CAP_NET_ADMIN, which this container does not give to root (Docker: --cap-add NET_ADMIN)';
+}
+
+/** What is missing for guests' interfaces on bridges; '' when nothing is. */
+export function tapTrouble(device = '/dev/net/tun'): string {
+  if (existsSync(device)) return '';
+  return `${device}, which is missing: load the module tun, or give the device to this container (Docker: --device ${device})`;
 }
