@@ -2,7 +2,7 @@
  * Ours beside Debian's C xenstored and oxenstored (package xen-utils-4.17), through one client in C, on unix sockets; Xen is not needed. Needs gcc;
  * oxenstored needs root for a mount namespace of its own. Rounds are interleaved, so that all meet the same neighbours.
  *
- *     bin/node bench/xenstore.ts          ROUNDS=7 SECONDS_EACH=1
+ *     bin/node bench/xenstore.ts          ROUNDS=7 SECONDS_EACH=1 ROWS='transactions' (a pattern)
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,10 +13,16 @@ import { join } from 'node:path';
 const root = join(import.meta.dirname, '..');
 const rounds = Number(process.env['ROUNDS'] ?? 7);
 const seconds = Number(process.env['SECONDS_EACH'] ?? 1);
+const wanted = new RegExp(process.env['ROWS'] ?? '');
 const xen = '/usr/lib/xen-4.17/bin';
 /** As bin/xenstored starts it; a copy of the bundle, so that sources may change meanwhile. */
 const nodeProgram = process.execPath;
-const flags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=1', '--v8-pool-size=1'];
+const flags = [
+  '--disable-warning=ExperimentalWarning',
+  '--max-semi-space-size=1',
+  '--v8-pool-size=1',
+  '--single-threaded-gc',
+];
 const folder = mkdtempSync(join(tmpdir(), 'gh-xenstore-bench-'));
 
 interface Daemon {
@@ -151,6 +157,7 @@ async function main(): Promise<void> {
   for (const name of names) daemons.push(await (kinds[name] as (s: string) => Promise<Daemon>)(stub));
   try {
     for (const { title, args, target, latency } of rows) {
+      if (!wanted.test(title)) continue;
       const results = new Map<string, Result[]>();
       // Not counted: whoever compiles while it runs has done so.
       for (const daemon of daemons) measure(daemon, args);
@@ -178,7 +185,7 @@ async function main(): Promise<void> {
   } finally {
     for (const daemon of daemons) await stop(daemon);
   }
-  await populated(names, stub, measure, print);
+  if (wanted.test('populate')) await populated(names, stub, measure, print);
 }
 
 /** Daemons that are filled: how fast, and what it costs; each round begins with empty ones. */
