@@ -10,6 +10,7 @@ const getFlags = 3;
 const setFlags = 4;
 const setDescriptorFlags = 2;
 const nonBlocking = 0x800;
+const duplicateOntoUnused = 1030;
 
 export interface Libc {
   /** Maps the first `size` bytes of `fd` (a page unless told), shared, for reading and writing. */
@@ -20,6 +21,8 @@ export interface Libc {
   setNonBlocking(fd: number): void;
   /** Whether a program that replaces this one, or a child, inherits the descriptor. */
   setInherited(fd: number, inherited: boolean): void;
+  /** A second descriptor for the same thing, not inherited. */
+  duplicate(fd: number): number;
   /** Bytes read into `into`; 0 when nothing is there now. Throws `CallFailed`. */
   read(fd: number, into: Uint8Array): number;
   write(fd: number, from: Uint8Array): number;
@@ -55,6 +58,7 @@ export function openLibc(): Libc {
       void checked('fcntl', fcntl(fd, setFlags, fcntl(fd, getFlags, 0) | nonBlocking), `fd ${fd}`),
     setInherited: (fd, inherited) =>
       void checked('fcntl', fcntl(fd, setDescriptorFlags, inherited ? 0 : 1), `fd ${fd}`),
+    duplicate: (fd) => checked('fcntl', fcntl(fd, duplicateOntoUnused, 0), `fd ${fd}`),
     read(fd, into) {
       const got = Number(read(fd, into, into.length));
       if (got >= 0) return got;

@@ -2,7 +2,7 @@
  * Waiting until a descriptor can be read, inside Node's event loop and without a thread. koffi's poll handle is young, so
  * this file is the only one that knows it; where it cannot be had, a thread of Node's pool waits in `read` instead.
  */
-import { read } from 'node:fs';
+import { closeSync, read } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 import type { Log } from '../base/log.ts';
 import { koffi } from './koffi.ts';
@@ -105,12 +105,14 @@ function lingering(fd: number, libc: Libc, log: Log): ((until: number) => boolea
   }
 }
 
-function watchWithThread({ fd, onBytes }: ReadableOptions): () => void {
+function watchWithThread({ fd: given, onBytes, libc }: ReadableOptions): () => void {
   let ended = false;
   const buffer = Buffer.alloc(chunk);
+  // One of its own: the caller may close the other while a read waits, and its number may soon mean something else.
+  const fd = libc.duplicate(given);
   const next = () =>
     read(fd, buffer, 0, chunk, null, (error, got) => {
-      if (ended) return;
+      if (ended) return closeSync(fd);
       if (error && error.code !== 'EAGAIN') throw error;
       if (got > 0) onBytes(buffer.subarray(0, got));
       next();
