@@ -8,11 +8,15 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { findTool } from '../../src/network/tool.ts';
 import { bin, cannotRun, consoleSays, liveHost } from './host.ts';
 
 const run = promisify(execFile);
 const guest = join(import.meta.dirname, '../../build/guest');
 const mib = 1 << 20;
+
+const missing = ['mke2fs', 'sfdisk', 'grub-fstest'].filter((name) => !findTool(name));
+const cannot = cannotRun() ?? (missing.length > 0 ? `not installed: ${missing.join(', ')}` : undefined);
 
 /** A disk of 64 MiB with a partition of ext4 that holds Tiny Linux and a GRUB menu with `entries`. */
 function guestDisk(folder: string, menu: string): string {
@@ -53,7 +57,7 @@ async function installerServer() {
 }
 
 test('a VM boots the kernel on its disk to READY, and again after a change of its menu', {
-  skip: cannotRun() ?? false,
+  skip: cannot ?? false,
 }, async () => {
   await using host = await liveHost();
   const env = { ...process.env, GUESTHOUSE_DATA: host.data };

@@ -1,6 +1,5 @@
 /** A ground of real QEMUs for tests: a supervisor, folders in /tmp, and the tiny guest. */
 
-import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { watch } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
@@ -16,6 +15,7 @@ import { createSupervisor, type Supervisor } from '../../src/processes/index.ts'
 import type { Backend } from '../../src/xenops/backend.ts';
 import { type QemuOptions, qemuBackend } from '../../src/xenops/backends/qemu/index.ts';
 import type { BackendBench } from '../conformance/backend.ts';
+import { processesWith } from './host.ts';
 import { tinyGuest } from './tiny-guest.ts';
 
 const mib = 1 << 20;
@@ -126,9 +126,9 @@ export async function qemuBench(changed: Partial<QemuOptions> = {}, log: Log = s
     });
   };
   const leftovers = () =>
-    execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
-      .split('\n')
-      .filter((line) => line.includes(folder) && line.includes('qemu-system'));
+    [...processesWith(folder)]
+      .filter(([, line]) => line.includes('qemu-system'))
+      .map(([pid, line]) => `${pid} ${line}`);
   return {
     folder,
     processes,
