@@ -36,6 +36,7 @@ import type { Store } from '../store/store.ts';
 import { encodeRecordJson } from '../wire/jsonrpc.ts';
 import { encodeRecordXml } from '../wire/xmlrpc.ts';
 import type { Backend } from '../xenops/backend.ts';
+import { folderHooks } from '../xenops/hooks.ts';
 import { diskKernels } from '../xenops/kernels.ts';
 import { openXenops, type XenopsServer } from '../xenops/server.ts';
 import { routesOf } from './doors.ts';
@@ -124,6 +125,7 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
       network: bridgesByName(network, mayBridge ? 'bridge' : 'user'),
       store: storeOf('xenops'),
       kernels: diskKernels({ bootloader, dir: folder('boot') }),
+      hooks: folderHooks('/etc/xapi.d', log),
       ...(o.boot ? { boot: o.boot } : {}),
     }),
   );

@@ -14,6 +14,7 @@ import { openStorage } from '../storage/server.ts';
 import { openMemoryStore } from '../store/memory.ts';
 import { splitStore } from '../store/parts.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
+import { folderHooks } from '../xenops/hooks.ts';
 import { diskKernels } from '../xenops/kernels.ts';
 import { openXenops } from '../xenops/server.ts';
 import { type Hypervisor, openGround } from './ground.ts';
@@ -75,6 +76,7 @@ export async function openCore(o: CoreOptions): Promise<RunningCore> {
       network: bridgesByName(network, mayBridge ? 'bridge' : 'user'),
       store: storeOf('xenops'),
       workers: o.workers,
+      hooks: folderHooks('/etc/xapi.d', log),
       kernels: diskKernels({
         bootloader: simulated ? simulatedBootloader() : await openBootloader({ clock: systemClock, log }),
         dir: folder('boot'),

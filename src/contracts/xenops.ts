@@ -290,6 +290,7 @@ export const xenopsErrors = errorsOf({
   Unknown_bootloader: 'the boot loader {loader} of {vm} is not known; there are {known}',
   Bootloader_error: 'the boot loader of {vm} failed: {reason}',
   Failed_to_start_emulator: 'the emulator of {vm} did not start: {reason}',
+  Hook_failed: 'the hook {hook} refused ({reason}): it ended with {status}, saying: {output}',
   Storage_error: '{reason}',
   Network_error: '{reason}',
   Io_error: 'input/output error: {reason}',

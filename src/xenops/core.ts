@@ -5,6 +5,7 @@ import type { Log } from '../base/log.ts';
 import type { Ground } from './atomics.ts';
 import type { Backend } from './backend.ts';
 import type { Ends } from './ends.ts';
+import type { Hooks } from './hooks.ts';
 import type { VmQueue } from './queue.ts';
 import type { Reconciler } from './reconcile.ts';
 import type { Records } from './records.ts';
@@ -32,6 +33,8 @@ export interface Core {
   readonly ids: Ids;
   readonly log: Log;
   readonly limits: RestartLimits;
+  /** Programs of the host's owner around operations. */
+  readonly hooks?: Hooks | undefined;
   /** The host's present boot; '' when unknown. */
   readonly boot: string;
   /** Aborted when the domain manager closes. */

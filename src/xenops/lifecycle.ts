@@ -7,11 +7,13 @@
  *       │                 └──suspend────────▲
  *       └──resetPower── (whatever was found)
  */
+import { bestEffort } from '../base/best-effort.ts';
 import type { Call } from '../contracts/contract.ts';
 import type { Media, VmSpec } from '../contracts/xenops.ts';
 import type { DomainEnd } from './backend.ts';
 import { type Core, nowS } from './core.ts';
 import { guard, needsCapability } from './guard.ts';
+import type { HookName, HookReason } from './hooks.ts';
 import { expectedSpec } from './kernels.ts';
 import { type Operation, operate } from './operation.ts';
 import { pausePlan, unpausePlan } from './plans/adjust.ts';
@@ -37,6 +39,7 @@ export function startVm(core: Core, id: string, paused: boolean, call?: Call): P
 export async function startNow(core: Core, op: Operation, paused: boolean): Promise<void> {
   const { spec } = op.record;
   const made = newRun(core, spec);
+  if (core.hooks) await before(core, op, 'vm-pre-start', 'none');
   core.reservations.reserve(spec);
   core.ends.take(spec.id);
   await op.mark('start', made);
@@ -68,8 +71,11 @@ export function shutdownVm(core: Core, id: string, timeoutS: number | null, call
     if (record.power === 'Halted') return;
     guard(timeoutS === null ? 'shutdown' : 'cleanShutdown', record);
     const { spec } = runOf(record);
+    const reason = timeoutS === null ? 'hard-shutdown' : 'clean-shutdown';
+    if (core.hooks) await before(core, op, 'vm-pre-shutdown', reason);
     if (timeoutS !== null) await op.mark('shutdown');
     await op.run(shutdownPlan(spec, { timeoutS }));
+    if (core.hooks) await after(core, op, 'vm-post-destroy', reason);
     const end = core.ends.take(id);
     record.lastEnd = lastEnd(
       core,
@@ -102,10 +108,17 @@ export async function rebootNow(core: Core, op: Operation, timeoutS: number | nu
   const { spec } = record;
   const running = runOf(record).spec;
   const made = newRun(core, spec);
+  const reason = timeoutS === null ? 'hard-reboot' : 'clean-reboot';
+  if (core.hooks) {
+    await before(core, op, 'vm-pre-shutdown', reason);
+    await before(core, op, 'vm-pre-reboot', reason);
+    await before(core, op, 'vm-pre-start', 'none');
+  }
   // Refused before the guest is touched when the new one would not fit.
   core.reservations.reserveBoth(running, spec);
   await op.mark('reboot');
   await op.run(rebootPlan(running, spec, { domid: made.domid, timeoutS }));
+  if (core.hooks) await after(core, op, 'vm-post-destroy', reason);
   core.reservations.reserve(spec);
   ended(op, started(core, op, made));
 }
@@ -116,8 +129,13 @@ export function suspendVm(core: Core, id: string, image: Media, call?: Call): Pr
     guard('suspend', record);
     needsCapability(core.backend, 'suspend', 'VM.suspend');
     const { spec } = runOf(record);
+    if (core.hooks) {
+      await before(core, op, 'vm-pre-suspend', 'suspend');
+      await before(core, op, 'vm-pre-shutdown', 'suspend');
+    }
     await op.mark('suspend');
     await op.run(suspendPlan(spec, { image }));
+    if (core.hooks) await after(core, op, 'vm-post-destroy', 'suspend');
     record.lastEnd = { reason: 'suspend', detail: 'suspended on request', at: nowS(core) };
     ended(op, null);
   });
@@ -129,11 +147,24 @@ export function resumeVm(core: Core, id: string, paused: boolean, call?: Call): 
     const { suspended } = record;
     if (!suspended) throw new Error(`${id} is Suspended without an image`);
     const made = newRun(core, suspended.spec);
+    if (core.hooks) await before(core, op, 'vm-pre-resume', 'none');
     core.reservations.reserve(suspended.spec);
     await op.mark(paused ? 'resumePaused' : 'resume', made);
     await op.run(resumePlan(suspended.spec, { domid: made.domid, image: suspended.image, paused }));
+    if (core.hooks) await after(core, op, 'vm-post-resume', 'none');
     ended(op, started(core, op, made));
   });
+}
+
+/** The owner's programs may refuse: nothing was touched yet. Hook_failed. */
+async function before(core: Core, op: Operation, name: HookName, reason: HookReason): Promise<void> {
+  const { id, run } = op.record;
+  await core.hooks?.run({ name, vm: id, reason, ...(run ? { domid: run.domid } : {}) }, op.turn.signal);
+}
+/** It has been done: a program that fails changes nothing about that. */
+async function after(core: Core, op: Operation, name: HookName, reason: HookReason): Promise<void> {
+  const run = () => core.hooks?.run({ name, vm: op.record.id, reason }, op.turn.signal);
+  await bestEffort(`${name} of ${op.record.id} runs after it was done`, core.log, run);
 }
 
 /** → Halted, from anywhere. A domain that cannot be destroyed is an error: its guest may still run. */

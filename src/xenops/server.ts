@@ -17,6 +17,7 @@ import { Ends } from './ends.ts';
 import { Listeners } from './events.ts';
 import { follow } from './follow.ts';
 import { guard } from './guard.ts';
+import type { Hooks } from './hooks.ts';
 import { listDomains, shutdownAll, startAll, statHost } from './host.ts';
 import type { Kernels } from './kernels.ts';
 import * as life from './lifecycle.ts';
@@ -40,6 +41,8 @@ export interface XenopsOptions {
   readonly workers?: number;
   /** Takes the kernels of VMs with a boot loader; absent, such VMs are left to the backend. */
   readonly kernels?: Kernels;
+  /** Run around operations; absent: none. */
+  readonly hooks?: Hooks;
   readonly limits?: Partial<RestartLimits>;
   /** Names the host's present boot, so that it can be told whether a lost guest was killed or went down with the host. */
   readonly boot?: string;
@@ -88,6 +91,7 @@ async function makeCore(o: XenopsOptions, events: Listeners<XenopsEvent>, closin
     reservations: new Reservations(memoryTotal, (spec) => backend.overhead(spec)),
     limits: { crashWindowS: 120, rebootWindowS: backend.restartWindowS ?? 120, rebootDelayS: 15, ...o.limits },
     boot: o.boot ?? '',
+    hooks: o.hooks,
     closing,
     nextDomid: () => domids.next(),
     probe: o.probe,

@@ -89,6 +89,7 @@ const rows: Readonly<Record<Kind, Row>> = {
     fail('UNKNOWN_BOOTLOADER', { vm: n.vm(e.args['vm']), bootloader: String(e.args['loader']) }),
   Bootloader_error: (e, n) => fail('BOOTLOADER_FAILED', { vm: n.vm(e.args['vm']), msg: String(e.args['reason']) }),
   Failed_to_start_emulator: internal,
+  Hook_failed: (e) => fail('OPERATION_NOT_ALLOWED', { reason: e.message }),
   Storage_error: storage('46'),
   Network_error: internal,
   Io_error: internal,

@@ -44,6 +44,7 @@ const rows: Readonly<Record<Kind, (e: ContractError) => XenopsdError>> = {
   Unknown_bootloader: (e) => ['Bootloader_error', [text(e, 'vm'), e.message]],
   Bootloader_error: (e) => ['Bootloader_error', [text(e, 'vm'), text(e, 'reason')]],
   Failed_to_start_emulator: (e) => ['Failed_to_start_emulator', [text(e, 'vm'), 'qemu', text(e, 'reason')]],
+  Hook_failed: (e) => ['Hook_failed', [text(e, 'hook'), text(e, 'reason'), text(e, 'output'), text(e, 'status')]],
   Storage_error: (e) => ['Storage_backend_error', [text(e, 'code') || 'SR_BACKEND_FAILURE', [text(e, 'reason')]]],
   Network_error: internal,
   Io_error: (e) => (e.message === '' ? 'IO_error' : internal(e)),

@@ -36,7 +36,7 @@ export interface TestHouse {
   during<T>(promise: Promise<T>): Promise<T>;
 }
 export interface HouseOptions
-  extends Partial<Pick<XenopsOptions, 'limits' | 'workers' | 'probe' | 'boot' | 'kernels'>> {
+  extends Partial<Pick<XenopsOptions, 'limits' | 'workers' | 'probe' | 'boot' | 'kernels' | 'hooks'>> {
   readonly memoryBytes?: number;
   readonly log?: Log;
 }
