@@ -9,6 +9,7 @@ import { systemClock } from '../base/clock.ts';
 import { randomIds } from '../base/ids.ts';
 import { type Level, type Log, logTo, silentLog } from '../base/log.ts';
 import { ConfigError, readConfig, readOptions, usualConfig, type XenopsdConfig } from '../doors/xenopsd/config.ts';
+import { isAnswered } from '../rpc/socket-path.ts';
 import type { Hypervisor } from './ground.ts';
 import { version } from './version.ts';
 import { openCore } from './xenopsd-core.ts';
@@ -36,6 +37,8 @@ try {
 } catch (error) {
   fail(`database-path, sockets-path: ${(error as Error).message}; choose folders that may be written`);
 }
+if (existsSync(socketPath) && (await isAnswered(socketPath)))
+  fail(`${socketPath}: another xenopsd serves there; stop it, or choose other folders`);
 try {
   const core = await openCore({
     data,

@@ -24,8 +24,9 @@ test('the life of a VM from an xl file on QEMU', { skip }, async () => {
   const disk = open('disk.img', Buffer.alloc(1 << 20));
   const iso = open('disc.iso', Buffer.alloc(1 << 16));
   const image = open('image', Buffer.alloc(0));
+  const text = `name='myfirstvm'\ntype='pvh'\nkernel='${kernel}'\nmemory=32\ndisk=['file:${disk},xvda,w',',xvdb:cdrom,r']\n`;
   await xenopsdLife(h, {
-    text: `name='myfirstvm'\ntype='pvh'\nkernel='${kernel}'\nmemory=32\ndisk=['file:${disk},xvda,w',',xvdb:cdrom,r']\n`,
+    text,
     cd: 'xvdb',
     iso,
     image,
@@ -39,4 +40,11 @@ test('the life of a VM from an xl file on QEMU', { skip }, async () => {
       }
     },
   });
+  // A guest runs on while xenopsd is away, and is found again.
+  await h.ok('create', h.file('again.cfg', text));
+  const running = async () => ((await h.json('list')) as { power_state: string; domids: number[] }[])[0];
+  const before = await running();
+  await h.restart();
+  assert.deepEqual(await running(), before);
+  assert.equal(before?.power_state, 'Running');
 });
