@@ -38,14 +38,17 @@ try {
   const running = await rss();
   const at = (q: number) => (lists[Math.floor(q * (lists.length - 1))] ?? 0).toFixed(1);
   const kib = (bytes: number) => (bytes / 1024 / vms).toFixed(1);
-  console.log(`add      ${((added / vms) * 1).toFixed(2)} ms a VM`);
+  console.log(`add      ${(added / vms).toFixed(2)} ms a VM`);
   console.log(`VM.list  p50 ${at(0.5)} ms, p95 ${at(0.95)} ms for ${vms} VMs (limit 20 ms)`);
   console.log(`start    ${(started / vms).toFixed(2)} ms a VM`);
   console.log(
     `memory   ${kib(halted - before)} KiB a halted VM, ${kib(running - before)} KiB a running one (limit 200 KiB)`,
   );
 } finally {
+  const gone = new Promise((resolve) => daemon.once('exit', resolve));
   daemon.kill();
+  await gone;
+  agent.destroy();
   rmSync(folder, { recursive: true, force: true });
 }
 
