@@ -116,7 +116,7 @@ export async function resumeGuest(blocking: Blocking, domid: number): Promise<vo
 /** The whole memory of a domain as a file for debuggers. */
 export async function dumpCore(blocking: Blocking, domid: number, path: string): Promise<void> {
   using session = openSession(blocking);
-  const dump = session.ctrl.func('int xc_domain_dumpcore(void *xch, uint32_t domid, const char *path)');
+  const dump = session.guest.func('int xc_domain_dumpcore(void *xch, uint32_t domid, const char *path)');
   await session.run('xc_domain_dumpcore', dump, session.handle, domid, path);
 }
 /** Ends a domain and gives its memory back. One that is not there is no error. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { open, truncate, writeFile } from 'node:fs/promises';
+import { open, stat, truncate, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
@@ -150,6 +150,24 @@ for (const type of types) {
     assert.deepEqual(await b.store.directory('/local/domain'), ['0']);
     assert.equal(await b.store.find(`/vm/${good.id}`), undefined);
     assert.ok(before - free() < 8 * mib, `${before - free()} bytes of memory are gone`);
+  });
+
+  test(`xen ${type}: a share of the processors is kept to, and a crash leaves a core dump that was asked for`, {
+    skip,
+  }, async (t) => {
+    const b = await ground(t, type);
+    b.with({ platform: { weight: '512', cap: '80', mask: '0', 'crash-dump': 'true' } });
+    const ended = new Promise<void>((resolve) => b.backend.watch((e) => e.event === 'ended' && resolve()));
+    const vm = await boot(b);
+    await b.end(vm, 'crash');
+    await ended;
+    assert.equal((await b.backend.vm.observe(vm))?.end?.reason, 'crash');
+    if (type !== 'pv') return;
+    const core = join(b.folder, 'log', `${vm}.core`);
+    assert.ok((await stat(core)).size > 100 * mib);
+    await b.backend.vm.destroy(vm);
+    await b.backend.forget?.(vm);
+    await assert.rejects(stat(core));
   });
 
   test(`xen ${type}: a toolstack that was killed finds its guests, and others' domains are left alone`, {

@@ -8,7 +8,7 @@ import { attachLoop, blockNumber, detachLoop } from './block-device.ts';
 import type { Domain } from './domain.ts';
 import { ensureEmulator, whileEmulated } from './emulator.ts';
 import type { Drive } from './record.ts';
-import { awaitBackend, cut, type DeviceAddress, deviceNodes, offer, withdraw } from './xenbus.ts';
+import { awaitBackend, cut, type DeviceAddress, deviceNodes, isOffered, offer, withdraw } from './xenbus.ts';
 
 /** `xvda` for 0, and on to `xvdz`, `xvdaa`. */
 export function diskName(position: number): string {
@@ -20,6 +20,9 @@ export function diskName(position: number): string {
 export const diskNumber = (position: number): number =>
   position < 16 ? (202 << 8) | (position << 4) : (1 << 28) | (position << 8);
 
+/** Noted, and not put there: a toolstack was killed in between. */
+export const isHalfMade = async (domain: Domain, drive: Drive): Promise<boolean> =>
+  drive.kind !== 'emulated' && drive.disk !== null && !(await isOffered(domain.needs, addressOf(domain, drive)));
 const addressOf = (domain: Domain, d: Drive): DeviceAddress => ({
   front: 'vbd',
   back: d.kind === 'qdisk' ? 'qdisk' : 'vbd',

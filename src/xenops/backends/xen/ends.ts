@@ -21,6 +21,7 @@ export async function watchEnds(
     told.add(domain);
     log.info('a guest has ended', { vm: domain.vm, domid: domain.domid, ...end });
     void bestEffort('the end of a guest is seen again by the next toolstack', log, async () => {
+      if (end.reason === 'crash') await dump(domain);
       await domain.update({ end });
       needs.emit({ event: 'ended', vm: domain.vm, end });
     });
@@ -38,4 +39,15 @@ export async function watchEnds(
     cancel();
     await unwatch();
   };
+}
+
+/** The memory of a guest that crashed, if its description wants that (`platform:crash-dump=true`): for debuggers. */
+async function dump({ vm, domid, record, needs }: Domain): Promise<void> {
+  // The libraries look at every frame up to 4 GiB of a hardware-virtualised guest, one by one, which takes minutes.
+  if (record.spec.platform['crash-dump'] !== 'true' || record.spec.domainType !== 'pv') return;
+  const path = needs.folders.paths(vm).coreDump;
+  await bestEffort('a guest that crashed is not dumped', needs.log, async () => {
+    await needs.xen.dumpCore(domid, path);
+    needs.log.info('a guest that crashed was dumped', { vm, domid, path });
+  });
 }

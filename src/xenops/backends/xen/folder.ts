@@ -19,6 +19,8 @@ export interface Paths {
   readonly qmp: string;
   readonly consoleLog: string;
   readonly emulatorLog: string;
+  /** The memory of the last guest that crashed. */
+  readonly coreDump: string;
 }
 
 export class Folders {
@@ -50,6 +52,7 @@ export class Folders {
       qmp: join(folder, 'qmp'),
       consoleLog: join(this.#logDir, `${vm}.console.log`),
       emulatorLog: join(this.#logDir, `${vm}.qemu.log`),
+      coreDump: join(this.#logDir, `${vm}.core`),
     };
   }
   /** Makes the folder of a domain and begins its console's log anew; the last run's is kept beside it. */
@@ -86,10 +89,10 @@ export class Folders {
   remove(vm: string): Promise<void> {
     return rm(this.paths(vm).folder, { recursive: true, force: true });
   }
-  /** Removes the VM's logs. */
+  /** Removes the VM's logs and its core dump. */
   async forget(vm: string): Promise<void> {
-    const { consoleLog, emulatorLog } = this.paths(vm);
-    const all = [consoleLog, emulatorLog].flatMap((log) => [log, `${log}.1`]);
+    const { consoleLog, emulatorLog, coreDump } = this.paths(vm);
+    const all = [coreDump, ...[consoleLog, emulatorLog].flatMap((log) => [log, `${log}.1`])];
     await Promise.all(all.map((path) => rm(path, { force: true })));
   }
 }

@@ -24,6 +24,7 @@ import type { DomainRecord } from './record.ts';
 import { requestShutdown, sendKeys, setMemoryTarget, setVcpus } from './requests.ts';
 import { domainPath } from './store-layout.ts';
 import { goOn, restoreDomain, saveDomain } from './suspend.ts';
+import { dropHalfMade } from './teardown.ts';
 
 export type { Patience } from './domain.ts';
 
@@ -125,7 +126,8 @@ export function xenBackend(options: XenOptions): Backend {
     // What ended meanwhile is news for nobody: whoever opens looks.
     const end = found.endOf(info);
     if (end) await found.update({ end });
-    else if (found.built) found.console = openConsole(found);
+    else await dropHalfMade(found);
+    if (!end && found.built) found.console = openConsole(found);
     log.info('found a domain', { vm, domid: record?.domid, power: found.power(info), ...(end ?? {}) });
   }
   async function create(spec: VmSpec, domid: number): Promise<void> {

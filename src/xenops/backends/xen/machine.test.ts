@@ -12,6 +12,7 @@ const paths = {
   qmp: '/d/qmp',
   consoleLog: '/l/c.log',
   emulatorLog: '/l/q.log',
+  coreDump: '/l/core',
 };
 const spec = testSpec(1, { boot: { kind: 'bios', order: 'dxc;' }, vbds: [], vifs: [] });
 const record: DomainRecord = {

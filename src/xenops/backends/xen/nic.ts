@@ -9,11 +9,23 @@ import { backendOf } from './backend-domain.ts';
 import type { Domain } from './domain.ts';
 import { refuseLate } from './drive.ts';
 import type { Nic } from './record.ts';
-import { awaitBackend, backendPath, cut, type DeviceAddress, deviceNodes, offer, withdraw } from './xenbus.ts';
+import {
+  awaitBackend,
+  backendPath,
+  cut,
+  type DeviceAddress,
+  deviceNodes,
+  isOffered,
+  offer,
+  withdraw,
+} from './xenbus.ts';
 
 const run = promisify(execFile);
 const ip = '/sbin/ip';
 
+/** Noted, and not put there: a toolstack was killed in between. */
+export const isHalfMadeNic = async (domain: Domain, nic: Nic): Promise<boolean> =>
+  nic.tap === undefined && !(await isOffered(domain.needs, addressOf(domain, nic)));
 const addressOf = (domain: Domain, nic: Nic): DeviceAddress => ({
   front: 'vif',
   back: 'vif',

@@ -1,11 +1,21 @@
 /** Taking all devices of a domain that is gone: at once, so that slow ones wait together. */
 import { bestEffort } from '../../../base/best-effort.ts';
 import type { Domain } from './domain.ts';
-import { remove } from './drive.ts';
+import { isHalfMade, remove } from './drive.ts';
 import { endEmulator } from './emulator.ts';
-import { removeNic } from './nic.ts';
+import { isHalfMadeNic, removeNic } from './nic.ts';
 import { domainPath } from './store-layout.ts';
 
+/** Takes away what an earlier toolstack had noted and not yet put there, so that what is noted is there. */
+export async function dropHalfMade(domain: Domain): Promise<void> {
+  const { record, needs } = domain;
+  for (const drive of record.drives)
+    if (await isHalfMade(domain, drive))
+      await bestEffort('a drive that was half plugged', needs.log, () => remove(domain, drive));
+  for (const nic of record.nics)
+    if (await isHalfMadeNic(domain, nic))
+      await bestEffort('an interface that was half plugged', needs.log, () => removeNic(domain, nic));
+}
 export async function tearDownDevices(domain: Domain): Promise<void> {
   const { record, needs, domid } = domain;
   const { drives, nics } = record;

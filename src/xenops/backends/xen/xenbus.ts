@@ -71,6 +71,9 @@ export async function offer(needs: Needs, a: DeviceAddress, nodes: readonly Stor
     if ((await inside.find(`${frontendPath(a)}/backend`)) === undefined) await writeNodes(inside, nodes);
   });
 }
+/** Whether both ends were put there: they are, or neither is. */
+export const isOffered = async (needs: Pick<Needs, 'store'>, a: DeviceAddress): Promise<boolean> =>
+  (await needs.store.find(`${frontendPath(a)}/backend`)) !== undefined;
 /** Waits until the serving end is ready for the guest. Internal_error names what it said. */
 export async function awaitBackend(needs: Needs, a: DeviceAddress, ms: number, driver: string): Promise<void> {
   const ready = (value: string | undefined) => value !== undefined && value !== state.initialising;
