@@ -20,7 +20,7 @@ import { collectModules, type KernelModule } from './guest/modules.ts';
 import { kernelPackages, unpackPackages } from './guest/packages.ts';
 
 /** Changes when the same packages would give another guest. */
-const recipe = 4;
+const recipe = 5;
 
 /** Drivers of everything that a hypervisor may plug in. */
 const drivers = [
