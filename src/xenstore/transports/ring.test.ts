@@ -289,3 +289,17 @@ test('a bell that fails, and a log that cannot be written, are that guest’s lo
   run();
   assert.deepEqual(ids(good.reader.push(good.guest.received())), [2]);
 });
+
+test('a request whose bell was lost is found by looking', () => {
+  const { add, run, transport } = echoing();
+  const { guest, ring } = add(1);
+  ring.start(15);
+  run();
+  guest.ring = () => undefined;
+  guest.send(request(1, 'quiet'));
+  run();
+  assert.equal(guest.received().length, 0);
+  assert.deepEqual(transport.scan(), [1]);
+  assert.deepEqual(ids(new PacketReader().push(guest.received())), [1]);
+  assert.deepEqual(transport.scan(), []);
+});

@@ -45,6 +45,8 @@ export interface RingTransport extends Rings {
   /** A bell rang. */
   rung(local: number): void;
   ring(domid: number): GuestRing | undefined;
+  /** Looks at every ring without being rung, for bells that were lost; answers the domains that waited. */
+  scan(): number[];
   /** Makes the ring of `own`, the kernel that this program runs on, for its connection. */
   mapperOf(own: { readonly domid: number; readonly port: number }): (connection: Connection) => Ring;
   /** The next ring of this domain goes on with what its predecessor left. */
@@ -101,6 +103,11 @@ export function createRingTransport(host: RingHost, log: Log): RingTransport {
     },
     rung: (local) => byLocal.get(local)?.rung(),
     ring: (domid) => byDomain.get(domid),
+    scan() {
+      const waited = [...byDomain.values()].filter((ring) => ring.overlooked);
+      for (const ring of waited) ring.rung();
+      return waited.map((ring) => ring.domid);
+    },
     mapperOf: (own) => (connection) => transport.map(own.domid, 0n, own.port, connection),
     inherit: (domid, heritage) => void heritages.set(domid, heritage),
     records: () => [...byDomain.values()].map((ring) => ring.record),
@@ -158,6 +165,12 @@ export class GuestRing implements Ring {
   }
   get indices(): RingIndices {
     return this.#page.indices;
+  }
+  /** Whether there are requests in the ring that the connection was not given. */
+  get overlooked(): boolean {
+    if (this.#state !== 'serving') return false;
+    const { requestConsumer, requestProducer } = this.#page.indices;
+    return (requestProducer - requestConsumer) >>> 0 !== this.#given;
   }
 
   /** Binds the guest's port; the one that the page names, if any, counts more than `port`. */
