@@ -23,7 +23,7 @@ import { openXenRingHost } from '../xenstore/transports/xen-ring-host.ts';
 import { type Handover, liveUpdater, takeOver } from './xenstored-successor.ts';
 
 /** Milliseconds between looks at rings whose bells may have been lost. */
-const scanMs = 250;
+const scanMs = 50;
 
 const folder = process.env['XENSTORED_RUNDIR'] ?? '/run/xenstored';
 /** Where the host's tools look for the store. */
