@@ -15,15 +15,12 @@ import type { LiveUpdate } from '../xenstore/control.ts';
 import { Core } from '../xenstore/core.ts';
 import { readJournal, startJournal } from '../xenstore/journal.ts';
 import { attach, type ConnectionRecord } from '../xenstore/state.ts';
-import { createRingTransport, type RingTransport } from '../xenstore/transports/ring.ts';
 import type { RingHost } from '../xenstore/transports/ring-host.ts';
 import { RingLog, type RingState, readRingLog } from '../xenstore/transports/ring-log.ts';
+import { createRingTransport, type RingTransport } from '../xenstore/transports/ring-transport.ts';
 import { listenSocket } from '../xenstore/transports/socket.ts';
 import { openXenRingHost } from '../xenstore/transports/xen-ring-host.ts';
 import { type Handover, liveUpdater, takeOver } from './xenstored-successor.ts';
-
-/** Milliseconds between looks at rings whose bells may have been lost. */
-const scanMs = 50;
 
 const folder = process.env['XENSTORED_RUNDIR'] ?? '/run/xenstored';
 /** Where the host's tools look for the store. */
@@ -71,10 +68,6 @@ export async function serveXen(options: XenServiceOptions): Promise<XenService> 
     (local) => rings.rung(local),
     () => lookAtDomains(core, host),
   );
-  const scan = setInterval(() => {
-    const waited = rings.scan();
-    if (waited.length > 0) log.warn('requests were found without a bell', { domids: waited });
-  }, scanMs);
   // A domain may have died or shut down while nobody looked.
   lookAtDomains(core, host);
   mkdirSync(dirname(socket), { recursive: true });
@@ -92,7 +85,6 @@ export async function serveXen(options: XenServiceOptions): Promise<XenService> 
   return {
     core,
     async close() {
-      clearInterval(scan);
       if (pidFile !== undefined) rmSync(pidFile, { force: true });
       await server.close();
       // What a successor finds is the store as it is now, not an empty one.

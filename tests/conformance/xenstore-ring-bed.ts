@@ -12,9 +12,9 @@ import { Core, type CoreOptions } from '../../src/xenstore/core.ts';
 import { type FileJournal, startJournal } from '../../src/xenstore/journal.ts';
 import { attach, dump, load } from '../../src/xenstore/state.ts';
 import { type FakeGuest, FakeRingHost } from '../../src/xenstore/transports/fake-ring-host.ts';
-import { createRingTransport, type RingTransport } from '../../src/xenstore/transports/ring.ts';
 import type { RingMemory } from '../../src/xenstore/transports/ring-host.ts';
 import { RingLog } from '../../src/xenstore/transports/ring-log.ts';
+import { createRingTransport, type RingTransport } from '../../src/xenstore/transports/ring-transport.ts';
 import { MemoryLine } from './xenstore-beds.ts';
 import type { Bed, Peer } from './xenstore-vectors.ts';
 

@@ -37,13 +37,6 @@ export function cannotBox(): string | false {
   return without({ mmdebstrap: 'mmdebstrap', 'openssh-client': 'ssh', 'qemu-utils': 'qemu-img', cpio: 'cpio' });
 }
 
-/** Why tests with guests in a box are left out; false when they are not. */
-export const cannotBoxGuests = (): string | false =>
-  cannotBox() ||
-  (process.env['GUESTHOUSE_TEST_BOX_GUESTS'] === '1'
-    ? false
-    : "PVH guests do not come up on our xenstored's rings in a box yet; GUESTHOUSE_TEST_BOX_GUESTS=1 tries them");
-
 export interface BoxOptions {
   readonly fresh?: boolean;
   readonly password?: string;

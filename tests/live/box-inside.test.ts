@@ -4,9 +4,9 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { cannotBoxGuests, liveBox } from './box-host.ts';
+import { cannotBox, liveBox } from './box-host.ts';
 
-const skip = cannotBoxGuests();
+const skip = cannotBox();
 const root = join(import.meta.dirname, '../..');
 const files = readdirSync(import.meta.dirname).filter((name) => /^xen-.*\.test\.ts$/.test(name));
 

@@ -5,10 +5,10 @@ import test from 'node:test';
 import { jsonDriver, xeDriver, xmlDriver } from '../scenario/drivers.ts';
 import { password, type TestHouse } from '../scenario/house.ts';
 import { lifecycle } from '../scenario/lifecycle.ts';
-import { cannotBoxGuests, type LiveBox, liveBox } from './box-host.ts';
+import { cannotBox, type LiveBox, liveBox } from './box-host.ts';
 import { dial } from './clients/bridge.ts';
 
-const skip = cannotBoxGuests();
+const skip = cannotBox();
 const readyMs = 120_000;
 
 /** The guest's console has a line READY; what it said since it was started is told to everybody who comes. */

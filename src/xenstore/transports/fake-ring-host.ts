@@ -147,11 +147,13 @@ export class FakeGuest {
   set(name: keyof typeof pageField, value: number): void {
     Atomics.store(this.u32, pageField[name], value >>> 0);
   }
-  /** Sends `bytes`, now or as room comes; rings. */
+  /**
+   * Sends `bytes`, now or as room comes. As Linux does, it rings only when the ring was empty before, and after reading only when the
+   * ring of replies was full.
+   */
   send(bytes: Uint8Array): void {
     this.#toSend = Buffer.concat([this.#toSend, bytes]);
-    this.#push();
-    this.ring();
+    if (this.#push()) this.ring();
   }
   ring(): void {
     this.#host.ringFromGuest(this.domid, this.port);
@@ -164,8 +166,8 @@ export class FakeGuest {
   rung(): void {
     this.rings++;
     if (!this.reads) return;
-    const moved = this.pull() > 0;
-    if (this.#push() || moved) this.ring();
+    const full = this.pull() === ringSize;
+    if (this.#push() || full) this.ring();
   }
   /** Reads replies out of the ring; answers how many bytes. */
   pull(): number {
@@ -189,6 +191,7 @@ export class FakeGuest {
   abandon(): void {
     this.#toSend = Buffer.alloc(0);
   }
+  /** True when the store must be told. */
   #push(): boolean {
     const producer = this.field('requestProducer');
     const used = (producer - this.field('requestConsumer')) >>> 0;
@@ -198,6 +201,6 @@ export class FakeGuest {
     for (let i = 0; i < count; i++) page[(producer + i) & (ringSize - 1)] = this.#toSend[i] as number;
     this.#toSend = this.#toSend.subarray(count);
     this.set('requestProducer', producer + count);
-    return true;
+    return used === 0;
   }
 }

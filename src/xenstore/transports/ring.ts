@@ -10,20 +10,23 @@
  *        │                      │
  *        └───────── close ──────┴──▶ closed: unbound, unmapped; the page is never touched again
  *
- * A request stays in the ring until it is answered, and its answer is put before the index moves past it: when the program is
- * killed, its successor finds every request that was not answered. Only one longer than the ring has to be taken out before it
- * is complete.
+ * A request that is complete stays in the ring until it is answered, and its answer is put before the index moves past it: when
+ * the program is killed, its successor finds every request that was not answered.
  *
- * Work is bounded: one look at a ring copies at most 1024 bytes, the connection answers what its turn allows, and a ring whose
- * requests wait is not looked at until they are answered.
+ * A guest rings only when it must: after putting the first bytes into a request ring that was empty, and after reading from a
+ * reply ring that was full. So a ring is looked at again after every move of an index, and the beginning of a request is taken
+ * out at once (and kept for a successor): for what it puts behind it the guest does not ring.
+ *
+ * Work is bounded: one look at a ring copies at most 1024 bytes, the connection answers what its turn allows, and a guest that
+ * puts more as fast as it is taken is looked at again after everybody else.
  */
 import type { Log } from '../../base/log.ts';
 import { headerSize, u32 } from '../../wire/xenstore.ts';
 import type { Connection } from '../connection.ts';
 import { leftOfFrame } from '../output.ts';
-import { type Ring, RingError, type Rings } from '../rings.ts';
+import { type Ring, RingError } from '../rings.ts';
 import type { RingHost, RingMemory } from './ring-host.ts';
-import type { RingLog, RingState } from './ring-log.ts';
+import type { RingState } from './ring-log.ts';
 import { type RingIndices, RingPage, ringError, ringSize } from './ring-page.ts';
 
 /** What a program that takes this one's place, with its descriptors, goes on with. */
@@ -41,81 +44,11 @@ export type Heritage =
   | { readonly kind: 'replaced'; readonly record: RingRecord }
   | { readonly kind: 'killed'; readonly state: RingState };
 
-export interface RingTransport extends Rings {
-  /** A bell rang. */
-  rung(local: number): void;
-  ring(domid: number): GuestRing | undefined;
-  /** Looks at every ring without being rung, for bells that were lost; answers the domains that waited. */
-  scan(): number[];
-  /** Makes the ring of `own`, the kernel that this program runs on, for its connection. */
-  mapperOf(own: { readonly domid: number; readonly port: number }): (connection: Connection) => Ring;
-  /** The next ring of this domain goes on with what its predecessor left. */
-  inherit(domid: number, heritage: Heritage): void;
-  /** Everything that serves now, for a successor. */
-  records(): RingRecord[];
-  /** From now on what a kill would lose is kept. */
-  log: RingLog | undefined;
-}
+/** How often a ring is looked at before it is somebody else's turn. */
+const mostLooks = 4;
 
-export function createRingTransport(host: RingHost, log: Log): RingTransport {
-  const byLocal = new Map<number, GuestRing>();
-  const byDomain = new Map<number, GuestRing>();
-  const heritages = new Map<number, Heritage>();
-  const needs: RingNeeds = {
-    host,
-    log,
-    bound: (ring, local) => void byLocal.set(local, ring),
-    unbound: (local) => void byLocal.delete(local),
-    keep(state) {
-      try {
-        transport.log?.keep(state);
-      } catch (error) {
-        // Serving on is better than stopping every guest's devices.
-        log.error('a kill would lose what is under way on a ring', { domid: state.domid, error: String(error) });
-      }
-    },
-    closed(ring) {
-      if (byDomain.get(ring.domid) !== ring) return;
-      byDomain.delete(ring.domid);
-      transport.log?.forget(ring.domid);
-    },
-  };
-  const transport: RingTransport = {
-    log: undefined,
-    map(domid, _gfn, port, connection) {
-      const heritage = heritages.get(domid);
-      heritages.delete(domid);
-      const memory = orRingError(`domain ${domid}: its page cannot be mapped`, () => host.map(domid));
-      const ring = new GuestRing(needs, domid, memory, connection, heritage);
-      try {
-        if (heritage?.kind === 'replaced') ring.goOn(heritage.record.port, heritage.record.local);
-        else ring.bind(port);
-      } catch (error) {
-        ring.close();
-        throw error;
-      }
-      byDomain.set(domid, ring);
-      return ring;
-    },
-    exists(domid) {
-      const state = host.stateOf(domid);
-      return state === 'running' || state === 'shutdown';
-    },
-    rung: (local) => byLocal.get(local)?.rung(),
-    ring: (domid) => byDomain.get(domid),
-    scan() {
-      const waited = [...byDomain.values()].filter((ring) => ring.overlooked);
-      for (const ring of waited) ring.rung();
-      return waited.map((ring) => ring.domid);
-    },
-    mapperOf: (own) => (connection) => transport.map(own.domid, 0n, own.port, connection),
-    inherit: (domid, heritage) => void heritages.set(domid, heritage),
-    records: () => [...byDomain.values()].map((ring) => ring.record),
-  };
-  return transport;
-}
-
-interface RingNeeds {
+/** What a ring has around it. */
+export interface RingNeeds {
   readonly host: RingHost;
   readonly log: Log;
   bound(ring: GuestRing, local: number): void;
@@ -137,6 +70,7 @@ export class GuestRing implements Ring {
   /** Bytes of the request ring that the connection was given and that were not consumed. */
   #given = 0;
   #badIndex = false;
+  #reading = false;
   #heritage: Heritage | undefined;
   /** What was kept last of the connection's transactions: the next one's number, and how many were open. */
   #keptNext = 1;
@@ -166,13 +100,6 @@ export class GuestRing implements Ring {
   get indices(): RingIndices {
     return this.#page.indices;
   }
-  /** Whether there are requests in the ring that the connection was not given. */
-  get overlooked(): boolean {
-    if (this.#state !== 'serving') return false;
-    const { requestConsumer, requestProducer } = this.#page.indices;
-    return (requestProducer - requestConsumer) >>> 0 !== this.#given;
-  }
-
   /** Binds the guest's port; the one that the page names, if any, counts more than `port`. */
   bind(port: number): void {
     const remote = this.#page.port || port;
@@ -240,20 +167,22 @@ export class GuestRing implements Ring {
   flush(): void {
     if (this.#state !== 'serving') return;
     const { output } = this.#connection;
-    let moved = false;
     this.#keepWhatAKillLoses();
-    if (output.length > 0) {
+    let moved = false;
+    for (let looks = 0; output.length > 0 && looks < mostLooks; looks++) {
       const sent = this.#page.put(output);
       if (sent < 0) {
         this.#breakOff();
         return;
       }
-      moved = sent > 0;
+      if (sent === 0) break;
+      moved = true;
     }
-    if (this.#given > 0 && this.#consumeAnswered()) moved = true;
-    if (moved) this.#notify();
+    const taken = this.#given > 0 && this.#consumeAnswered();
+    if (moved || taken) this.#notify();
     // Room for answers may let requests go on that were held back.
-    if (moved) this.#connection.drained();
+    if (moved || taken) this.#connection.drained();
+    if (taken) this.#read();
   }
   broken(why: 'protocol' | 'timeout' | 'memory'): void {
     if (this.#state === 'closed') return;
@@ -290,20 +219,33 @@ export class GuestRing implements Ring {
   }
 
   #read(): void {
+    // What a turn within this one leaves is seen by the next look.
+    if (this.#reading) return;
+    this.#reading = true;
+    try {
+      for (let looks = 0; looks < mostLooks; looks++) if (!this.#look()) return;
+    } finally {
+      this.#reading = false;
+    }
+    setImmediate(() => this.#read());
+  }
+  /** Takes what is new in the ring; false when there is nothing, or nothing is to be taken. */
+  #look(): boolean {
     // Also when the connection does not want input now: it keeps what it is given, which the ring bounds, and goes on with it by itself.
-    if (this.#state !== 'serving' || this.#connection.state !== 'open') return;
+    if (this.#state !== 'serving' || this.#connection.state !== 'open') return false;
     const count = this.#page.peek(this.#given);
     if (count < 0) this.#breakOff();
-    if (count <= 0) return;
+    if (count <= 0) return false;
     this.#given += count;
     this.#connection.receive(this.#page.requests.subarray(0, count));
     if (this.#given > 0 && this.#state === 'serving' && this.#consumeAnswered()) this.#notify();
+    return true;
   }
-  /** Gives the room of answered requests back, and of one that is longer than the ring. True when there was any. */
+  /** Gives the room of answered requests back, and of one that is not complete. True when there was any. */
   #consumeAnswered(): boolean {
     const { pending } = this.#connection;
     const unanswered = Math.min(pending.length, this.#given);
-    const answered = this.#given === ringSize && isIncomplete(pending) ? ringSize : this.#given - unanswered;
+    const answered = isIncomplete(pending) ? this.#given : this.#given - unanswered;
     if (answered === 0) return false;
     if (answered > this.#given - unanswered) {
       this.#given = 0;
@@ -390,7 +332,7 @@ function isIncomplete(request: Buffer): boolean {
   return request.length < headerSize || request.length < headerSize + u32(request, 12);
 }
 
-function orRingError<T>(what: string, f: () => T): T {
+export function orRingError<T>(what: string, f: () => T): T {
   try {
     return f();
   } catch (error) {
