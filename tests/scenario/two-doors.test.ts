@@ -89,7 +89,9 @@ test('a foreign change keeps what a description does not say', async () => {
   const ref = db.byUuid('VM', uuid);
   await h.house.root('VM.set_actions_after_crash', ref, 'coredump_and_restart');
   const { spec } = await xenops.vm.stat({ id: uuid });
+  assert.equal(spec.platform['crash-dump'], 'true', 'the ground hears of the wish for a dump');
   await xenops.vm.add({ ...spec, name: 'renamed' });
   const vm = db.get('VM', ref);
   assert.deepEqual([vm.name_label, vm.actions_after_crash], ['renamed', 'coredump_and_restart']);
+  assert.equal('crash-dump' in vm.platform, false);
 });

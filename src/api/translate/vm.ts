@@ -28,7 +28,7 @@ export function vmSpec(db: Reader, ref: string, options: TranslateOptions): VmSp
     onCrash: onCrash[vm.actions_after_crash],
     vbds,
     vifs,
-    platform: vm.platform,
+    platform: vm.actions_after_crash.startsWith('coredump') ? { ...vm.platform, 'crash-dump': 'true' } : vm.platform,
     xenstoreData: vm.xenstore_data,
     autostart: vm.other_config['auto_poweron'] === 'true',
     order: Math.max(0, vm.order),
