@@ -119,6 +119,7 @@ const vm = s.object({
   /** Grows with every change of spec or state of any VM. */ revision: s.int,
 });
 const id = s.object({ id: s.string });
+const token = s.object({ token: s.string });
 const device = s.object({ vm: s.string, id: s.string });
 
 export const xenopsContract = contract({
@@ -173,6 +174,13 @@ export const xenopsContract = contract({
       resetPower: method(
         '→ Halted, whatever was found: destroys what is left of the domain and discards a suspended state.',
         id,
+        s.nothing,
+      ),
+      migrate: method(
+        'Running → Running, in another domain: `to` is the address of the domain manager that takes it, or null for this one. ' +
+          'Live: the guest runs on until the last moment. A VM that has moved to another host is forgotten here. Until its ' +
+          'guest is given away, a failure or a cancel lets it run on here.',
+        s.object({ id: s.string, to: s.nullable(s.string), live: s.boolean }),
         s.nothing,
       ),
       setVcpus: method('Plug virtual CPUs of a running VM.', s.object({ id: s.string, count: s.size }), s.nothing),
@@ -247,6 +255,34 @@ export const xenopsContract = contract({
         s.nothing,
       ),
     },
+    /**
+     * What a domain manager asks of the one that takes a VM. `token` names one attempt, and is used once:
+     *
+     *     prepare ──▶ receiving ──receive──▶ ready ──commit──▶ committed ──forget──▶ (unknown)
+     *                     └───────abort────────┴──▶ (unknown)
+     *
+     * The copy stays paused until `commit`, which only the sender calls, once it will never let the guest run again itself.
+     */
+    incoming: {
+      prepare: method(
+        'Make an empty domain with the devices of the VM. Done twice it changes nothing.',
+        s.object({ token: s.string, spec: vmSpec, /** Seconds since the epoch. */ startedAt: s.number }),
+        s.nothing,
+      ),
+      stat: method(
+        'How far an attempt is; `address` is where the ground reads the guest from while it is receiving, else "".',
+        token,
+        s.object({ phase: s.oneOf('unknown', 'receiving', 'ready', 'committed'), address: s.string }),
+      ),
+      receive: method('Answers when the whole guest is in the new domain, paused.', token, s.nothing),
+      commit: method('The guest is given away: it goes on here. Done twice it changes nothing.', token, s.nothing),
+      abort: method(
+        'Destroy the copy. One that is not known is no error; one that was committed is refused.',
+        token,
+        s.nothing,
+      ),
+      forget: method('The sender is done: nobody will ask after this attempt again.', token, s.nothing),
+    },
     barrier: {
       wait: method(
         'Answer when every operation that was called before has ended and its events were delivered.',
@@ -279,6 +315,7 @@ export const xenopsErrors = errorsOf({
   Invalid_vcpus: '{count} virtual CPUs are not possible; at most {max}',
   Failed_to_acknowledge_shutdown_request: 'the guest of {vm} did not react to the request to {what}',
   Failed_to_shutdown: 'the guest of {vm} did not shut down within {timeoutS} s',
+  Failed_to_migrate: 'the VM {vm} was not moved: {reason}',
   Failed_to_suspend: 'the guest of {vm} did not suspend: {reason}',
   Device_is_connected: 'the device {id} is plugged',
   Device_not_connected: 'the device {id} is not plugged',

@@ -2,6 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Call } from '../contracts/contract.ts';
 import type { Media, VbdSpec, VifSpec, VmSpec } from '../contracts/xenops.ts';
+import { type MigrationGround, migrationAtomics } from './atomics-migration.ts';
 import type { Kernels } from './kernels.ts';
 import { closeMedia, closePort, type Neighbours, openMedia, openPort, orElse, withMedia } from './media.ts';
 
@@ -14,6 +15,8 @@ export interface Ground extends Neighbours {
   awaitEnd(vm: string, what: 'poweroff' | 'reboot', timeoutS: number, call: Call): Promise<void>;
   /** Durably notes where the suspend image is, or (null) that it must not be used any more. */
   setSuspended(vm: string, image: Media | null): Promise<void>;
+  /** Absent: nothing is moved. */
+  readonly moving?: MigrationGround;
 }
 export interface Atomic<A> {
   /** Its share of the operation's progress. */
@@ -34,13 +37,19 @@ const atomic = <A>(row: Atomic<A>): Atomic<A> => row;
 interface OnVm {
   readonly vm: string;
 }
-interface OnVbd extends OnVm {
+/** The domain, where its name is not the VM's: one that takes a guest, while another has that name. */
+interface InDomain {
+  readonly domain?: string;
+}
+interface OnVbd extends OnVm, InDomain {
   readonly vbd: VbdSpec;
   /** The same disk is in another drive of the VM: it stays open. */
   readonly keepOpen?: boolean;
 }
-interface OnVif extends OnVm {
+interface OnVif extends OnVm, InDomain {
   readonly vif: VifSpec;
+  /** Another domain of the VM has the port too: it stays. */
+  readonly keepOpen?: boolean;
 }
 
 /** The description as a backend gets it: with the kernel that the boot loader has taken. */
@@ -61,12 +70,12 @@ export const atomics = {
     text: () => '',
     run: async (g, a) => g.kernels?.drop(a.vm),
   }),
-  'VM.create': atomic<{ readonly spec: VmSpec; readonly domid: number }>({
+  'VM.create': atomic<InDomain & { readonly spec: VmSpec; readonly domid: number }>({
     weight: 1,
     deadlineS: 60,
     text: (a) => ` domid=${a.domid}`,
-    run: async (g, a) => g.backend.vm.create(await resolved(g, a.spec), a.domid),
-    undo: (g, a) => g.backend.vm.destroy(a.spec.id),
+    run: async (g, a) => g.backend.vm.create({ ...(await resolved(g, a.spec)), id: a.domain ?? a.spec.id }, a.domid),
+    undo: (g, a) => g.backend.vm.destroy(a.domain ?? a.spec.id),
   }),
   'VM.build': atomic<{ readonly spec: VmSpec }>({
     weight: 3,
@@ -170,12 +179,12 @@ export const atomics = {
       const disk = vbd.media === null ? null : await openMedia(g, vm, vbd.media, vbd.mode, call);
       await orElse(
         g,
-        () => g.backend.vbd.attach(vm, { spec: vbd, disk }),
+        () => g.backend.vbd.attach(a.domain ?? vm, { spec: vbd, disk }),
         () => closeUnlessShared(g, a),
       );
     },
     async undo(g, a) {
-      await g.backend.vbd.detach(a.vm, a.vbd.id, true);
+      await g.backend.vbd.detach(a.domain ?? a.vm, a.vbd.id, true);
       await closeUnlessShared(g, a);
     },
   }),
@@ -224,13 +233,13 @@ export const atomics = {
       const port = await openPort(g, a.vm, a.vif);
       await orElse(
         g,
-        () => g.backend.vif.attach(a.vm, { spec: a.vif, port }),
-        () => closePort(g, a.vm, a.vif.id),
+        () => g.backend.vif.attach(a.domain ?? a.vm, { spec: a.vif, port }),
+        () => closePortUnlessShared(g, a),
       );
     },
     async undo(g, a) {
-      await g.backend.vif.detach(a.vm, a.vif.id, true);
-      await closePort(g, a.vm, a.vif.id);
+      await g.backend.vif.detach(a.domain ?? a.vm, a.vif.id, true);
+      await closePortUnlessShared(g, a);
     },
   }),
   'VIF.detach': atomic<OnVif & { readonly force: boolean }>({
@@ -259,6 +268,7 @@ export const atomics = {
     text: vifText,
     run: (g, a) => closePort(g, a.vm, a.vif.id),
   }),
+  ...migrationAtomics,
 };
 
 export type AtomicName = keyof typeof atomics;
@@ -269,6 +279,9 @@ export const textOf = (name: AtomicName, args: unknown): string => atomicOf(name
 
 function closeUnlessShared(g: Ground, a: OnVbd): Promise<void> {
   return closeMedia(g, a.vm, a.keepOpen ? null : a.vbd.media);
+}
+async function closePortUnlessShared(g: Ground, a: OnVif): Promise<void> {
+  if (!a.keepOpen) await closePort(g, a.vm, a.vif.id);
 }
 function mediaText(media: Media): string {
   return media.kind === 'vdi' ? `vdi ${media.vdi}` : media.path;

@@ -22,6 +22,7 @@ export type Capability =
   | 'pvh'
   | 'uefi'
   | 'suspend'
+  | 'live-migrate'
   | 'balloon'
   | 'vcpu-hotplug'
   | 'vbd-hotplug'
@@ -117,6 +118,25 @@ export interface Backend {
     setMemoryTarget(vm: string, bytes: number): Promise<void>;
     sendKeys(vm: string, kind: 'sysrq' | 'trigger', value: string): Promise<void>;
     observe(vm: string): Promise<Observed | undefined>;
+  };
+  /**
+   * Moving guests between domains; there with the capability `live-migrate`. The domain that takes a guest has an identity of its
+   * own until the guest's is free: `rename` hands identities over.
+   *
+   *     listen ──▶ (address) ──send──▶ receive ──▶ paused under its own identity ──rename──▶ the VM's
+   */
+  readonly migration?: {
+    /** Makes the end of a stream into a created domain; answers its address. Gone with `destroy`. */
+    listen(vm: string): Promise<string>;
+    /** Makes the guest that arrives at the address; `paused` afterwards. */
+    receive(spec: VmSpec, address: string, call: Call): Promise<void>;
+    /**
+     * Sends the guest; live: it runs on until little is left. The domain is `paused` afterwards, and only good for `destroy`,
+     * or for `unpause`, which lets the guest go on here.
+     */
+    send(vm: string, address: string, live: boolean, call: Call): Promise<void>;
+    /** The domain of `from` is that of `to` from now on. No error when it is already, or when there is none. */
+    rename(from: string, to: string): Promise<void>;
   };
   /** Before `build`: the device is there at power-on. After: hot-plug. */
   readonly vbd: {

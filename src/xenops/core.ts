@@ -6,6 +6,7 @@ import type { Ground } from './atomics.ts';
 import type { Backend } from './backend.ts';
 import type { Ends } from './ends.ts';
 import type { Hooks } from './hooks.ts';
+import type { Incoming } from './incoming.ts';
 import type { VmQueue } from './queue.ts';
 import type { Reconciler } from './reconcile.ts';
 import type { Records } from './records.ts';
@@ -29,6 +30,7 @@ export interface Core {
   readonly reservations: Reservations;
   readonly reconciler: Reconciler;
   readonly ends: Ends;
+  readonly incoming: Incoming;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;

@@ -14,6 +14,7 @@ const needs = {
   reboot: live,
   cleanReboot: ['Running'],
   suspend: ['Running'],
+  migrate: ['Running'],
   resume: ['Suspended'],
   remove: ['Halted', 'Suspended'],
   setVcpus: live,
@@ -37,6 +38,11 @@ export function guard(what: Guarded, r: Pick<VmRecord, 'id' | 'power' | 'run'>):
     const reason = 'its guest has ended and the domain was preserved';
     throw xenopsErrors.make('Bad_power_state', { vm: r.id, found: r.power, expected: 'Running', reason });
   }
+}
+/** A guest may arrive only where its VM has none. Bad_power_state. */
+export function guardArrival(vm: string, r: Pick<VmRecord, 'power' | 'run'> | undefined, arriving: boolean): void {
+  const found = arriving ? 'arriving already' : r?.run ? r.power : r?.power === 'Suspended' ? 'Suspended' : undefined;
+  if (found) throw xenopsErrors.make('Bad_power_state', { vm, found, expected: 'Halted' });
 }
 /** Unimplemented. */
 export function needsCapability(backend: Backend, capability: Capability, what: string): void {

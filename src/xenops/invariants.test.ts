@@ -34,6 +34,8 @@ const others = [
   'eject',
   'vcpus',
   'memory',
+  'migrate',
+  'migrate',
   'describe',
 ] as const;
 /** Done more often, as each needs the one before. */
@@ -42,6 +44,7 @@ type CallName = (typeof calls)[number] | (typeof others)[number] | 'removeAdd' |
 const verbs = [
   ...['vm.create', 'vm.build', 'vm.restore', 'vm.destroy', 'vm.pause', 'vm.unpause', 'vm.requestShutdown', 'vm.save'],
   ...['vm.observe', 'vbd.attach', 'vbd.detach', 'vbd.change', 'vif.attach', 'vif.detach', 'vm.setVcpus'],
+  ...['vm.listen', 'vm.receive', 'vm.send', 'vm.rename'],
   ...['vdi.open', 'vdi.close', 'port.attach', 'port.detach'],
 ];
 type Command =
@@ -205,6 +208,8 @@ function act(h: TestHouse, name: CallName, n: number, signal: AbortSignal): Prom
       return x.vm.setVcpus({ id, count: 3 }, call);
     case 'memory':
       return x.vm.setMemoryTarget({ id, bytes: GiB }, call);
+    case 'migrate':
+      return x.vm.migrate({ id, to: null, live: true }, call);
     case 'describe':
       return x.vm.add(spec(n, { name: 'renamed', vbds: [testDisk(n, 0)], memory: { ...big, staticMax: 3 * GiB } }));
     case 'removeAdd':

@@ -12,7 +12,7 @@ import type { Call } from '../contracts/contract.ts';
 import type { Media, VmSpec } from '../contracts/xenops.ts';
 import type { DomainEnd } from './backend.ts';
 import { type Core, nowS } from './core.ts';
-import { guard, needsCapability } from './guard.ts';
+import { guard, guardArrival, needsCapability } from './guard.ts';
 import type { HookName, HookReason } from './hooks.ts';
 import { expectedSpec } from './kernels.ts';
 import { type Operation, operate } from './operation.ts';
@@ -200,6 +200,7 @@ export function ended(op: Operation, run: Run | null): void {
 }
 /** Bad_spec, Unimplemented: nothing was touched. */
 function newRun(core: Core, spec: VmSpec): Run {
+  guardArrival(spec.id, undefined, core.incoming.specOf(spec.id) !== undefined);
   checkSpec(spec);
   core.backend.vm.check(core.ground.kernels ? expectedSpec(spec) : spec);
   return { domid: core.nextDomid(), startedAt: nowS(core), spec, boot: core.boot };

@@ -8,6 +8,7 @@ import { xenopsErrors } from '../contracts/xenops.ts';
 import type { Observed } from './backend.ts';
 import { type Core, nowS } from './core.ts';
 import { within } from './deadline.ts';
+import { settleLeaving } from './leaving.ts';
 import { startVm } from './lifecycle.ts';
 import { closeMedia, closePort, openMedia, openPort, sameMedia } from './media.ts';
 import { observe, settle } from './operation.ts';
@@ -42,12 +43,14 @@ export class Reconciler {
   }
   /** Inside the VM's turn. Never throws: what fails is logged and tried again. */
   async reconcile(vm: string, why: How, holdings?: Holdings): Promise<void> {
-    const record = this.#core.records.find(vm);
+    let record = this.#core.records.find(vm);
     // A mark that was found stays a found one until it has been dealt with.
     const how = record?.dirty === 'found' ? 'found' : why;
     // The row of a VM that was found is as in memory; after a failed attempt or operation it may not be.
     const row = record && how === 'found' && record.dirty === null ? encode(record) : undefined;
     try {
+      // Who has the guest is asked first.
+      if (record?.leaving && (await settleLeaving(this.#core, record)) === 'gone') record = undefined;
       const seen = await observe(this.#core, vm);
       const todo: Verdict = record ? verdict(record, seen, how) : { do: 'destroy' };
       if (record) await this.#judge(record, seen, todo);
@@ -124,7 +127,7 @@ export class Reconciler {
     const { ground } = this.#core;
     const { kernels } = ground;
     if (kernels && !record?.run && !record?.suspended) await this.#limited('dropKernel', vm, () => kernels.drop(vm));
-    const running = record?.run?.spec;
+    const running = record?.run?.spec ?? this.#core.incoming.specOf(vm);
     const open = holdings.disks(vm).map((disk) => ({ kind: 'vdi' as const, ...disk }));
     for (const disk of open) {
       if (running?.vbds.some((vbd) => sameMedia(vbd.media, disk))) continue;

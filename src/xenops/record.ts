@@ -24,7 +24,18 @@ export interface Run {
 }
 export type LastEnd = NonNullable<VmState['lastEnd']>;
 /** Operations that leave a mark while they run, for whoever finds it after a restart. */
-export type Marked = 'start' | 'resume' | 'resumePaused' | 'suspend' | 'reboot' | 'shutdown';
+export type Marked = 'start' | 'resume' | 'resumePaused' | 'suspend' | 'reboot' | 'shutdown' | 'migrate';
+/** A guest that is being moved away. */
+export interface Leaving {
+  /** Names the attempt at the receiver. */
+  readonly token: string;
+  /** The receiver's address; null: this domain manager. */
+  readonly to: string | null;
+  /** What the domain is called while another takes the VM's name. */
+  readonly domain: string;
+  /** The guest is the receiver's: it never runs in this domain again, unless the receiver says that it did not take it. */
+  readonly given: boolean;
+}
 
 /** The row in the store. */
 export interface Durable {
@@ -34,6 +45,7 @@ export interface Durable {
   startedAt: number;
   lastEnd: LastEnd | null;
   operation: Marked | null;
+  leaving: Leaving | null;
 }
 export interface VmRecord extends Durable {
   readonly id: string;
@@ -53,10 +65,19 @@ export interface VmRecord extends Durable {
 const format = 1;
 /** The row as text. */
 export function encode(r: VmRecord): string {
-  const { spec, run, suspended, startedAt, lastEnd, operation } = r;
+  const { spec, run, suspended, startedAt, lastEnd, operation, leaving } = r;
   // What runs is mostly what is described: not written twice.
   const running = run && run.spec === spec ? { ...run, spec: null } : run;
-  return JSON.stringify({ format, spec, run: running, suspended, startedAt, lastEnd, operation });
+  return JSON.stringify({
+    format,
+    spec,
+    run: running,
+    suspended,
+    startedAt,
+    lastEnd,
+    operation,
+    ...(leaving ? { leaving } : {}),
+  });
 }
 /** A record from its row; an Error that says what is wrong with it. */
 export function decode(id: string, text: string): VmRecord {
@@ -64,9 +85,9 @@ export function decode(id: string, text: string): VmRecord {
   if (row.format !== format)
     throw new Error(`VM ${id}: its row has format ${row.format}; this version reads ${format}`);
   vmSpecSchema.check(row.spec, `VM ${id}: spec`);
-  const { spec, suspended, startedAt, lastEnd, operation } = row;
+  const { spec, suspended, startedAt, lastEnd, operation, leaving } = row;
   const run = row.run && { ...row.run, spec: row.run.spec ?? spec };
-  return { ...newRecord(spec), run, suspended, startedAt, lastEnd, operation };
+  return { ...newRecord(spec), run, suspended, startedAt, lastEnd, operation, leaving: leaving ?? null };
 }
 export function newRecord(spec: VmSpec): VmRecord {
   return {
@@ -77,6 +98,7 @@ export function newRecord(spec: VmSpec): VmRecord {
     startedAt: 0,
     lastEnd: null,
     operation: null,
+    leaving: null,
     power: 'Halted',
     live: undefined,
     revision: 0,

@@ -7,6 +7,7 @@ import { decode, encode, newRecord, type VmRecord } from './record.ts';
 import { stateOf } from './state.ts';
 
 const table = 'xenops_vm';
+const incoming = 'xenops_incoming';
 /** `revision`: no revision up to this one is given out again. */
 const counters = 'xenops_counter';
 /** How many revisions of changes that are not written (a guest's memory) go between two writes of the counter. */
@@ -80,6 +81,15 @@ export class Records {
   /** Writes a record as it is in the middle of an operation: durable, but nobody is told. Io_error. */
   note(record: VmRecord): Promise<void> {
     return this.#commit([{ table, key: record.id, value: encode(record) }]);
+  }
+  /** The rows of guests that are arriving, by token. */
+  arrivals(): AsyncIterable<readonly [string, string]> {
+    return this.#store.load(incoming);
+  }
+  /** Writes (null: removes) the row of a guest that is arriving, with its VM's record in one. Io_error. */
+  noteArrival(token: string, row: string | null, record?: VmRecord): Promise<void> {
+    const own = record ? [{ table, key: record.id, value: encode(record) }] : [];
+    return this.#commit([{ table: incoming, key: token, value: row }, ...own]);
   }
   /** Something was seen that is not written: watchers are told. */
   seen(record: VmRecord): void {

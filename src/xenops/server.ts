@@ -19,7 +19,9 @@ import { follow } from './follow.ts';
 import { guard } from './guard.ts';
 import type { Hooks } from './hooks.ts';
 import { listDomains, shutdownAll, startAll, statHost } from './host.ts';
+import { Incoming } from './incoming.ts';
 import type { Kernels } from './kernels.ts';
+import { migrateVm } from './leaving.ts';
 import * as life from './lifecycle.ts';
 import { VmQueue } from './queue.ts';
 import { Reconciler } from './reconcile.ts';
@@ -46,6 +48,8 @@ export interface XenopsOptions {
   readonly limits?: Partial<RestartLimits>;
   /** Names the host's present boot, so that it can be told whether a lost guest was killed or went down with the host. */
   readonly boot?: string;
+  /** The domain manager at an address, for guests that move there; absent: guests move within this host only. */
+  readonly connect?: (address: string) => Promise<Pick<Xenops, 'incoming'>>;
   /** For tests: handed to every run of a plan. */
   readonly probe?: Core['probe'];
 }
@@ -69,7 +73,7 @@ export async function openXenops(o: XenopsOptions): Promise<XenopsServer> {
     unwatch();
     closing.abort(xenopsErrors.make('Interrupted', { operation: 'the operation', vm: 'all VMs' }));
     core.reconciler.close();
-    await core.queue.close();
+    await Promise.all([core.queue.close(), core.incoming.close()]);
     core.reconciler.close();
     await core.backend.close();
   });
@@ -81,7 +85,11 @@ async function makeCore(o: XenopsOptions, events: Listeners<XenopsEvent>, closin
   const records = await Records.open(o.store, events, log);
   const domids = await Domids.open(backend, records);
   const { memoryTotal } = await backend.host();
-  const core: Omit<Core, 'ends' | 'reconciler'> & { ends?: Ends; reconciler?: Reconciler } = {
+  const core: Omit<Core, 'ends' | 'reconciler' | 'incoming'> & {
+    ends?: Ends;
+    reconciler?: Reconciler;
+    incoming?: Incoming;
+  } = {
     backend,
     records,
     clock,
@@ -104,6 +112,15 @@ async function makeCore(o: XenopsOptions, events: Listeners<XenopsEvent>, closin
       nameOf: (vm) => records.find(vm)?.spec.name,
       kernels: o.kernels,
       awaitEnd: (vm, what, timeoutS, call) => made.ends.awaitEnd(vm, what, timeoutS, call),
+      moving: {
+        async peer(to) {
+          if (to === null) return made.incoming;
+          if (!o.connect)
+            throw xenopsErrors.make('Unimplemented', { function: 'migration to another host', backend: backend.name });
+          return (await o.connect(to)).incoming;
+        },
+        give: (vm) => noteGiven(records, vm),
+      },
       setSuspended: async (vm, image) => {
         const record = records.get(vm);
         const before = record.suspended;
@@ -115,13 +132,25 @@ async function makeCore(o: XenopsOptions, events: Listeners<XenopsEvent>, closin
       },
     },
   };
-  // These two and the core know each other.
-  const made = core as Core & { ends: Ends; reconciler: Reconciler };
+  // These and the core know each other.
+  const made = core as Core & { ends: Ends; reconciler: Reconciler; incoming: Incoming };
   core.ends = new Ends(made);
   core.reconciler = new Reconciler(made);
+  core.incoming = await Incoming.open(made);
   return made;
 }
 
+/** Durably: the guest is the receiver's. */
+async function noteGiven(records: Records, vm: string): Promise<void> {
+  const record = records.get(vm);
+  const before = record.leaving;
+  if (!before) throw new Error(`${vm} is not being moved`);
+  record.leaving = { ...before, given: true };
+  await records.note(record).catch((error: unknown) => {
+    record.leaving = before;
+    throw error;
+  });
+}
 function serve(core: Core, events: Listeners<XenopsEvent>, close: () => Promise<void>): XenopsServer {
   const { records, queue } = core;
   const server: Xenops = {
@@ -139,6 +168,7 @@ function serve(core: Core, events: Listeners<XenopsEvent>, close: () => Promise<
       suspend: (a, call) => life.suspendVm(core, a.id, a.image, call),
       resume: (a, call) => life.resumeVm(core, a.id, a.paused, call),
       resetPower: (a, call) => life.resetPower(core, a.id, call),
+      migrate: (a, call) => migrateVm(core, a, call),
       setVcpus: (a, call) => setVcpus(core, a.id, a.count, call),
       setMemoryTarget: (a, call) => setMemoryTarget(core, a.id, a.bytes, call),
       sendKeys: (a, call) => sendKeys(core, a.id, a, call),
@@ -167,6 +197,14 @@ function serve(core: Core, events: Listeners<XenopsEvent>, close: () => Promise<
       domains: () => listDomains(core),
       startAll: (_, call) => startAll(core, call),
       shutdownAll: (a, call) => shutdownAll(core, a.timeoutS, call),
+    },
+    incoming: {
+      prepare: (a, call) => core.incoming.prepare(a, call),
+      stat: (a) => core.incoming.stat(a),
+      receive: (a, call) => core.incoming.receive(a, call),
+      commit: (a) => core.incoming.commit(a),
+      abort: (a) => core.incoming.abort(a),
+      forget: (a) => core.incoming.forget(a),
     },
     barrier: { wait: (a) => queue.barrier(a.vm) },
     watch: (listener) => events.add(listener),

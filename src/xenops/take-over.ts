@@ -9,6 +9,7 @@ import { powerOf } from './state.ts';
 
 /** Reconciles every VM that has, or should have, something in the world. Resolves when all are done. */
 export async function takeOver(core: Core): Promise<void> {
+  await core.incoming.recover();
   const seen = new Map((await core.backend.observeAll()).map((d) => [d.vm, d]));
   const holdings = await holdingsOf(core);
   await knowAddresses(core);
@@ -21,7 +22,10 @@ export async function takeOver(core: Core): Promise<void> {
     if (record.run) core.reservations.adopt(record.run.spec);
     if (record.run || record.operation) lively.add(record.id);
   }
+  // Domains of guests that are on their way: their VMs' records, and who sends them, know what becomes of them.
+  const underway = new Set([...core.records.all()].flatMap((r) => r.leaving?.domain ?? []));
   for (const vm of lively) {
+    if (underway.has(vm) || core.incoming.has(vm)) continue;
     const domain = seen.get(vm);
     if (!core.records.has(vm) && domain?.power === 'running') {
       core.log.warn('a guest runs that nobody registered; left alone', { vm, domid: domain.domid });

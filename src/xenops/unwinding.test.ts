@@ -40,6 +40,11 @@ const cases: readonly Case[] = [
   { name: 'suspend', prepare: running, act: (h) => h.xenops.vm.suspend({ id, image }) },
   { name: 'resume', prepare: suspended, act: (h) => h.xenops.vm.resume({ id, paused: false }) },
   { name: 'resume, paused', prepare: suspended, act: (h) => h.xenops.vm.resume({ id, paused: true }) },
+  {
+    name: 'migrate to this host',
+    prepare: running,
+    act: (h) => h.xenops.vm.migrate({ id, to: null, live: true }),
+  },
   { name: 'VBD.plug', prepare: moreDevices, act: (h) => h.xenops.vbd.plug({ vm: id, id: 'disk1' }) },
   { name: 'VBD.unplug', prepare: running, act: (h) => h.xenops.vbd.unplug({ vm: id, id: 'disk0', force: false }) },
   { name: 'VBD.insert', prepare: running, act: (h) => h.xenops.vbd.insert({ vm: id, id: 'cd', media: disc }) },

@@ -37,6 +37,10 @@ export function verdict(
       if (r.suspended) return seen?.power === 'running' ? { do: 'adopt', dropImage: true } : { do: 'destroy' };
       if (!seen) return { do: 'lost' };
       return { do: 'adopt', unpause: seen.power === 'paused' };
+    case 'migrate':
+      // It was not moved, or is in its new domain already: whoever knows has been asked before.
+      if (!seen) return { do: 'lost' };
+      return { do: 'adopt', unpause: seen.power === 'paused' };
     case 'reboot': {
       const old = seen?.domid === r.run.domid;
       if (how !== 'found') return old ? { do: 'adopt' } : { do: 'destroy' };

@@ -34,6 +34,7 @@ const rows: Readonly<Record<Kind, (e: ContractError) => XenopsdError>> = {
   Failed_to_acknowledge_shutdown_request: () => 'Failed_to_acknowledge_shutdown_request',
   Failed_to_shutdown: (e) => ['Failed_to_shutdown', [text(e, 'vm'), Number(e.args['timeoutS'] ?? 0)]],
   Failed_to_suspend: (e) => ['Failed_to_suspend', [text(e, 'vm'), Number(e.args['timeoutS'] ?? 0)]],
+  Failed_to_migrate: internal,
   Device_is_connected: () => 'Device_is_connected',
   Device_not_connected: () => 'Device_not_connected',
   Device_detach_rejected: (e) => ['Device_detach_rejected', ['VBD', text(e, 'id'), text(e, 'reason')]],

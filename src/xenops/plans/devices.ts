@@ -7,12 +7,15 @@ const byPosition = (a: { position: number }, b: { position: number }): number =>
 export const drivesOf = (spec: VmSpec): readonly VbdSpec[] => spec.vbds.toSorted(byPosition);
 export const interfacesOf = (spec: VmSpec): readonly VifSpec[] => spec.vifs.toSorted(byPosition);
 
-/** Every drive and interface of the description, at once. */
-export function attachAll(spec: VmSpec): Plan {
+/**
+ * Every drive and interface of the description, at once. `second`: to a domain of another name, `keepOpen` while the VM's own
+ * uses the disks and ports too.
+ */
+export function attachAll(spec: VmSpec, second: { readonly domain?: string; readonly keepOpen?: boolean } = {}): Plan {
   const vm = spec.id;
   return par(
-    ...drivesOf(spec).map((vbd) => op('VBD.attach', { vm, vbd })),
-    ...interfacesOf(spec).map((vif) => op('VIF.attach', { vm, vif })),
+    ...drivesOf(spec).map((vbd) => op('VBD.attach', { vm, vbd, ...second })),
+    ...interfacesOf(spec).map((vif) => op('VIF.attach', { vm, vif, ...second })),
   );
 }
 /** What a domain that is gone had open: its disks and ports. */

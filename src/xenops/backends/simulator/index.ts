@@ -17,7 +17,7 @@ import type { Backend, BackendEvent, Capability, DomainEnd, Observed } from '../
 import { Consoles } from './consoles.ts';
 import { type Faults, noFaults } from './faults.ts';
 import { Screen } from './screen.ts';
-import { FileWorld, type SimDomain, SimWorld } from './world.ts';
+import { FileWorld, type SimDomain, type SimTransfer, SimWorld } from './world.ts';
 
 export { type Fault, FaultList, type Faults, seededRandom } from './faults.ts';
 export { SimWorld } from './world.ts';
@@ -39,6 +39,14 @@ export interface SimulatorOptions {
   readonly persistFile?: string;
   /** Gives each guest a serial console and a screen, unix sockets in this folder. */
   readonly consoleDir?: string;
+  /** The network between hosts: handed to a second simulator, guests move between the two. Its streams end with their process. */
+  readonly wires?: Map<string, Wire>;
+}
+/** The receiving end of a stream. */
+interface Wire {
+  readonly sent: (guest: SimTransfer) => void;
+  readonly cut: (why: Error) => void;
+  readonly guest: Promise<SimTransfer>;
 }
 /** The simulator, and what a test may do to its guests. */
 export interface Simulator extends Backend {
@@ -53,7 +61,7 @@ export interface Simulator extends Backend {
 
 const can: readonly Capability[] = [
   ...(['hvm', 'pv', 'pvh', 'uefi', 'suspend', 'balloon', 'vcpu-hotplug', 'vbd-hotplug', 'vif-hotplug'] as const),
-  ...(['cd-change', 'sysrq', 'trigger', 'bootloader'] as const),
+  ...(['cd-change', 'sysrq', 'trigger', 'bootloader', 'live-migrate'] as const),
 ];
 
 export function simulatorBackend(o: SimulatorOptions): Simulator {
@@ -72,11 +80,15 @@ class SimulatedHost implements Simulator {
   readonly #screen: Screen | undefined;
   /** Guests that were asked to end. */
   readonly #asked = new WeakSet<SimDomain>();
+  readonly #wires: Map<string, Wire>;
+  /** The streams of this process, by domain. */
+  readonly #mine = new Map<string, string>();
   #dead = false;
 
   constructor(o: SimulatorOptions) {
     this.#o = o;
     this.#faults = o.faults ?? noFaults;
+    this.#wires = o.wires ?? new Map();
     this.world = o.world ?? (o.persistFile === undefined ? new SimWorld() : new FileWorld(o.persistFile));
     this.can = new Set([...can, ...(o.consoleDir === undefined ? [] : (['serial', 'vnc'] as const))]);
     if (o.consoleDir !== undefined) {
@@ -160,6 +172,7 @@ class SimulatedHost implements Simulator {
     restore: (spec, image) => this.#verb('vm.restore', spec.id, () => this.#restore(spec, image.path)),
     destroy: (vm) =>
       this.#verb('vm.destroy', vm, async () => {
+        this.#cut(vm, 'the domain was destroyed');
         if (!this.world.domains.delete(vm)) return;
         await this.#consoles?.drop(vm);
         this.#changed(vm);
@@ -198,6 +211,38 @@ class SimulatedHost implements Simulator {
       this.#verb('vm.observe', vm, () => {
         const d = this.world.domains.get(vm);
         return d && this.#seen(d);
+      }),
+  };
+  readonly migration: NonNullable<Backend['migration']> = {
+    listen: (vm) =>
+      this.#verb('vm.listen', vm, () => {
+        const address = this.#mine.get(vm) ?? `sim:${this.#o.ids.uuid()}`;
+        if (this.#mine.has(vm)) return address;
+        this.#domain(vm);
+        const { promise, resolve, reject } = Promise.withResolvers<SimTransfer>();
+        // Nobody may be reading when it is cut.
+        promise.catch(() => undefined);
+        this.#wires.set(address, { sent: resolve, cut: reject, guest: promise });
+        this.#mine.set(vm, address);
+        return address;
+      }),
+    receive: (spec, address, call) =>
+      this.#verb('vm.receive', spec.id, () => this.#receive(spec.id, address, call.signal)),
+    send: (vm, address, _live, call) => this.#verb('vm.send', vm, () => this.#send(vm, address, call.signal)),
+    rename: (from, to) =>
+      this.#verb('vm.rename', from, async () => {
+        const d = this.world.domains.get(from);
+        if (!d) return;
+        const there = this.world.domains.get(to);
+        if (there) throw xenopsErrors.make('Already_exists', { what: 'domain of', id: to });
+        this.world.domains.delete(from);
+        d.vm = to;
+        d.spec = { ...d.spec, id: to };
+        this.world.domains.set(to, d);
+        await this.#consoles?.drop(from);
+        if (d.built) await this.#consoles?.open(d);
+        this.#changed(from);
+        this.#changed(to);
       }),
   };
   readonly vbd: Backend['vbd'] = {
@@ -280,10 +325,55 @@ class SimulatedHost implements Simulator {
     await this.#consoles?.open(d);
     this.#changed(spec.id);
   }
+  #cut(vm: string, why: string): void {
+    const address = this.#mine.get(vm);
+    if (address === undefined) return;
+    this.#wires.get(address)?.cut(xenopsErrors.make('Io_error', { reason: why }));
+    this.#wires.delete(address);
+    this.#mine.delete(vm);
+  }
+  #send(vm: string, address: string, signal?: AbortSignal): void {
+    const d = this.#live(vm);
+    if (d.moved?.address === address) return;
+    signal?.throwIfAborted();
+    const wire = this.#wires.get(address);
+    if (!wire) throw xenopsErrors.make('Io_error', { reason: `nobody listens at ${address}` });
+    const { startedAt, memoryTarget, vcpus } = d;
+    d.moved = { address, vm, startedAt, memoryTarget, vcpus, vbds: [...d.vbds.keys()] };
+    d.power = 'paused';
+    wire.sent(d.moved);
+    this.#changed(vm);
+  }
+  async #receive(vm: string, address: string, signal?: AbortSignal): Promise<void> {
+    const d = this.#domain(vm);
+    if (d.built) return;
+    const wire = this.#wires.get(address);
+    if (!wire) throw xenopsErrors.make('Io_error', { reason: `${address} is not the end of a stream` });
+    const stop = () => wire.cut(signal?.reason as Error);
+    signal?.throwIfAborted();
+    signal?.addEventListener('abort', stop, { once: true });
+    const guest = await wire.guest.finally(() => signal?.removeEventListener('abort', stop));
+    if (this.#dead) return new Promise(() => undefined);
+    if (this.world.domains.get(vm) !== d) throw xenopsErrors.make('Io_error', { reason: 'the domain was destroyed' });
+    if ([...d.vbds.keys()].sort().join() !== guest.vbds.toSorted().join()) {
+      throw xenopsErrors.make('Io_error', { reason: `the guest of ${guest.vm} has other devices` });
+    }
+    const { startedAt, memoryTarget, vcpus } = guest;
+    Object.assign(d, { startedAt, memoryTarget, vcpus, built: true, moved: guest });
+    await this.#consoles?.open(d);
+    this.#changed(vm);
+  }
+  /** A guest that was moved goes on in one domain only. */
+  #goOn(d: SimDomain): void {
+    if (!d.moved) return;
+    d.moved.wentOnIn ??= d.domid;
+    if (d.moved.wentOnIn !== d.domid) this.world.violations.push(`${d.moved.vm} went on in two domains`);
+  }
   #setPower(vm: string, power: 'paused' | 'running'): void {
     const d = this.#live(vm);
     if (d.power === power) return;
     d.power = power;
+    if (power === 'running') this.#goOn(d);
     const image = d.image === undefined ? undefined : this.world.images.get(d.image);
     if (power === 'running' && image) image.spent = true;
     if (power === 'running' && d.startedAt === 0) d.startedAt = this.#o.clock.now() / 1000;

@@ -4,9 +4,9 @@ import type { VbdSpec, VifSpec, VmSpec } from '../../../contracts/xenops.ts';
 import type { DomainEnd } from '../../backend.ts';
 
 export interface SimDomain {
-  readonly vm: string;
+  vm: string;
   readonly domid: number;
-  readonly spec: VmSpec;
+  spec: VmSpec;
   built: boolean;
   power: 'paused' | 'running' | 'ended';
   end?: DomainEnd;
@@ -16,6 +16,8 @@ export interface SimDomain {
   vcpus: number;
   /** The path of the image that it was restored from. */
   image?: string;
+  /** What moved its guest here, or away. */
+  moved?: SimTransfer;
   readonly vbds: Map<string, { spec: VbdSpec; path: string | null; changed?: boolean }>;
   readonly vifs: Map<string, { spec: VifSpec; port: string }>;
 }
@@ -28,6 +30,18 @@ export interface SimImage {
   readonly vifs: readonly string[];
   /** Its guest has gone on from here: resuming it again would run the guest a second time. */
   spent: boolean;
+}
+
+/** A guest on its way from one domain to another. */
+export interface SimTransfer {
+  readonly address: string;
+  readonly vm: string;
+  readonly startedAt: number;
+  readonly memoryTarget: number;
+  readonly vcpus: number;
+  readonly vbds: readonly string[];
+  /** The domain that it went on in, on either side: in another it would run a second time. */
+  wentOnIn?: number;
 }
 
 /** Domains by VM and suspend images by path. Handed to a second simulator, it is the same host after a restart of the toolstack. */

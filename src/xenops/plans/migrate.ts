@@ -1,0 +1,45 @@
+import type { VmSpec } from '../../contracts/xenops.ts';
+import { op, type Plan, seq } from '../plan.ts';
+import { attachAll, closeAll } from './devices.ts';
+
+/** Running here → running there. `domain`: what its domain is called once another takes the VM's name. */
+export function migrateSendPlan(
+  spec: VmSpec,
+  a: {
+    readonly token: string;
+    readonly to: string | null;
+    readonly domain: string;
+    readonly live: boolean;
+    readonly startedAt: number;
+  },
+): Plan {
+  const vm = spec.id;
+  const { token, to, domain } = a;
+  return seq(
+    op('Incoming.prepare', { token, to, spec, startedAt: a.startedAt }),
+    op('VM.send', { token, to, vm, live: a.live }),
+    op('VM.leaveName', { vm, domain }),
+    op('VM.give', { vm }),
+    op('Incoming.commit', { token, to }),
+    op('VM.destroy', { vm: domain }),
+    // On one host, the disks and ports are the new domain's.
+    ...(to === null ? [] : [closeAll(spec)]),
+  );
+}
+
+/** An empty domain that waits for a guest. `here`: the guest comes from this host, and has its disks and ports already. */
+export function migrateReceivePlan(
+  spec: VmSpec,
+  a: { readonly domain: string; readonly domid: number; readonly here: boolean },
+): Plan {
+  const { domain } = a;
+  return seq(
+    op('VM.create', { spec, domid: a.domid, domain }),
+    attachAll(spec, { domain, keepOpen: a.here }),
+    op('VM.listen', { domain }),
+  );
+}
+/** The copy has the VM's name; it goes on unless it runs already. */
+export function migrateArrivePlan(vm: string, a: { readonly domain: string }): Plan {
+  return op('VM.takeName', { vm, domain: a.domain });
+}
