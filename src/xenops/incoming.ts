@@ -135,8 +135,6 @@ export class Incoming implements IncomingContract {
       if (!row) return;
       if (row.phase === 'committed') throw refused(row, 'its guest was given away already');
       await this.#drop(row);
-      // Disks and ports that nobody uses now.
-      if (!row.here) this.#core.reconciler.later(row.spec.id, 'a guest did not arrive');
     });
   }
   forget({ token }: Token): Promise<void> {
@@ -216,6 +214,8 @@ export class Incoming implements IncomingContract {
     await this.#run(row.token, op('VM.destroy', { vm: row.token }));
     this.#core.reservations.release(row.token);
     await this.#forget(row);
+    // Disks and ports that nobody uses now.
+    if (!row.here) this.#core.reconciler.later(row.spec.id, 'a guest did not arrive');
   }
   async #forget(row: Arrival): Promise<void> {
     await this.#core.records.noteArrival(row.token, null);

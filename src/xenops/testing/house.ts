@@ -4,7 +4,7 @@ import { seededIds } from '../../base/ids.ts';
 import { type Log, silentLog } from '../../base/log.ts';
 import type { VbdSpec, VifSpec, VmSpec } from '../../contracts/xenops.ts';
 import { type Disk, emptyDisk, openMemoryStore } from '../../store/memory.ts';
-import { FaultList, type Simulator, SimWorld, simulatorBackend } from '../backends/simulator/index.ts';
+import { FaultList, type Simulator, SimWorld, simulatorBackend, type Wire } from '../backends/simulator/index.ts';
 import { openXenops, type XenopsOptions, type XenopsServer } from '../server.ts';
 import { type FakeNetwork, fakeNetwork } from './fake-network.ts';
 import { type FakeStorage, fakeStorage } from './fake-storage.ts';
@@ -36,15 +36,18 @@ export interface TestHouse {
   during<T>(promise: Promise<T>): Promise<T>;
 }
 export interface HouseOptions
-  extends Partial<Pick<XenopsOptions, 'limits' | 'workers' | 'probe' | 'boot' | 'kernels' | 'hooks'>> {
+  extends Partial<Pick<XenopsOptions, 'limits' | 'workers' | 'probe' | 'boot' | 'kernels' | 'hooks' | 'connect'>> {
+  /** Of two hosts: each has its own, and both the same wires. */
+  readonly host?: number;
+  readonly wires?: Map<string, Wire>;
   readonly memoryBytes?: number;
   readonly log?: Log;
 }
 
 export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
   const clock = new ManualClock(1_700_000_000_000);
-  const ids = seededIds(1);
-  const world = new SimWorld();
+  const ids = seededIds(o.host ?? 1);
+  const world = new SimWorld(String(o.host ?? 1));
   const faults = new FaultList();
   const disk = emptyDisk();
   /** The process of one domain manager: what it asks of its neighbours after its death is never done. */
@@ -82,9 +85,10 @@ export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
       world,
       faults: faults.faults,
       memoryBytes: o.memoryBytes ?? 2 ** 36,
+      ...(o.wires ? { wires: o.wires } : {}),
     });
     const store = openMemoryStore({ disk, fault: () => (dead() ? 'crash' : dying()) });
-    const { memoryBytes: _, ...options } = o;
+    const { memoryBytes: _, host: __, wires: ___, ...options } = o;
     house.xenops = await openXenops({
       backend: house.backend,
       store,

@@ -43,7 +43,7 @@ export interface SimulatorOptions {
   readonly wires?: Map<string, Wire>;
 }
 /** The receiving end of a stream. */
-interface Wire {
+export interface Wire {
   readonly sent: (guest: SimTransfer) => void;
   readonly cut: (why: Error) => void;
   readonly guest: Promise<SimTransfer>;
@@ -366,8 +366,9 @@ class SimulatedHost implements Simulator {
   /** A guest that was moved goes on in one domain only. */
   #goOn(d: SimDomain): void {
     if (!d.moved) return;
-    d.moved.wentOnIn ??= d.domid;
-    if (d.moved.wentOnIn !== d.domid) this.world.violations.push(`${d.moved.vm} went on in two domains`);
+    const here = `${this.world.name}/${d.domid}`;
+    d.moved.wentOnIn ??= here;
+    if (d.moved.wentOnIn !== here) this.world.violations.push(`${d.moved.vm} went on in two domains`);
   }
   #setPower(vm: string, power: 'paused' | 'running'): void {
     const d = this.#live(vm);

@@ -40,17 +40,22 @@ export interface SimTransfer {
   readonly memoryTarget: number;
   readonly vcpus: number;
   readonly vbds: readonly string[];
-  /** The domain that it went on in, on either side: in another it would run a second time. */
-  wentOnIn?: number;
+  /** The host and domain that it went on in, on either side: in another it would run a second time. */
+  wentOnIn?: string;
 }
 
 /** Domains by VM and suspend images by path. Handed to a second simulator, it is the same host after a restart of the toolstack. */
 export class SimWorld {
+  /** Tells hosts that guests move between from each other. */
+  readonly name: string;
   readonly domains = new Map<string, SimDomain>();
   readonly images = new Map<string, SimImage>();
   /** What no toolstack may ever do, and did: an image resumed after its guest had gone on. */
   readonly violations: string[] = [];
 
+  constructor(name = '') {
+    this.name = name;
+  }
   /** Something of this domain has changed. */
   changed(_vm: string): void {
     // Kept in memory only.
