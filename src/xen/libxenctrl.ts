@@ -176,6 +176,10 @@ export class Domains {
   setTimeOffset(domid: number, seconds: number): void {
     this.#check('xc_domain_set_time_offset', this.#f.timeOffset(this.#xch, domid, seconds));
   }
+  /** Another UUID for a domain. */
+  setHandle(domid: number, uuid: string): void {
+    this.#check('xc_domain_sethandle', this.#f.setHandle(this.#xch, domid, uuidBytes(uuid)), uuid);
+  }
   unpause(domid: number): void {
     this.#check('xc_domain_unpause', this.#f.unpause(this.#xch, domid));
   }
@@ -236,6 +240,7 @@ function bind(library: Library) {
     paramGet: f('int xc_hvm_param_get(void *xch, uint32_t domid, uint32_t parameter, void *value)'),
     paramSet: f('int xc_hvm_param_set(void *xch, uint32_t domid, uint32_t parameter, uint64_t value)'),
     timeOffset: f('int xc_domain_set_time_offset(void *xch, uint32_t domid, int32_t seconds)'),
+    setHandle: f('int xc_domain_sethandle(void *xch, uint32_t domid, void *handle)'),
     pause: f('int xc_domain_pause(void *xch, uint32_t domid)'),
     unpause: f('int xc_domain_unpause(void *xch, uint32_t domid)'),
     shutdown: f('int xc_domain_shutdown(void *xch, uint32_t domid, int reason)'),

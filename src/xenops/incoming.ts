@@ -218,6 +218,8 @@ export class Incoming implements IncomingContract {
     if (!row.here) this.#core.reconciler.later(row.spec.id, 'a guest did not arrive');
   }
   async #forget(row: Arrival): Promise<void> {
+    const { backend, log } = this.#core;
+    await bestEffort('logs of a domain that is gone', log, () => backend.forget?.(row.token));
     await this.#core.records.noteArrival(row.token, null);
     this.#rows.delete(row.token);
   }

@@ -44,7 +44,7 @@ export function migrateVm(
 }
 
 /** The guest is the receiver's, and its domain here is gone. Answers whether the VM is. */
-async function ended(core: Core, record: VmRecord, { token, to }: Leaving): Promise<boolean> {
+async function ended(core: Core, record: VmRecord, { token, to, domain }: Leaving): Promise<boolean> {
   record.leaving = null;
   record.operation = null;
   if (to === null) {
@@ -55,6 +55,7 @@ async function ended(core: Core, record: VmRecord, { token, to }: Leaving): Prom
     core.reservations.release(record.id);
     await core.records.remove(record);
   }
+  await bestEffort('logs of a domain that is gone', core.log, () => core.backend.forget?.(domain));
   await bestEffort('the receiver remembers an attempt too long', core.log, () =>
     limited(core, record.id, 'forgetting', async () => (await peerOf(core, to)).forget({ token })),
   );

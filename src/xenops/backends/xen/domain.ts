@@ -71,7 +71,8 @@ export class Domain {
   /** What the hypervisor says of it; undefined when it is gone, or its number is another's now. */
   info(): DomainInfo | undefined {
     const info = this.needs.xen.domains.find(this.domid);
-    return info?.uuid === this.vm && !info.dying ? info : undefined;
+    const ours = info?.uuid === this.vm || (info !== undefined && info.uuid === this.#record.becoming);
+    return ours && !info.dying ? info : undefined;
   }
   /** Changes the record, durably. Changes made at once are written in their order. */
   async update(change: Partial<DomainRecord> | ((now: DomainRecord) => Partial<DomainRecord>)): Promise<void> {

@@ -67,6 +67,11 @@ export class Folders {
     await writeFile(consoleLog, '', { mode: 0o600 });
     await this.write(record);
   }
+  /** The folder of a domain that has another name now: the console's log goes on. */
+  async take(record: DomainRecord): Promise<void> {
+    await mkdir(this.paths(record.spec.id).folder, { recursive: true, mode: 0o700 });
+    await this.write(record);
+  }
   async write(record: DomainRecord): Promise<void> {
     const file = join(this.paths(record.spec.id).folder, 'domain.json');
     await writeFile(`${file}.next`, JSON.stringify(record), { mode: 0o600 });

@@ -19,8 +19,10 @@ import { attachDrive, changeDisc, detachDrive } from './drive.ts';
 import { watchEmulators } from './emulator.ts';
 import { watchEnds } from './ends.ts';
 import { Folders } from './folder.ts';
+import { Streams } from './migrate.ts';
 import { attachNic, detachNic } from './nic.ts';
 import type { DomainRecord } from './record.ts';
+import { mendNames, renameDomain } from './rename.ts';
 import { requestShutdown, sendKeys, setMemoryTarget, setVcpus } from './requests.ts';
 import { domainPath } from './store-layout.ts';
 import { goOn, restoreDomain, saveDomain } from './suspend.ts';
@@ -75,6 +77,7 @@ export function xenBackend(options: XenOptions): Backend {
   const folders = new Folders(options.dir, options.logDir, log);
   const can = new Set<Capability>(capabilities);
   const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  const streams = new Streams();
   let needs: DomainNeeds | undefined;
   let ground: HostInfo | undefined;
   let unwatch: (() => Promise<void>) | undefined;
@@ -95,6 +98,7 @@ export function xenBackend(options: XenOptions): Backend {
     const xen = options.xen ?? openXen();
     ground = xen.domains.host();
     if (ground.pv) can.add('pv');
+    if (ground.hvm) can.add('live-migrate');
     if (ground.hvm) for (const each of ['pvh', 'hvm', 'vnc'] as const) can.add(each);
     needs = {
       ...{ xen, store, processes, folders, clock, log },
@@ -104,7 +108,7 @@ export function xenBackend(options: XenOptions): Backend {
         for (const listener of [...listeners]) listener(event);
       },
     };
-    for (const [vm, record] of await folders.list()) await adopt(vm, record);
+    for (const [vm, record] of await mendNames(needs, await folders.list())) await adopt(vm, record);
     const deaf = watchEmulators(needs, domains);
     const blind = await watchEnds(needs, domains);
     unwatch = () => {
@@ -138,6 +142,7 @@ export function xenBackend(options: XenOptions): Backend {
   async function destroy(vm: string): Promise<void> {
     const found = domains.get(vm);
     if (!found) return;
+    await streams.end(found);
     await destroyDomain(found);
     domains.delete(vm);
   }
@@ -198,6 +203,19 @@ export function xenBackend(options: XenOptions): Backend {
       observe: async (vm) => {
         const found = domains.get(vm);
         return found && observed(found);
+      },
+    },
+    migration: {
+      listen: (vm) => streams.listen(domain(vm)),
+      receive: (spec, address, call) => streams.receive(domain(spec.id), address, call),
+      send: (vm, address, live, call) => streams.send(domain(vm), address, live, call),
+      rename: async (from, to) => {
+        const found = domains.get(from);
+        if (!found) return;
+        if (domains.has(to)) throw xenopsErrors.make('Already_exists', { what: 'domain of', id: to });
+        domains.set(to, await renameDomain(found, to));
+        domains.delete(from);
+        domains.get(to)?.changed();
       },
     },
     vbd: {

@@ -47,6 +47,8 @@ export interface DomainRecord {
   readonly ports: { readonly store: number; readonly console: number };
   /** Drives whose disc was changed since `create`: id → whether there is one. */
   readonly discs: Readonly<Record<string, boolean>>;
+  /** It is being renamed to this: until that is done, the domain may have either name. */
+  readonly becoming?: string;
   readonly end?: DomainEnd;
   /** An HVM guest was asked to reboot: powering off is how it does so. */
   readonly rebooting?: boolean;

@@ -47,7 +47,7 @@ async function openImage(image: OpenDisk, flags: 'r' | 'r+'): Promise<FileHandle
   });
 }
 /** Asks the guest, and waits until it has. */
-async function suspendGuest(domain: Domain, call: Call): Promise<void> {
+export async function suspendGuest(domain: Domain, call: Call): Promise<void> {
   const info = domain.live();
   if (info.shutdown === 'suspend') return;
   if (info.paused) throw failed(domain, 'it is paused, and only a running guest can suspend');
@@ -60,7 +60,7 @@ async function suspendGuest(domain: Domain, call: Call): Promise<void> {
     throw failed(domain, `it took the request, but did not suspend within ${patience.suspendMs / 1000} s`);
 }
 /** Whether the guest has suspended in time. Rejects when it ended otherwise, or the call was aborted. */
-async function suspended(domain: Domain, call: Call): Promise<boolean> {
+export async function suspended(domain: Domain, call: Call): Promise<boolean> {
   const { store, clock, patience } = domain.needs;
   const done = Promise.withResolvers<boolean>();
   const look = () => {
