@@ -11,7 +11,7 @@ import { applyForwards, forwardsKey } from './vif-forwards.ts';
 const shutdownTimeoutS = 300;
 
 /** Runs an operation of the domain manager on the VM, after its description was brought up to date. */
-async function operate(
+export async function operate(
   ctx: Ctx,
   vm: Ref<'VM'>,
   f: (id: string, call: Parameters<Parameters<typeof ask>[1]>[0]) => Promise<void>,
@@ -25,7 +25,7 @@ async function operate(
   });
 }
 
-function assertHere(ctx: Ctx, host: string): void {
+export function assertHere(ctx: Ctx, host: string): void {
   const { enabled } = ctx.db.get('host', host as Ref<'host'>);
   if (host !== ctx.host) throw fail('HOST_OFFLINE', { host });
   if (!enabled) throw fail('HOST_DISABLED', { host });

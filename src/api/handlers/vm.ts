@@ -2,7 +2,8 @@ import type { VM } from '../../datamodel/classes/vm.ts';
 import type { ClassHandlers } from '../context.ts';
 import { vmConfig } from './vm-config.ts';
 import { vmCopy } from './vm-copy.ts';
+import { vmMigrate } from './vm-migrate.ts';
 import { vmPower } from './vm-power.ts';
 
 /** XenAPI class VM: life cycle, settings and copies of virtual machines. */
-export const vmHandlers: ClassHandlers<typeof VM> = { ...vmPower, ...vmConfig, ...vmCopy };
+export const vmHandlers: ClassHandlers<typeof VM> = { ...vmPower, ...vmMigrate, ...vmConfig, ...vmCopy };
