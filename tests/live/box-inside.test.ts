@@ -24,7 +24,7 @@ cat /tmp/count`;
 
 test('in the control domain of a box', { skip, timeout: 1_200_000 }, async (t) => {
   await using b = await liveBox();
-  const archive = execFileSync('tar', ['-c', '-C', root, 'tests', 'tools', 'src/xenops/testing'], { maxBuffer: 1 << 28 });
+  const archive = execFileSync('tar', ['-c', '-C', root, 'tests', 'tools'], { maxBuffer: 1 << 28 });
   const laid = await b.exec(['bash', '-c', lay], archive);
   assert.equal(laid.code, 0, laid.err);
   for (const file of files)

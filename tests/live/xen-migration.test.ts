@@ -18,8 +18,7 @@ import {
   writeNodes,
 } from '../../src/xenops/backends/xen/store-layout.ts';
 import { openXenops } from '../../src/xenops/server.ts';
-import { fakeNetwork } from '../../src/xenops/testing/fake-network.ts';
-import { fakeStorage } from '../../src/xenops/testing/fake-storage.ts';
+import { noStorage, portsOnly } from './neighbours.ts';
 import { withoutXen, xenBench } from './xen-bench.ts';
 
 const skip = withoutXen() ?? false;
@@ -99,8 +98,8 @@ test('xen pvh: a VM moves to the same host with its disk and network, by one cal
   const x = await openXenops({
     backend,
     store: openMemoryStore({ disk: emptyDisk() }),
-    storage: fakeStorage(),
-    network: fakeNetwork(),
+    storage: noStorage,
+    network: portsOnly(),
     clock: systemClock,
     ids: randomIds,
     log: silentLog,
