@@ -16,10 +16,12 @@ import { type VmSpec, xenopsErrors } from '../../../contracts/xenops.ts';
 import type { Backend, BackendEvent, Capability, DomainEnd, Observed } from '../../backend.ts';
 import { Consoles } from './consoles.ts';
 import { type Faults, noFaults } from './faults.ts';
+import { Moves, type Wire } from './moves.ts';
 import { Screen } from './screen.ts';
-import { FileWorld, type SimDomain, type SimTransfer, SimWorld } from './world.ts';
+import { FileWorld, type SimDomain, SimWorld } from './world.ts';
 
 export { type Fault, FaultList, type Faults, seededRandom } from './faults.ts';
+export type { Wire } from './moves.ts';
 export { SimWorld } from './world.ts';
 
 export interface SimulatorOptions {
@@ -41,12 +43,6 @@ export interface SimulatorOptions {
   readonly consoleDir?: string;
   /** The network between hosts: handed to a second simulator, guests move between the two. Its streams end with their process. */
   readonly wires?: Map<string, Wire>;
-}
-/** The receiving end of a stream. */
-export interface Wire {
-  readonly sent: (guest: SimTransfer) => void;
-  readonly cut: (why: Error) => void;
-  readonly guest: Promise<SimTransfer>;
 }
 /** The simulator, and what a test may do to its guests. */
 export interface Simulator extends Backend {
@@ -80,16 +76,14 @@ class SimulatedHost implements Simulator {
   readonly #screen: Screen | undefined;
   /** Guests that were asked to end. */
   readonly #asked = new WeakSet<SimDomain>();
-  readonly #wires: Map<string, Wire>;
-  /** The streams of this process, by domain. */
-  readonly #mine = new Map<string, string>();
+  readonly #moves: Moves;
   #dead = false;
 
   constructor(o: SimulatorOptions) {
     this.#o = o;
     this.#faults = o.faults ?? noFaults;
-    this.#wires = o.wires ?? new Map();
     this.world = o.world ?? (o.persistFile === undefined ? new SimWorld() : new FileWorld(o.persistFile));
+    this.#moves = new Moves(this.world, o.ids, o.wires ?? new Map());
     this.can = new Set([...can, ...(o.consoleDir === undefined ? [] : (['serial', 'vnc'] as const))]);
     if (o.consoleDir !== undefined) {
       this.#consoles = new Consoles(o.consoleDir, o.clock, o.bootDelayMs ?? 0, (vm, end) => this.endGuest(vm, end));
@@ -172,7 +166,7 @@ class SimulatedHost implements Simulator {
     restore: (spec, image) => this.#verb('vm.restore', spec.id, () => this.#restore(spec, image.path)),
     destroy: (vm) =>
       this.#verb('vm.destroy', vm, async () => {
-        this.#cut(vm, 'the domain was destroyed');
+        this.#moves.cut(vm);
         if (!this.world.domains.delete(vm)) return;
         await this.#consoles?.drop(vm);
         this.#changed(vm);
@@ -214,31 +208,18 @@ class SimulatedHost implements Simulator {
       }),
   };
   readonly migration: NonNullable<Backend['migration']> = {
-    listen: (vm) =>
-      this.#verb('vm.listen', vm, () => {
-        const address = this.#mine.get(vm) ?? `sim:${this.#o.ids.uuid()}`;
-        if (this.#mine.has(vm)) return address;
-        this.#domain(vm);
-        const { promise, resolve, reject } = Promise.withResolvers<SimTransfer>();
-        // Nobody may be reading when it is cut.
-        promise.catch(() => undefined);
-        this.#wires.set(address, { sent: resolve, cut: reject, guest: promise });
-        this.#mine.set(vm, address);
-        return address;
-      }),
+    listen: (vm) => this.#verb('vm.listen', vm, () => this.#moves.listen(this.#domain(vm).vm)),
     receive: (spec, address, call) =>
       this.#verb('vm.receive', spec.id, () => this.#receive(spec.id, address, call.signal)),
-    send: (vm, address, _live, call) => this.#verb('vm.send', vm, () => this.#send(vm, address, call.signal)),
+    send: (vm, address, _live, call) =>
+      this.#verb('vm.send', vm, () => {
+        this.#moves.send(this.#live(vm), address, call.signal);
+        this.#changed(vm);
+      }),
     rename: (from, to) =>
       this.#verb('vm.rename', from, async () => {
-        const d = this.world.domains.get(from);
+        const d = this.#moves.rename(from, to);
         if (!d) return;
-        const there = this.world.domains.get(to);
-        if (there) throw xenopsErrors.make('Already_exists', { what: 'domain of', id: to });
-        this.world.domains.delete(from);
-        d.vm = to;
-        d.spec = { ...d.spec, id: to };
-        this.world.domains.set(to, d);
         await this.#consoles?.drop(from);
         if (d.built) await this.#consoles?.open(d);
         this.#changed(from);
@@ -325,56 +306,21 @@ class SimulatedHost implements Simulator {
     await this.#consoles?.open(d);
     this.#changed(spec.id);
   }
-  #cut(vm: string, why: string): void {
-    const address = this.#mine.get(vm);
-    if (address === undefined) return;
-    this.#wires.get(address)?.cut(xenopsErrors.make('Io_error', { reason: why }));
-    this.#wires.delete(address);
-    this.#mine.delete(vm);
-  }
-  #send(vm: string, address: string, signal?: AbortSignal): void {
-    const d = this.#live(vm);
-    if (d.moved?.address === address) return;
-    signal?.throwIfAborted();
-    const wire = this.#wires.get(address);
-    if (!wire) throw xenopsErrors.make('Io_error', { reason: `nobody listens at ${address}` });
-    const { startedAt, memoryTarget, vcpus } = d;
-    d.moved = { address, vm, startedAt, memoryTarget, vcpus, vbds: [...d.vbds.keys()] };
-    d.power = 'paused';
-    wire.sent(d.moved);
-    this.#changed(vm);
-  }
   async #receive(vm: string, address: string, signal?: AbortSignal): Promise<void> {
     const d = this.#domain(vm);
     if (d.built) return;
-    const wire = this.#wires.get(address);
-    if (!wire) throw xenopsErrors.make('Io_error', { reason: `${address} is not the end of a stream` });
-    const stop = () => wire.cut(signal?.reason as Error);
-    signal?.throwIfAborted();
-    signal?.addEventListener('abort', stop, { once: true });
-    const guest = await wire.guest.finally(() => signal?.removeEventListener('abort', stop));
+    const guest = await this.#moves.receive(d, address, signal);
     if (this.#dead) return new Promise(() => undefined);
-    if (this.world.domains.get(vm) !== d) throw xenopsErrors.make('Io_error', { reason: 'the domain was destroyed' });
-    if ([...d.vbds.keys()].sort().join() !== guest.vbds.toSorted().join()) {
-      throw xenopsErrors.make('Io_error', { reason: `the guest of ${guest.vm} has other devices` });
-    }
     const { startedAt, memoryTarget, vcpus } = guest;
     Object.assign(d, { startedAt, memoryTarget, vcpus, built: true, moved: guest });
     await this.#consoles?.open(d);
     this.#changed(vm);
   }
-  /** A guest that was moved goes on in one domain only. */
-  #goOn(d: SimDomain): void {
-    if (!d.moved) return;
-    const here = `${this.world.name}/${d.domid}`;
-    d.moved.wentOnIn ??= here;
-    if (d.moved.wentOnIn !== here) this.world.violations.push(`${d.moved.vm} went on in two domains`);
-  }
   #setPower(vm: string, power: 'paused' | 'running'): void {
     const d = this.#live(vm);
     if (d.power === power) return;
     d.power = power;
-    if (power === 'running') this.#goOn(d);
+    if (power === 'running') this.#moves.goOn(d);
     const image = d.image === undefined ? undefined : this.world.images.get(d.image);
     if (power === 'running' && image) image.spent = true;
     if (power === 'running' && d.startedAt === 0) d.startedAt = this.#o.clock.now() / 1000;
