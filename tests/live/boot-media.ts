@@ -9,7 +9,8 @@ export function bootSector(line: string): Buffer {
     ...[0xba, 0xf8, 0x03, 0x88, 0xd8, 0xee], // mov dx, 0x3f8; mov al, bl; out dx, al
     ...[0xeb, 0xe9], // jmp next
   ];
-  const halt = [0xf4, 0xeb, 0xfd];
+  // sti; hlt; again: a machine whose last processor halts with interrupts off is off for Xen
+  const halt = [0xfb, 0xf4, 0xeb, 0xfc];
   const start = [0xfa, 0x31, 0xc0, 0x8e, 0xd8, 0xbe]; // cli; ds = 0; mov si, the text
   const text = 0x7c00 + start.length + 2 + print.length + halt.length;
   const sector = Buffer.alloc(512);
