@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
+import { promisify } from 'node:util';
 import { logTo, silentLog } from '../../../base/log.ts';
 import { decideUser } from './user.ts';
 
+const run = promisify(execFile);
 const root = process.getuid?.() === 0;
 
 function folder() {
@@ -38,8 +41,20 @@ test('a folder that keeps them out is refused, never answered with root', { skip
   for (const wish of [undefined, { baseUid: 1000, gid: 1000 }])
     await assert.rejects(decideUser(wish, f.dir, silentLog), (e: Error) => e.message.includes(`chmod o+x ${f.base}`));
 });
-test('without root, guests run as whoever starts them', { skip: root && 'needs another user than root' }, async () => {
+test('without root, guests run as whoever starts them', async () => {
   using f = folder();
-  assert.equal(await decideUser(undefined, f.dir, silentLog), undefined);
-  await assert.rejects(decideUser({ baseUid: 1000, gid: 1000 }, f.dir, silentLog), /this needs root/);
+  // A process of its own gives root up, once it has read the source: others may not read a checkout of root's.
+  const program = `
+    const { decideUser } = await import(${JSON.stringify(new URL('./user.ts', import.meta.url).href)});
+    const { silentLog } = await import(${JSON.stringify(new URL('../../../base/log.ts', import.meta.url).href)});
+    if (process.getuid() === 0) { process.setgroups([]); process.setgid(65534); process.setuid(65534); }
+    const dir = ${JSON.stringify(f.dir)};
+    const user = await decideUser(undefined, dir, silentLog);
+    const refused = await decideUser({ baseUid: 1000, gid: 1000 }, dir, silentLog).then(() => '', (e) => e.message);
+    console.log(JSON.stringify({ uid: process.getuid(), user: user ?? null, refused }));`;
+  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', program]);
+  const { uid, user, refused } = JSON.parse(stdout);
+  assert.notEqual(uid, 0);
+  assert.equal(user, null);
+  assert.match(refused, /this needs root/);
 });
