@@ -1,8 +1,9 @@
 /** Records for a VM that was added through another door: the VM, its drives and its interfaces. */
 import type { Media, VbdSpec, VifSpec, VmSpec } from '../contracts/xenops.ts';
 import { nullRef, type Ref } from '../datamodel/dsl.ts';
-import type { Db, Writer } from '../db/db.ts';
-import { driveName, fieldsOfSpec } from './translate/vm.ts';
+import type { Rec } from '../datamodel/index.ts';
+import type { Db, Patch, Writer } from '../db/db.ts';
+import { driveName, fieldsOfSpec, vifLock } from './translate/vm.ts';
 
 interface Parts {
   readonly db: Db;
@@ -33,11 +34,17 @@ export function replaceDevices(parts: Parts, w: Writer, vm: Ref<'VM'>, spec: VmS
   for (const r of db.get('VM', vm).VIFs) {
     const wanted = vifs.get(db.get('VIF', r).uuid);
     if (!wanted) w.destroy('VIF', r);
-    else w.set('VIF', r, vifFields(parts, w, wanted));
+    else w.set('VIF', r, { ...vifFields(parts, w, wanted), ...lockFields(wanted, db.get('VIF', r)) });
     if (wanted) vifs.delete(wanted.id);
   }
   for (const v of vifs.values())
-    w.create('VIF', { uuid: v.id, VM: vm, metrics: w.create('VIF_metrics', {}), ...vifFields(parts, w, v) });
+    w.create('VIF', {
+      uuid: v.id,
+      VM: vm,
+      metrics: w.create('VIF_metrics', {}),
+      ...vifFields(parts, w, v),
+      ...lockFields(v),
+    });
 }
 
 function vbdFields(parts: Parts, w: Writer, v: VbdSpec) {
@@ -87,4 +94,11 @@ function vifFields({ db }: Parts, w: Writer, v: VifSpec) {
   for (const [ref, n] of db.rows('network')) if (n.bridge === v.bridge) network = ref;
   network ??= w.create('network', { name_label: v.bridge, bridge: v.bridge, managed: false });
   return { device: String(v.position), MAC: v.mac, MTU: v.mtu ?? 1500, network };
+}
+/** How it is locked, where the record says otherwise: a record can leave that to its network. */
+function lockFields({ lock }: VifSpec, known?: Rec<'VIF'>): Patch<'VIF'> {
+  const before = known && vifLock(known, 'unlocked');
+  if (JSON.stringify(before) === JSON.stringify(lock)) return {};
+  if (lock?.mode !== 'locked') return { locking_mode: lock?.mode ?? 'unlocked' };
+  return { locking_mode: 'locked', ipv4_allowed: lock.ipv4, ipv6_allowed: lock.ipv6 };
 }

@@ -33,6 +33,12 @@ const port = s.union('kind', {
     ),
   }),
 });
+/** Whose packets pass a port: none at all, or those of its MAC address with these IP addresses (single ones, as text). */
+const portFilter = s.object({
+  mode: s.oneOf('disabled', 'locked'),
+  ipv4: s.list(s.string),
+  ipv6: s.list(s.string),
+});
 const portId = s.object({ vm: s.string, device: s.string });
 const forward = s.object({
   protocol: s.oneOf('tcp', 'udp'),
@@ -76,7 +82,7 @@ export const networkContract = contract({
     },
     port: {
       attach: method(
-        'Make the port of a guest and put it on its network; repeating it gives the same port, with a changed name or rate.',
+        'Make the port of a guest and put it on its network; repeating it gives the same port, with a changed name, rate or filter.',
         s.object({
           vm: s.string,
           device: s.string,
@@ -87,6 +93,10 @@ export const networkContract = contract({
           name: s.optional(s.string),
           /** KiB/s in each direction, 0 for no limit. `user` networks cannot limit. */
           rateKib: s.optional(s.size),
+          /** Absent: everything passes. `user` networks refuse it (Not_possible). */
+          filter: s.optional(portFilter),
+          /** The interfaces that carry the guest's packets, where that is not the tap: Xen's netback. They may come later. */
+          carriers: s.optional(s.list(s.string)),
           uid: s.optional(s.size),
           gid: s.optional(s.size),
         }),
@@ -122,6 +132,7 @@ export const networkContract = contract({
 export type Network = Api<typeof networkContract>;
 export type NetworkSpec = Shape<typeof networkSpec>;
 export type Port = Shape<typeof port>;
+export type PortFilter = Shape<typeof portFilter>;
 
 export const networkErrors = errorsOf({
   Does_not_exist: 'there is no {what} {id}',

@@ -26,6 +26,11 @@ const vbdSpec = s.object({
   /** Kept for the doors, as the VM's. */
   notes: s.optional(s.record(s.string)),
 });
+const vifLock = s.object({
+  mode: s.oneOf('disabled', 'locked'),
+  ipv4: s.list(s.string),
+  ipv6: s.list(s.string),
+});
 const vifSpec = s.object({
   id: s.string,
   position: s.size,
@@ -36,6 +41,8 @@ const vifSpec = s.object({
   carrier: s.optional(s.boolean),
   /** KiB/s, 0 for no limit. */
   rateKib: s.optional(s.size),
+  /** `disabled`: nothing passes. `locked`: only packets of its MAC address with these IP addresses. Absent: everything. */
+  lock: s.optional(vifLock),
   /** Kept for the doors, as the VM's. */
   notes: s.optional(s.record(s.string)),
 });
@@ -222,6 +229,11 @@ export const xenopsContract = contract({
       unplug: method(
         'Unplug; `force` does not wait for the guest.',
         s.object({ vm: s.string, id: s.string, force: s.boolean }),
+        s.nothing,
+      ),
+      setLock: method(
+        'Change which packets pass (`VifSpec.lock`; null: all), of an interface that is plugged at once.',
+        s.object({ vm: s.string, id: s.string, lock: s.nullable(vifLock) }),
         s.nothing,
       ),
     },

@@ -1,4 +1,5 @@
 /** Bridges of ours, and taps on any bridge. What does not carry our mark is never changed or removed. */
+import { readFile } from 'node:fs/promises';
 import { networkErrors } from '../contracts/network.ts';
 import { findLink, ip, type Link } from './link.ts';
 import type { Marks } from './names.ts';
@@ -51,7 +52,7 @@ export async function ensureTap(
   const { ifname: name, bridge, uid } = port;
   let found = await findLink(name);
   if (found && !isOurs(found, marks)) throw networkErrors.make('Foreign', { name });
-  if (found && found.tapUser !== String(uid)) {
+  if (found && !(await isUser(found.tapUser, uid))) {
     await ip(['link', 'del', 'dev', name]);
     found = undefined;
   }
@@ -67,6 +68,12 @@ export async function ensureTap(
   if (found?.master !== bridge) lines.push(['link', 'set', 'dev', name, 'master', bridge]);
   if (!found?.up) lines.push(['link', 'set', 'dev', name, 'up']);
   await ip(...lines);
+}
+/** `ip` writes the name of a user that has one, whatever it is asked for. */
+async function isUser(told: string | undefined, uid: number): Promise<boolean> {
+  if (told === undefined || /^\d+$/.test(told)) return told === String(uid);
+  const users = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
+  return users.some(([name, , number]) => name === told && number === String(uid));
 }
 export async function removeTap(name: string, marks: Marks): Promise<void> {
   const found = await findLink(name);

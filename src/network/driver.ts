@@ -32,4 +32,6 @@ export interface Driver {
   ifname(ground: Ground, port: { vm: string; device: string }): string | null;
   attach(ground: Ground, network: NetworkRecord, port: PortRecord, forwards: readonly ForwardRecord[]): Promise<Port>;
   detach(ground: Ground, port: PortRecord): Promise<void>;
+  /** Makes the port's filter hold, or (none) go; called before a guest has the port. Absent: ports of this kind cannot have one. */
+  filter?(ground: Ground, port: PortRecord): Promise<void>;
 }

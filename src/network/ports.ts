@@ -1,5 +1,6 @@
 /** The verbs on ports. */
 import { type Network, networkErrors } from '../contracts/network.ts';
+import { checkFilter } from './filter-rules.ts';
 import { hostLabel } from './host-name.ts';
 import { type House, requirePossible } from './house.ts';
 import { checkMac } from './names.ts';
@@ -24,13 +25,14 @@ export function portVerbs(house: House): Network['port'] {
       house.log.warn("a network of QEMU's own cannot be slowed down: the limit is not kept", { vm, device, rateKib });
   };
   return {
-    attach: ({ vm, device, bridge, mac, mtu, uid, name, rateKib }) =>
+    attach: ({ vm, device, bridge, mac, mtu, uid, name, rateKib, filter, carriers }) =>
       inTurn(async () => {
         const network = records.networks.get(bridge);
         if (!network) throw networkErrors.make('Does_not_exist', { what: 'network', id: bridge });
         const driver = drivers[network.kind];
         requirePossible(driver);
         checkMtu(mtu);
+        checkFilter(filter, carriers);
         const key = portKey({ vm, device });
         const before = records.ports.get(key);
         if (before && before.bridge !== bridge) await detach(before);
@@ -39,17 +41,21 @@ export function portVerbs(house: House): Network['port'] {
         const port = {
           ...{ vm, device, bridge, mac: checkMac(mac), mtu: mtu ?? null, uid: owner, ifname },
           name: name === undefined ? before?.name : hostLabel(name, vm),
-          rateKib,
+          ...{ rateKib, filter, carriers },
         };
         const forwards = records.forwards.get(key) ?? [];
+        if (filter && !driver.filter) throw unfiltered(network.kind);
         await records.ports.put(key, port);
         try {
+          // First: there is no moment in which the port is open.
+          if (filter || before?.filter) await driver.filter?.(house, port);
           const made = await driver.attach(house, network, port, forwards);
           await limit(port, network.kind, before);
           if (forwards.length > 0) await house.rules();
           return made;
         } catch (error) {
-          if (!before) await detach(port);
+          if (before) await records.ports.put(key, before);
+          else await detach(port);
           throw error;
         }
       }),
@@ -61,3 +67,8 @@ export function portVerbs(house: House): Network['port'] {
     list: async () => records.ports.list().map(({ vm, device, bridge, ifname }) => ({ vm, device, bridge, ifname })),
   };
 }
+const unfiltered = (kind: Kind) =>
+  networkErrors.make('Not_possible', {
+    kind,
+    reason: 'packets of its ports cannot be filtered; use a bridge or a nat network',
+  });

@@ -1,4 +1,5 @@
 /** What was asked for, kept in the store and in memory: it is made true again after a restart. */
+import type { PortFilter } from '../contracts/network.ts';
 import type { Store } from '../store/store.ts';
 
 export type Kind = 'nat' | 'internal' | 'bridge' | 'user';
@@ -19,6 +20,10 @@ export interface PortRecord {
   readonly name?: string | undefined;
   /** KiB/s; none or 0 for no limit. */
   readonly rateKib?: number | undefined;
+  /** None: everything passes. */
+  readonly filter?: PortFilter | undefined;
+  /** Interfaces that carry the guest's packets in the tap's place. */
+  readonly carriers?: readonly string[] | undefined;
   readonly uid: number;
   /** Null on `user` networks. */
   readonly ifname: string | null;

@@ -1,6 +1,7 @@
 /** Takes away whatever an installation has left on the host's network, told by its marks: nobody's records are needed. */
 import type { Log } from '../base/log.ts';
 import { isOurs } from './bridge.ts';
+import { filterTables } from './filter.ts';
 import { ip, listLinks } from './link.ts';
 import { marksOf } from './names.ts';
 import { ratedTables } from './rate.ts';
@@ -30,5 +31,7 @@ export async function sweepNetwork(dir: string, log: Log): Promise<readonly stri
     await attempt(marks.table, () => runTool('nft', ['delete', 'table', 'inet', marks.table]));
   for (const table of await ratedTables(marks))
     await attempt(table, () => runTool('nft', ['delete', 'table', 'netdev', table]));
+  for (const table of await filterTables(marks))
+    await attempt(table, () => runTool('nft', ['delete', 'table', 'bridge', table]));
   return removed;
 }

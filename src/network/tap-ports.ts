@@ -1,6 +1,7 @@
 /** Ports that are taps on a bridge: what the drivers with bridges share. */
 import { ensureTap, removeTap } from './bridge.ts';
 import type { Driver } from './driver.ts';
+import { filterPort, forgetFilter } from './filter.ts';
 import { forgetRate } from './rate.ts';
 
 export const tapPorts = {
@@ -11,9 +12,11 @@ export const tapPorts = {
     await ensureTap({ ...port, ifname }, port.mtu ?? network.mtu, marks);
     return { kind: 'tap', ifname };
   },
-  async detach({ marks }, { ifname, rateKib = 0 }) {
+  filter: ({ marks }, port) => filterPort(marks, port),
+  async detach({ marks }, { ifname, filter, rateKib = 0 }) {
     if (ifname === null) return;
     await removeTap(ifname, marks);
+    if (filter) await forgetFilter(marks, ifname);
     if (rateKib > 0) await forgetRate(marks, ifname);
   },
 } satisfies Partial<Driver>;

@@ -230,7 +230,7 @@ export const atomics = {
     deadlineS: 60,
     text: vifText,
     async run(g, a) {
-      const port = await openPort(g, a.vm, a.vif);
+      const port = await openPort(g, a.vm, a.vif, a.domain);
       await orElse(
         g,
         () => g.backend.vif.attach(a.domain ?? a.vm, { spec: a.vif, port }),
@@ -248,7 +248,7 @@ export const atomics = {
     text: (a) => `${vifText(a)}${a.force ? ' force' : ''}`,
     run: (g, a) => g.backend.vif.detach(a.vm, a.vif.id, a.force),
   }),
-  /** The port is told the VM's name and the rate again. */
+  /** The port is told the VM's name, the rate and the filter again. */
   'VIF.retell': atomic<OnVif>({
     weight: 1,
     deadlineS: 60,

@@ -151,5 +151,7 @@ export interface Backend {
   readonly vif: {
     attach(vm: string, a: VifAttachment): Promise<void>;
     detach(vm: string, id: string, force: boolean): Promise<void>;
+    /** The host's interface that carries (or will) the guest's packets, where that is not the port's tap. */
+    carrier?(vm: string, spec: VifSpec): string | undefined;
   };
 }

@@ -5,6 +5,7 @@ import type { Core } from './core.ts';
 import { guard, needsCapability } from './guard.ts';
 import { runOf } from './lifecycle.ts';
 import { type Operation, operate } from './operation.ts';
+import { followPlan } from './plans/adjust.ts';
 import { vbdEjectPlan, vbdInsertPlan, vbdPlugPlan, vbdUnplugPlan } from './plans/vbd.ts';
 import { vifPlugPlan, vifUnplugPlan } from './plans/vif.ts';
 import { setDisc, type VmRecord } from './record.ts';
@@ -71,6 +72,27 @@ export function unplugVif(core: Core, vm: string, id: string, force: boolean, ca
     const vif = connected(op.record, 'vifs', id);
     await op.run(vifUnplugPlan(vm, vif, { force }));
     drop(op, 'vifs', id);
+  });
+}
+
+export function lockVif(
+  core: Core,
+  vm: string,
+  id: string,
+  wanted: NonNullable<VifSpec['lock']> | null,
+  call?: Call,
+): Promise<void> {
+  return operate(core, vm, 'VIF.setLock', call, async (op) => {
+    const locked = ({ lock: _, ...rest }: VifSpec): VifSpec => (wanted ? { ...rest, lock: wanted } : rest);
+    const vif = locked(described(op.record, 'vifs', id));
+    checkVif(vif);
+    const running = plugged(op.record, 'vifs', id);
+    if (running) {
+      await op.run(followPlan(vm, { vifs: [locked(running)], vbds: [] }));
+      put(op, 'vifs', locked(running));
+    }
+    op.record.spec = { ...op.record.spec, vifs: op.record.spec.vifs.map((v) => (v.id === id ? vif : v)) };
+    op.changed = true;
   });
 }
 

@@ -11,8 +11,12 @@ const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.str
 function changes(record: VmRecord, renamed: boolean) {
   const { spec, run } = record;
   const vifs = (run?.spec.vifs ?? []).flatMap((vif): VifSpec[] => {
-    const rateKib = spec.vifs.find((described) => described.id === vif.id)?.rateKib ?? 0;
-    return renamed || rateKib !== (vif.rateKib ?? 0) ? [{ ...vif, rateKib }] : [];
+    const { lock: before, ...rest } = vif;
+    const described = spec.vifs.find(({ id }) => id === vif.id);
+    const rateKib = described?.rateKib ?? 0;
+    const lock = described ? described.lock : before;
+    const changed = renamed || rateKib !== (vif.rateKib ?? 0) || !same(lock, before);
+    return changed ? [{ ...rest, rateKib, ...(lock ? { lock } : {}) }] : [];
   });
   const vbds = (run?.spec.vbds ?? []).flatMap((vbd): VbdSpec[] => {
     const { qos: before, ...rest } = vbd;

@@ -61,14 +61,16 @@ export async function closeMedia(g: Neighbours, vm: string, media: Media | null)
   const { sr, vdi } = media;
   await inWords('Storage_error', () => g.storage.vdi.close({ sr, vdi, user: vm }));
 }
-/** Makes the port of an interface. Network_error. */
-export function openPort(g: Neighbours, vm: string, vif: VifSpec): Promise<Port> {
-  const { id: device, bridge, mac, mtu, rateKib } = vif;
+/** Makes the port of an interface, for the VM's domain and for `domain` when that has another name. Network_error. */
+export function openPort(g: Neighbours, vm: string, vif: VifSpec, domain = vm): Promise<Port> {
+  const { id: device, bridge, mac, mtu, rateKib, lock } = vif;
+  const carriers = [...new Set([vm, domain])].flatMap((name) => g.backend.vif.carrier?.(name, vif) ?? []);
   const name = g.nameOf(vm);
   const known = {
     ...(mtu === undefined ? {} : { mtu }),
     ...(name === undefined ? {} : { name }),
     ...(rateKib === undefined ? {} : { rateKib }),
+    ...(lock === undefined ? {} : { filter: lock, ...(carriers.length > 0 ? { carriers } : {}) }),
   };
   const port = { vm, device, bridge, mac, ...known, ...g.backend.owner(vm) };
   return inWords('Network_error', () => g.network.port.attach(port));

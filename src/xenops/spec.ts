@@ -1,4 +1,5 @@
 /** What a description must fulfil on any ground. */
+import { isIPv4, isIPv6 } from 'node:net';
 import { type VbdSpec, type VifSpec, type VmSpec, xenopsErrors } from '../contracts/xenops.ts';
 
 const bad = (key: string, value: unknown, reason: string) =>
@@ -37,6 +38,11 @@ export function checkVbd(vbd: VbdSpec): void {
 export function checkVif(vif: VifSpec): void {
   checkId('vif.id', vif.id);
   if (!macPattern.test(vif.mac)) throw bad(`vif.${vif.id}.mac`, vif.mac, `${vif.mac} is not a MAC address`);
+  const wrong = (family: string, address: string) =>
+    bad(`vif.${vif.id}.lock.${family}`, address, `${JSON.stringify(address)} is not one ${family} address`);
+  for (const address of vif.lock?.ipv4 ?? []) if (!isIPv4(address)) throw wrong('ipv4', address);
+  for (const address of vif.lock?.ipv6 ?? [])
+    if (!isIPv6(address) || address.includes('%')) throw wrong('ipv6', address);
 }
 /** The list with `device` in the place of the one with its id, or added. Bad_spec when its position is taken. */
 export function withDevice<D extends VbdSpec | VifSpec>(key: string, list: readonly D[], device: D): readonly D[] {

@@ -6,12 +6,11 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
-import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { chmodSync, closeSync, mkdtempSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import koffi from 'koffi';
 import { systemClock } from '../../src/base/clock.ts';
 import { randomIds } from '../../src/base/ids.ts';
 import { logTo, silentLog } from '../../src/base/log.ts';
@@ -21,6 +20,7 @@ import { sweepNetwork } from '../../src/network/sweep.ts';
 import { findTool } from '../../src/network/tool.ts';
 import { MemoryStore } from '../conformance/memory-store.ts';
 import { plainProcesses } from '../conformance/plain-processes.ts';
+import { openTap } from './open-tap.ts';
 
 const inside = process.env['GUESTHOUSE_TEST_NETNS'] === '1';
 const kindIs = (kind: string) => (error: unknown) => isKind(error, kind);
@@ -56,20 +56,6 @@ function sh(command: string): string {
 }
 const links = (): Record<string, unknown>[] => JSON.parse(sh('ip -j -d addr show'));
 const link = (name: string) => links().find((l) => l['ifname'] === name);
-
-/** The guest's end of a tap, as QEMU would open it. */
-function openTap(ifname: string): number {
-  const libc = koffi.load('libc.so.6');
-  const ioctl = libc.func('int ioctl(int fd, unsigned long request, uint8_t *data)');
-  const fd = openSync('/dev/net/tun', 'r+');
-  const request = Buffer.alloc(40);
-  request.write(ifname);
-  const noHeader = 0x1002; // IFF_TAP | IFF_NO_PI
-  request.writeUInt16LE(noHeader, 16);
-  const setInterface = 0x400454ca; // TUNSETIFF
-  assert.equal(ioctl(fd, setInterface, request), 0, `${ifname} cannot be opened`);
-  return fd;
-}
 
 function scenario(): void {
   let dir = '';

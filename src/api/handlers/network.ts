@@ -9,7 +9,6 @@ import { ask } from '../ask.ts';
 import type { ClassHandlers, Ctx } from '../context.ts';
 import { assertThisHost } from './host-here.ts';
 import { ensureNetwork, freeBridge, type Kind, kindKey, kindOf, specOf } from './network-spec.ts';
-import { assertEnforced } from './vif.ts';
 
 /** The kind that the caller asks for; a bridge that the host has already is used as it is; else a bridge and nothing more. */
 function chooseKind(given: Patch<'network'>, onHost: ReadonlySet<string>): Kind | 'none' {
@@ -90,14 +89,15 @@ export const network: ClassHandlers<typeof networkClass> = {
     ctx.db.get('VM', a.vm);
   },
   pool_introduce: (ctx, a) => ctx.db.create('network', a),
-  set_default_locking_mode(ctx, a) {
-    assertEnforced('default_locking_mode', a.value);
+  async set_default_locking_mode(ctx, a) {
     for (const r of ctx.db.get('network', a.network).VIFs) {
       const vif = ctx.db.get('VIF', r);
       if (vif.currently_attached && vif.locking_mode === 'network_default')
         throw fail('VIF_IN_USE', { network: a.network, VIF: r });
     }
     ctx.db.set('network', a.network, { default_locking_mode: a.value });
+    const vms = new Set(ctx.db.get('network', a.network).VIFs.map((r) => ctx.db.get('VIF', r).VM));
+    await ask(ctx, () => Promise.all([...vms].map((vm) => ctx.registrar.push(vm))));
   },
   add_purpose(ctx, a) {
     const { purpose } = ctx.db.get('network', a.self);

@@ -177,14 +177,24 @@ export function rateLimit({ qos_algorithm_type: type, qos_algorithm_params: para
 export function vifSpec(db: Reader, ref: string): VifSpec {
   const vif = db.get('VIF', ref);
   const rate = rateLimit(vif);
+  const { bridge, default_locking_mode } = db.get('network', vif.network);
+  const lock = vifLock(vif, default_locking_mode);
   return {
     id: vif.uuid,
     position: Number(vif.device),
     mac: vif.MAC,
     mtu: vif.MTU,
-    bridge: db.get('network', vif.network).bridge,
+    bridge,
     ...(rate > 0 ? { rateKib: rate } : {}),
+    ...(lock ? { lock } : {}),
   };
+}
+type Lockable = Pick<Rec<'VIF'>, 'locking_mode' | 'ipv4_allowed' | 'ipv6_allowed'>;
+/** Which packets may pass; undefined for all. */
+export function vifLock(vif: Lockable, networkDefault: Rec<'network'>['default_locking_mode']): VifSpec['lock'] {
+  const mode = vif.locking_mode === 'network_default' ? networkDefault : vif.locking_mode;
+  if (mode === 'locked') return { mode, ipv4: [...vif.ipv4_allowed], ipv6: [...vif.ipv6_allowed] };
+  return mode === 'disabled' ? { mode, ipv4: [], ipv6: [] } : undefined;
 }
 
 type Fields = Partial<{ -readonly [K in keyof Vm]: Vm[K] }>;

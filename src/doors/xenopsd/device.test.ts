@@ -56,7 +56,12 @@ test('devices: by name, by another name of the number, and back', () => {
   const nic = vifSpecOf(vif, spec);
   assert.deepEqual([nic.rateKib, nic.bridge, nic.mac], [1000, 'xenbr0', '00:16:3e:00:00:01']);
   assert.deepEqual(vifOf(id, nic), { ...vif, mac: '00:16:3e:00:00:01' });
-  assert.throws(() => vifSpecOf({ ...vif, locking_mode: 'Disabled' }, spec), /Unimplemented/);
+  for (const locking_mode of ['Disabled', ['Locked', { ipv4: ['10.0.0.1'], ipv6: ['fd00::1'] }]] as const) {
+    const locked = vifSpecOf({ ...vif, locking_mode }, spec);
+    assert.equal(locked.lock?.mode, locking_mode === 'Disabled' ? 'disabled' : 'locked');
+    assert.deepEqual(vifOf(id, locked).locking_mode, locking_mode);
+  }
+  assert.throws(() => vifSpecOf({ ...vif, vlan: 7 }, spec), /Unimplemented/);
 });
 
 test('addresses: random ones are local and for one receiver; an empty one follows from VM and position', () => {

@@ -115,6 +115,7 @@ export function vifSpecOf(vif: Vif, vm: VmSpec): VifSpec {
   const [, name] = vif.id;
   const id = vm.vifs.find((d) => nameOf('vif', d) === name)?.id ?? deviceUuid('vif', vm.id, name);
   refuseLimits(vif);
+  const lock = lockOf(vif.locking_mode);
   const mac = macOf(vif, vm.id);
   const rate = vif.rate;
   return {
@@ -125,12 +126,17 @@ export function vifSpecOf(vif: Vif, vm: VmSpec): VifSpec {
     bridge: bridgeOf(vif.backend),
     carrier: vif.carrier,
     ...(rate ? { rateKib: vifRate(rate) } : {}),
+    ...(lock ? { lock } : {}),
     notes: { [nameNote]: name, [recordNote]: JSON.stringify(vifT.encode({ ...vif, mac })) },
   };
 }
+export function lockOf(mode: Vif['locking_mode']): VifSpec['lock'] | undefined {
+  if (mode === 'Unlocked') return undefined;
+  if (mode === 'Disabled') return { mode: 'disabled', ipv4: [], ipv6: [] };
+  return { mode: 'locked', ipv4: mode[1].ipv4, ipv6: mode[1].ipv6 };
+}
 /** Nothing on this host would keep a guest to them: promising them is worse than refusing. */
 function refuseLimits(vif: Vif): void {
-  if (vif.locking_mode !== 'Unlocked') throw unimplemented('VIF.set_locking_mode');
   if (vif.ipv4_configuration !== 'Unspecified4') throw unimplemented('VIF.set_ipv4_configuration');
   if (vif.ipv6_configuration !== 'Unspecified6') throw unimplemented('VIF.set_ipv6_configuration');
   if (vif.pvs_proxy !== null) throw unimplemented('VIF.set_pvs_proxy');
@@ -142,6 +148,7 @@ export function bridgeOf(network: Vif['backend']): string {
 }
 export function vifOf(vm: string, spec: VifSpec): Vif {
   const base = vifT.decode(noted(spec) ?? {}, 'the note of the interface');
+  const { lock } = spec;
   const kept = base.rate && vifRate(base.rate) === spec.rateKib;
   return {
     ...base,
@@ -150,6 +157,11 @@ export function vifOf(vm: string, spec: VifSpec): Vif {
     mac: spec.mac,
     carrier: spec.carrier ?? true,
     mtu: spec.mtu ?? 1500,
+    locking_mode: !lock
+      ? 'Unlocked'
+      : lock.mode === 'disabled'
+        ? 'Disabled'
+        : ['Locked', { ipv4: lock.ipv4, ipv6: lock.ipv6 }],
     rate: kept ? base.rate : spec.rateKib ? [Math.floor((spec.rateKib * 1024) / 20), 50_000] : null,
     backend: ['Local', spec.bridge],
   };

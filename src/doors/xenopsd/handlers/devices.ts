@@ -4,6 +4,7 @@ import {
   bridgeOf,
   findVbd,
   findVif,
+  lockOf,
   mediaOf,
   vbdOf,
   vbdSpecOf,
@@ -101,7 +102,10 @@ export const vifHandlers: HandlersOf<'VIF'> = {
   },
   'VIF.set_carrier': (c, { id, carrier }) => replug(c, id, 'VIF.set_carrier', () => ({ carrier })),
   'VIF.set_locking_mode': (c, { id, locking_mode }) =>
-    onlyUsual(c, id, 'VIF.set_locking_mode', locking_mode === 'Unlocked'),
+    task(c, 'VIF.set_locking_mode', async (call) => {
+      const { vm, vif } = await vifOfId(c, id);
+      await c.parts.xenops.vif.setLock({ vm, id: vif.id, lock: lockOf(locking_mode) ?? null }, call);
+    }),
   'VIF.set_ipv4_configuration': (c, { id, ipv4_configuration }) =>
     onlyUsual(c, id, 'VIF.set_ipv4_configuration', ipv4_configuration === 'Unspecified4'),
   'VIF.set_ipv6_configuration': (c, { id, ipv6_configuration }) =>

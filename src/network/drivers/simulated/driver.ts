@@ -17,6 +17,7 @@ const simulated = (kind: Kind): Driver => ({
   ifname: () => null,
   attach: async () => ({ kind: 'user', forwards: [] }),
   detach: () => Promise.resolve(),
+  filter: () => Promise.resolve(),
 });
 export const simulatedDrivers: Readonly<Record<Kind, Driver>> = {
   nat: simulated('nat'),

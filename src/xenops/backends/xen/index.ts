@@ -20,7 +20,7 @@ import { watchEmulators } from './emulator.ts';
 import { watchEnds } from './ends.ts';
 import { Folders } from './folder.ts';
 import { Streams } from './migrate.ts';
-import { attachNic, detachNic } from './nic.ts';
+import { attachNic, detachNic, interfaceName } from './nic.ts';
 import type { DomainRecord } from './record.ts';
 import { mendNames, renameDomain } from './rename.ts';
 import { requestShutdown, sendKeys, setMemoryTarget, setVcpus } from './requests.ts';
@@ -229,6 +229,11 @@ export function xenBackend(options: XenOptions): Backend {
       attach: (vm, a) => attachNic(domain(vm), a),
       detach: async (vm, id, force) => {
         if (domains.has(vm)) await detachNic(domain(vm), id, force);
+      },
+      // The machine of an HVM guest has the tap itself.
+      carrier: (vm, { position }) => {
+        const it = domains.get(vm)?.record;
+        return it && it.spec.domainType !== 'hvm' ? interfaceName(it.domid, position) : undefined;
       },
     },
   };
