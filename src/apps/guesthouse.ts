@@ -72,6 +72,15 @@ function commands(): Command {
       process.exitCode = await status(o, terminal);
     });
   program
+    .command('ps')
+    .description('the tree of processes: states, restarts, memory; exit status 1 when one was given up')
+    .option('--data <dir>', dataHelp, folder, defaultData())
+    .option('--json', 'for programs', false)
+    .action(async (o) => {
+      const { ps } = await import('./ps.ts');
+      process.exitCode = await ps(o, terminal);
+    });
+  program
     .command('bugreport')
     .description('pack logs, records without secrets and versions for a report')
     .option('--data <dir>', dataHelp, folder, defaultData())

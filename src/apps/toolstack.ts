@@ -143,7 +143,8 @@ export function houseSpec(at: Places, options: UpOptions, houseProgram: string =
     log: at.output('house'),
     env: houseEnvironment(),
     cwd: '/',
-    restart: true,
+    restart: 'permanent',
+    ready: { kind: 'said' },
     tags: { version },
   };
 }

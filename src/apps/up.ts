@@ -2,9 +2,9 @@
  * `guesthouse up`: a host in the foreground.
  *
  *     lock DIR/run/up.lock ─▶ password ─▶ supervisor (start or find) ─▶ house (start, or find with the same options)
- *       ─▶ house.ready ─▶ `ready http://…` ─▶ watch over the supervisor ─▶ SIGTERM, SIGINT or `guesthouse down`
+ *       ─▶ house.ready ─▶ `ready http://…` ─▶ watch over the supervisor ─▶ SIGTERM, SIGINT, `guesthouse down`, or a house that crashes in a loop
  *
- * The hand-over to the house (`apps/house.ts`), a child with the id `house` and `restart: true`:
+ * The hand-over to the house (`apps/house.ts`), a child with the id `house` and `restart: 'permanent'`:
  *
  * - It is started as `NODE …flags ROOT/src/apps/house.ts --data DIR --listen HOST:PORT --listen-tls HOST:PORT|none
  *   --hypervisor auto|xen|qemu|simulator --store sqlite|etcd://… [--demo]`, with the environment of `up`. Its stdout and stderr
@@ -71,32 +71,39 @@ export async function up(options: UpOptions, { out, say }: Terminal, houseProgra
     );
   rmSync(at.downMark, { force: true });
   rmSync(at.demoMark, { force: true });
-  const end = Promise.withResolvers<'signal' | 'down'>();
+  const end = Promise.withResolvers<'signal' | 'down' | 'failed'>();
   const stopListening = onSignals(() => end.resolve('signal'), say);
   const made = preparePassword(at, options.passwordFile);
   await ensureSupervisor(at);
   let leaving = false;
   let lost = false;
+  let ready = false;
   const onLost = () => {
     lost = true;
     if (!leaving) void keepSupervisor(at, processes, say, () => end.resolve('down'));
   };
   const processes = connectSupervisor(at, { onLost, connectTimeoutMs: 3000 });
   // Watching keeps the connection, whose loss tells that the supervisor was killed.
-  const stopWatching = processes.watch(() => undefined);
+  const stopWatching = processes.watch(({ event, process }) => {
+    if (event !== 'failed') return;
+    say(`guesthouse: ${process.id} was given up: ${process.failed}`);
+    if (process.id === houseId && ready) end.resolve('failed');
+  });
   const unfollow = followLog(at.log('house'), say);
   try {
     await replaceOldSupervisor(at, processes);
     const from = sizeOf(at.output('house'));
     await startHouse(at, processes, options, houseSpec(at, options, houseProgram));
-    const ready = await Promise.race([untilReady(at, processes, say, from), end.promise]);
-    if (typeof ready === 'object') announce(at, ready, made, { out, say });
+    const came = await Promise.race([untilReady(at, processes, say, from), end.promise]);
+    if (typeof came === 'object') announce(at, came, made, { out, say });
+    ready = true;
     let why = await end.promise;
     leaving = true;
     if (why === 'signal' && isDownAtWork(at)) {
       say('guesthouse: guesthouse down is at work; this ends with it');
       why = (await downIsOver(at, () => lost)) ? 'down' : why;
     }
+    if (why === 'failed') throw new Refusal(`the house was given up; guests run on; see ${at.output('house')}`);
     if (why === 'down') say('guesthouse: ended by guesthouse down');
     else await leave(at, processes, say);
     return 0;

@@ -196,7 +196,9 @@ export class DhcpServers {
     const now = (await process.list({})).find((child) => child.id === id);
     if (now?.running && !fresh && now.command.join('\0') === command.join('\0')) return;
     await this.#stop(bridge);
-    await process.start({ id, command, log: this.#logOf(bridge), restart: true, tags: { bridge, kind: 'dnsmasq' } });
+    const ready = { kind: 'line', text: 'started, version' } as const;
+    const tags = { bridge, kind: 'dnsmasq' };
+    await process.start({ id, command, log: this.#logOf(bridge), restart: 'permanent', ready, tags });
   }
   async #stop(bridge: string): Promise<void> {
     const id = processId(bridge);

@@ -1,12 +1,12 @@
 /**
- * One child and what becomes of it.
+ * One child's process: started, watched, ended. What follows its end is `strategy.ts`'s affair.
  *
- *     (new) ──start──▶ running ──ends unasked, `restart`──▶ pausing ──the pause is over──▶ running
- *       │ exec fails      │                                    │
- *       ▼                 │ ends otherwise                     │ stop, kill
- *     (gone)              └──────────────▶ ended ◀─────────────┘
+ *     (not running) ──spawn──▶ running ──its end, asked for or not──▶ (not running)
+ *                      │ exec fails
+ *                      ▼
+ *                  Failed_to_start
  *
- * A supervisor that returns enters at `running` (adopted: not its parent, so the exit status stays unknown), `pausing` or `ended`.
+ * A supervisor that returns adopts it (not its parent, so the exit status stays unknown).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, statSync } from 'node:fs';
@@ -16,13 +16,10 @@ import type { Log } from '../base/log.ts';
 import { type ProcessInfo, type ProcessSpec, processErrors } from '../contracts/processes.ts';
 import { openChildLog } from './child-log.ts';
 import { bootId, findByEnvironment, isAlive, statOf } from './proc.ts';
+import { lastWords } from './readiness.ts';
 import type { ChildRecord, Records } from './records.ts';
+import type { Policy } from './strategy.ts';
 
-/** Milliseconds before the first restart; doubled at each further one, up to the longest, until the child has come up. */
-const firstPauseMs = 100;
-const longestPauseMs = 30_000;
-/** A child that ran this long starts with short pauses again. */
-const soundAfterMs = 30_000;
 /** How often a child that is being stopped and is not ours to wait for is looked at. */
 const goneCheckMs = 10;
 
@@ -31,7 +28,9 @@ export interface ChildNeeds {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
-  readonly announce: (event: 'started' | 'exited', info: ProcessInfo) => void;
+  readonly announce: (event: 'started' | 'exited' | 'failed', info: ProcessInfo) => void;
+  /** A run is over. `ranMs` is 0 when unknown. */
+  readonly onEnded: (child: Child, clean: boolean, ranMs: number) => void;
 }
 
 export class Child {
@@ -42,25 +41,15 @@ export class Child {
   /** Its end was asked for. */
   #ending = false;
   #startedAt = 0;
-  #pauseMs = firstPauseMs;
-  #cancelPause: (() => void) | undefined;
   #onGone: (() => void)[] = [];
 
   private constructor(needs: ChildNeeds, record: ChildRecord) {
     this.#needs = needs;
     this.#record = record;
   }
-  /** Starts a child, or throws `Failed_to_start` and leaves nothing. */
-  static async start(needs: ChildNeeds, spec: ProcessSpec, reserve: (child: Child) => void): Promise<Child> {
-    const child = new Child(needs, blank(spec));
-    reserve(child);
-    try {
-      await child.#spawn();
-    } catch (error) {
-      needs.records.remove(spec.id);
-      throw error;
-    }
-    return child;
+  /** One that was never started. */
+  static create(needs: ChildNeeds, spec: ProcessSpec, order: number): Child {
+    return new Child(needs, blank(spec, order));
   }
   /** Takes over what an earlier supervisor left. */
   static adopt(needs: ChildNeeds, record: ChildRecord): Child {
@@ -82,42 +71,69 @@ export class Child {
   get spec(): ProcessSpec {
     return this.#record.spec;
   }
+  /** Seconds since the epoch; null when unknown. */
+  get startedAt(): number | null {
+    return this.#startedAt === 0 ? null : Math.floor(this.#startedAt / 1000);
+  }
+  get record(): ChildRecord {
+    return this.#record;
+  }
+  /** Of this boot, not running, and neither stopped nor given up: its policy says whether it comes back. */
+  get wantsBack(): boolean {
+    const { running, boot, stopAsked, failed, waiting, exitCode } = this.#record;
+    if (running || boot !== bootId() || stopAsked || failed !== null) return false;
+    return waiting || this.policy === 'permanent' || (this.policy === 'transient' && exitCode !== 0);
+  }
+  get policy(): Policy {
+    return this.spec.restart ?? 'temporary';
+  }
   info(): ProcessInfo {
-    const { spec, pid, startTime, running, exitCode, exitSignal } = this.#record;
+    const { spec, pid, startTime, running, exitCode, exitSignal, failed } = this.#record;
     const { id, command, tags = {} } = spec;
-    return { id, pid, startTime, command, tags, running, exitCode, exitSignal, adopted: this.#adopted };
+    const end = { exitCode, exitSignal, ...(failed === null ? {} : { failed }) };
+    return { id, pid, startTime, command, tags, running, ...end, adopted: this.#adopted };
   }
   /** Looks whether an adopted child has ended. */
   check(): void {
     if (this.adopted && !isAlive(this.#record.pid, this.#record.startTime)) this.#ended(null, null);
   }
-  /** TERM, then KILL after the timeout; answers when it is gone. */
+  /** Asks, and kills after the timeout; answers when it is gone. */
   async stop(timeoutMs: number): Promise<void> {
-    this.#noRestart();
     if (!this.running) return;
     const gone = this.#gone();
-    this.#signal('SIGTERM');
+    this.#send(this.#record.pid, this.spec.stopSignal ?? 'SIGTERM');
     const cancel = this.#needs.clock.after(timeoutMs, () => this.#killGroup());
     await gone.finally(cancel);
   }
+  /** With whatever it has started itself; answers when it is gone. */
   async kill(): Promise<void> {
-    this.#noRestart();
     if (!this.running) return;
     const gone = this.#gone();
     this.#killGroup();
     await gone;
   }
-  /** It has come up: what made it end before does not count any more. */
-  ready(): void {
-    this.#pauseMs = firstPauseMs;
+  /** Its end is asked for: no successor starts it again. */
+  endAsked(): void {
+    this.#ending = true;
+    // One that is never started again needs no note of why.
+    if (this.policy !== 'temporary' && !this.#record.stopAsked) this.#change({ stopAsked: true });
   }
-  /** The supervisor ends: whoever comes next looks after it. */
-  leave(): void {
-    this.#cancelPause?.();
-    this.#cancelPause = undefined;
+  /** It waits for others: a successor has to know of it. */
+  wait(): void {
+    this.#change({ waiting: true, boot: bootId() });
+  }
+  /** It is given up. */
+  fail(why: string): void {
+    const said = this.lastWords();
+    this.#change({ failed: said === '' ? why : `${why}; its last words:\n${said}` });
+    this.#needs.log.error('given up', { id: this.spec.id, why, said });
+    this.#needs.announce('failed', this.info());
+  }
+  /** What this run or the last one has printed last. */
+  lastWords(): string {
+    return lastWords(this.spec.log, this.#record.logFrom);
   }
   forget(): void {
-    this.leave();
     this.#needs.records.remove(this.spec.id);
   }
 
@@ -126,15 +142,14 @@ export class Child {
     const record = this.#record;
     if (record.boot !== bootId()) this.#change({ running: false });
     else if (record.pid === 0) this.#findStarted();
-    if (!this.running && record.spec.restart && !record.stopAsked && record.boot === bootId()) this.#pause();
     if (!this.running) return;
     if (isAlive(this.#record.pid, this.#record.startTime))
       this.#needs.log.info('adopted', { id: record.spec.id, pid: this.#record.pid });
-    else this.#ended(null, null);
+    else this.#change({ running: false, exitCode: null, exitSignal: null });
   }
   /** The supervisor was killed between starting it and writing down its pid. */
   #findStarted(): void {
-    const found = findByEnvironment(marker(this.#record.token));
+    const found = this.#record.token === '' ? undefined : findByEnvironment(marker(this.#record.token));
     if (found) this.#change({ pid: found.pid, startTime: found.startTime, running: true });
     else this.#change({ running: false });
   }
@@ -142,17 +157,13 @@ export class Child {
     this.#record = { ...this.#record, ...part };
     this.#needs.records.write(this.#record);
   }
-  #noRestart(): void {
-    this.#cancelPause?.();
-    this.#cancelPause = undefined;
-    this.#ending = true;
-    // One that is never started again needs no note of why.
-    if (this.spec.restart && !this.#record.stopAsked) this.#change({ stopAsked: true });
-  }
-  async #spawn(): Promise<void> {
+  /** Starts it, or throws `Failed_to_start`. */
+  async spawn(restarts: number): Promise<void> {
     const { spec } = this.#record;
     const token = this.#needs.ids.uuid();
-    this.#change({ token, boot: bootId(), pid: 0, startTime: '', running: false, exitCode: null, exitSignal: null });
+    const before = { token, boot: bootId(), pid: 0, startTime: '', running: false, exitCode: null, exitSignal: null };
+    const logFrom = statSync(spec.log, { throwIfNoEntry: false })?.size ?? 0;
+    this.#change({ ...before, restarts, waiting: false, failed: null, logFrom });
     this.#starting = true;
     this.#ending = false;
     const process = await spawned(spec, token).finally(() => {
@@ -175,21 +186,8 @@ export class Child {
     for (const f of this.#onGone.splice(0)) f();
     this.#needs.log.info('ended', { id: this.spec.id, pid: this.#record.pid, exitCode, exitSignal });
     this.#needs.announce('exited', this.info());
-    if (this.spec.restart && !this.#record.stopAsked) this.#pause();
-  }
-  #pause(): void {
-    const { clock, log } = this.#needs;
-    if (this.#startedAt > 0 && clock.now() - this.#startedAt >= soundAfterMs) this.#pauseMs = firstPauseMs;
-    const ms = this.#pauseMs;
-    this.#pauseMs = Math.min(2 * ms, longestPauseMs);
-    log.warn('ended unasked; starting it again', { id: this.spec.id, inMs: ms });
-    this.#cancelPause = clock.after(ms, () => {
-      this.#cancelPause = undefined;
-      this.#spawn().catch((error: unknown) => {
-        log.error('could not be started again', { id: this.spec.id, error: String(error) });
-        this.#pause();
-      });
-    });
+    const ranMs = this.#startedAt > 0 ? this.#needs.clock.now() - this.#startedAt : 0;
+    this.#needs.onEnded(this, exitCode === 0, ranMs);
   }
   /** Resolves when this run of it has ended. */
   #gone(): Promise<void> {
@@ -200,9 +198,6 @@ export class Child {
   #lookUntilGone(): void {
     this.check();
     if (this.running) this.#needs.clock.after(goneCheckMs, () => this.#lookUntilGone());
-  }
-  #signal(signal: NodeJS.Signals): void {
-    this.#send(this.#record.pid, signal);
   }
   /** With whatever it has started itself: it leads its own group. */
   #killGroup(): void {
@@ -220,7 +215,7 @@ export class Child {
 
 const marker = (token: string) => `GUESTHOUSE_CHILD=${token}`;
 
-const blank = (spec: ProcessSpec): ChildRecord => ({
+const blank = (spec: ProcessSpec, order: number): ChildRecord => ({
   spec,
   token: '',
   boot: '',
@@ -230,6 +225,11 @@ const blank = (spec: ProcessSpec): ChildRecord => ({
   stopAsked: false,
   exitCode: null,
   exitSignal: null,
+  order,
+  restarts: 0,
+  waiting: false,
+  failed: null,
+  logFrom: 0,
 });
 
 /** Runs the command in a session of its own, output appended to its log. Rejects with `Failed_to_start`. */

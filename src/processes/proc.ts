@@ -53,3 +53,10 @@ function readProc(path: string): string | undefined {
     throw error;
   }
 }
+
+const pageBytes = 4096;
+/** Bytes that the process holds in memory (field 2 of /proc/PID/statm); undefined when it is gone. */
+export function memoryOf(pid: number): number | undefined {
+  const pages = Number(readProc(`/proc/${pid}/statm`)?.split(' ')[1]);
+  return Number.isFinite(pages) ? pages * pageBytes : undefined;
+}

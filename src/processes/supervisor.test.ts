@@ -161,7 +161,7 @@ test('restart: pauses double, a stop ends it, other children stay ended', async 
   const clock = new ManualClock(1);
   const { supervisor, sh } = bench(t, clock);
   let exited = next(supervisor, 'exited', 'a');
-  await supervisor.process.start(sh('a', 'exit 1', { restart: true }));
+  await supervisor.process.start(sh('a', 'exit 1', { restart: 'permanent' }));
   for (const pause of [100, 200, 400, 800]) {
     await exited;
     await clock.advance(pause - 1);
@@ -181,7 +181,7 @@ test('restart: a child that has come up begins with the shortest pause again', a
   const clock = new ManualClock(1);
   const { supervisor, sh } = bench(t, clock);
   let exited = next(supervisor, 'exited', 'a');
-  await supervisor.process.start(sh('a', 'exec sleep 1000', { restart: true }));
+  await supervisor.process.start(sh('a', 'exec sleep 1000', { restart: 'permanent' }));
   await supervisor.process.ready({ id: 'unknown' });
   for (const [pause, ready] of [
     [100, false],
@@ -217,8 +217,8 @@ test('a successor adopts what runs and notices its end', async (t) => {
 
 test('a successor stops and kills what it adopted, and restarts what should run', async (t) => {
   const { supervisor, make, sh } = bench(t);
-  const a = await supervisor.process.start(sh('a', 'exec sleep 1000', { restart: true }));
-  await supervisor.process.start(sh('b', 'exec sleep 1000', { restart: true }));
+  const a = await supervisor.process.start(sh('a', 'exec sleep 1000', { restart: 'permanent' }));
+  await supervisor.process.start(sh('b', 'exec sleep 1000', { restart: 'permanent' }));
   supervisor.leave();
   const second = make();
   const started = next(second, 'started', 'a');
@@ -237,7 +237,7 @@ test('a recycled pid, another boot and a start that was never finished are told 
   const records = new Records(join(folder, 'records'));
   const own = statOf(process.pid)!;
   const base = (id: string, more: Partial<ChildRecord>): ChildRecord => ({
-    spec: sh(id, 'true', { restart: id === 'unboot' }),
+    spec: sh(id, 'true', { restart: id === 'unboot' ? 'permanent' : 'temporary' }),
     token: `token-${id}-${process.pid}`,
     boot: bootId(),
     pid: process.pid,
@@ -246,6 +246,11 @@ test('a recycled pid, another boot and a start that was never finished are told 
     stopAsked: false,
     exitCode: null,
     exitSignal: null,
+    order: 0,
+    restarts: 0,
+    waiting: false,
+    failed: null,
+    logFrom: 0,
     ...more,
   });
   records.write(base('recycled', { startTime: '1' }));

@@ -4,15 +4,18 @@ import { type Ids, randomIds } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import {
   type Processes,
+  type ProcessGroup,
   type ProcessInfo,
   type ProcessSpec,
   processErrors,
   type processesContract,
 } from '../contracts/processes.ts';
 import type { Shape } from '../contracts/schema.ts';
-import { Child, type ChildNeeds } from './child.ts';
+import type { Child } from './child.ts';
 import { rotateWhenLarge } from './child-log.ts';
 import { Records } from './records.ts';
+import type { World } from './strategy.ts';
+import { defaultStopMs, Tree } from './tree.ts';
 
 export interface SupervisorOptions {
   /** Where the records of the children are kept. */
@@ -28,10 +31,9 @@ export interface SupervisorOptions {
 }
 type Event = Shape<typeof processesContract.event>;
 
-/** How long children get to end at `shutdown` with `children`. */
-const shutdownTimeoutMs = 10_000;
 const logCheckMs = 60_000;
 const longestId = 120;
+const deepest = 16;
 
 export interface Supervisor extends Processes {
   /** Stops looking; children run on. */
@@ -41,81 +43,78 @@ export interface Supervisor extends Processes {
 export function createSupervisor(options: SupervisorOptions): Supervisor {
   const { log, clock = systemClock, ids = randomIds } = options;
   const records = new Records(options.folder);
-  const children = new Map<string, Child>();
   const listeners = new Set<(event: Event) => void>();
   const startedAt = Math.floor(clock.now() / 1000);
   const announce = (event: Event['event'], process: ProcessInfo) => {
     for (const listener of [...listeners]) listener({ event, process });
   };
-  const needs: ChildNeeds = { records, clock, ids, log, announce };
-  for (const record of records.readAll(log)) children.set(record.spec.id, Child.adopt(needs, record));
+  const tree = new Tree({ records, clock, ids, log, announce });
+  tree.adopt();
   const stops = [
     repeat(clock, options.adoptedCheckMs ?? 500, () => {
-      for (const child of children.values()) child.check();
+      for (const child of tree.children) child.check();
     }),
-    repeat(clock, logCheckMs, () => rotateLogs(children.values(), log)),
+    repeat(clock, logCheckMs, () => rotateLogs(tree.children, log)),
   ];
   const leave = () => {
     for (const stop of stops) stop();
-    for (const child of children.values()) child.leave();
+    tree.leave();
   };
 
   async function start(spec: ProcessSpec): Promise<ProcessInfo> {
-    const before = children.get(spec.id);
-    if (before?.active) throw processErrors.make('Already_running', { id: spec.id, pid: before.info().pid });
     if (spec.id === '' || spec.id.length > longestId)
       throw processErrors.make('Failed_to_start', {
         command: spec.command[0],
         reason: `its id has ${spec.id.length} characters; 1 to ${longestId} are possible`,
       });
-    before?.leave();
-    children.delete(spec.id);
-    let reserved: Child | undefined;
-    try {
-      const child = await Child.start(needs, spec, (c) => {
-        reserved = c;
-        children.set(spec.id, c);
-      });
-      log.info('started', { id: spec.id, pid: child.info().pid });
-      return child.info();
-    } catch (error) {
-      if (children.get(spec.id) === reserved) children.delete(spec.id);
-      throw error;
-    }
+    if (spec.group !== undefined && !tree.world.groups.has(spec.group))
+      throw processErrors.make('Group_unknown', { id: spec.group });
+    return tree.start(spec);
   }
   async function stat({ id }: { readonly id: string }): Promise<ProcessInfo> {
-    const child = children.get(id);
+    const child = tree.find(id);
     if (!child) throw processErrors.make('Does_not_exist', { id });
     child.check();
     return child.info();
   }
-  async function list(): Promise<ProcessInfo[]> {
-    for (const child of children.values()) child.check();
-    return [...children.values()].map((child) => child.info());
-  }
-  async function forget({ id }: { readonly id: string }): Promise<void> {
-    const child = children.get(id);
-    if (child?.active) throw processErrors.make('Already_running', { id, pid: child.info().pid });
-    child?.forget();
-    children.delete(id);
+  function check(): void {
+    for (const child of tree.children) child.check();
   }
   async function shutdown(a: { readonly children: boolean }): Promise<void> {
-    if (a.children) await Promise.all([...children.values()].map((child) => child.stop(shutdownTimeoutMs)));
+    if (a.children) await Promise.all([...tree.children].map((child) => tree.stop(child.spec.id, stopMsOf(child))));
     leave();
     clock.after(0, options.onShutdown);
   }
   return {
     process: {
       start,
-      list,
       stat,
-      stop: async ({ id, timeoutMs }) => children.get(id)?.stop(timeoutMs),
-      kill: async ({ id }) => children.get(id)?.kill(),
-      ready: async ({ id }) => children.get(id)?.ready(),
-      forget,
+      list: async () => {
+        check();
+        return [...tree.children].map((child) => child.info());
+      },
+      stop: ({ id, timeoutMs }) => tree.stop(id, timeoutMs),
+      kill: ({ id }) => tree.kill(id),
+      ready: async ({ id }) => tree.ready(id),
+      forget: async ({ id }) => tree.forget(id),
+    },
+    group: {
+      define: async (group) => {
+        checkGroup(group, tree.world);
+        tree.define(group);
+      },
+      list: async () => [...tree.world.groups.values()].map((group) => group.spec),
+      remove: async ({ id }) => {
+        checkEmpty(id, tree.world);
+        tree.undefine(id);
+      },
     },
     supervisor: {
       info: async () => ({ pid: process.pid, version: options.version, startedAt }),
+      tree: async () => {
+        check();
+        return tree.nodes();
+      },
       shutdown,
     },
     watch(listener) {
@@ -124,6 +123,29 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     },
     leave,
   };
+}
+
+const stopMsOf = (child: Child): number => child.spec.stopMs ?? defaultStopMs;
+
+/** Groups form a tree. */
+function checkGroup(group: ProcessGroup, { groups }: World): void {
+  const impossible = (reason: string) => processErrors.make('Group_impossible', { id: group.id, reason });
+  if (group.id === '' || group.id.length > longestId)
+    throw impossible(`its id has ${group.id.length} characters; 1 to ${longestId} are possible`);
+  for (let at = group.parent, depth = 1; at !== undefined; at = groups.get(at)?.spec.parent, depth++) {
+    if (at === group.id) throw impossible('it would be above itself');
+    if (!groups.has(at)) throw processErrors.make('Group_unknown', { id: at });
+    if (depth > deepest) throw impossible(`more than ${deepest} groups are above it`);
+  }
+}
+function checkEmpty(id: string, { groups, members }: World): void {
+  const inside = [
+    ...[...members.values()].filter((m) => m.spec.group === id),
+    ...[...groups.values()].filter((g) => g.spec.parent === id),
+  ];
+  if (inside.length === 0) return;
+  const reason = `${inside.map(({ spec }) => spec.id).join(', ')} would be without it; forget them first`;
+  throw processErrors.make('Group_impossible', { id, reason });
 }
 
 /** Calls `f` every `ms`; the answer ends it. */

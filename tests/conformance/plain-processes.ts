@@ -54,7 +54,13 @@ export function plainProcesses(): Processes & { end(): Promise<void> } {
         children.delete(id);
       },
     },
+    group: {
+      define: async () => undefined,
+      list: async () => [],
+      remove: async () => undefined,
+    },
     supervisor: {
+      tree: async () => [],
       info: async () => ({ pid: process.pid, version: 'test', startedAt: 0 }),
       shutdown: async () => undefined,
     },
