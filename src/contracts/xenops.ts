@@ -83,6 +83,8 @@ const vmSpec = s.object({
   /** Free settings of the machine: `vga`, `videoram`, `nx`, `timeoffset`, `machine` … A backend takes what it knows. */
   platform: s.record(s.string),
   xenstoreData: s.optional(s.record(s.string)),
+  /** How much memory for shadow page tables, in parts of what is usual (1); at least 1. */
+  shadowMultiplier: s.optional(s.number),
   /** Started with the host, in growing order, waiting `startDelayS` after each; shut down the other way round. */
   autostart: s.boolean,
   order: s.size,
@@ -201,6 +203,28 @@ export const xenopsContract = contract({
         s.object({ id: s.string, kind: s.oneOf('sysrq', 'trigger'), value: s.string }),
         s.nothing,
       ),
+      sleep: method('Ask the guest to go to sleep (ACPI S3); it stays Running. Answers when it sleeps.', id, s.nothing),
+      wake: method('Wake a guest that sleeps; one that does not is no error.', id, s.nothing),
+      setShadowMultiplier: method(
+        'Change the memory for shadow page tables, of a VM that runs at once.',
+        s.object({ id: s.string, multiplier: s.number }),
+        s.nothing,
+      ),
+      endGuest: method(
+        'For trying out what follows: the guest of a running VM ends as if by itself.',
+        s.object({ id: s.string, how: s.oneOf('poweroff', 'reboot') }),
+        s.nothing,
+      ),
+      runScript: method(
+        "Have the guest's agent run a script (a batch file, at most 3,072 bytes). Failed_to_run_script.",
+        s.object({ id: s.string, script: s.string }),
+        s.object({ status: s.int, out: s.string, err: s.string }),
+      ),
+      requestRdp: method(
+        "Ask the guest's agent to allow remote desktops, or to stop that.",
+        s.object({ id: s.string, enabled: s.boolean }),
+        s.nothing,
+      ),
     },
     vbd: {
       add: method(
@@ -259,6 +283,21 @@ export const xenopsContract = contract({
         s.list(
           s.object({ domid: s.int, vm: s.nullable(s.string), name: s.string, power, memory: s.size, vcpus: s.size }),
         ),
+      ),
+      messages: method(
+        "The hypervisor's messages, the oldest first; `clear` forgets them afterwards.",
+        s.object({ clear: s.boolean }),
+        s.string,
+      ),
+      sendDebugKeys: method(
+        'The hypervisor writes to its messages what each of these letters and digits stands for.',
+        s.object({ keys: s.string }),
+        s.nothing,
+      ),
+      setWorkers: method(
+        'How many operations run at once; those that run already end first. Until the domain manager is restarted.',
+        s.object({ count: s.size }),
+        s.nothing,
       ),
       startAll: method('Start what is to be started with the host, in order.', s.object({}), s.nothing),
       shutdownAll: method(
@@ -329,6 +368,7 @@ export const xenopsErrors = errorsOf({
   Failed_to_shutdown: 'the guest of {vm} did not shut down within {timeoutS} s',
   Failed_to_migrate: 'the VM {vm} was not moved: {reason}',
   Failed_to_suspend: 'the guest of {vm} did not suspend: {reason}',
+  Failed_to_run_script: 'the script was not run in {vm}: {reason}',
   Device_is_connected: 'the device {id} is plugged',
   Device_not_connected: 'the device {id} is not plugged',
   Device_detach_rejected: 'the guest keeps the device {id}: {reason}',

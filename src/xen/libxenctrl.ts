@@ -190,9 +190,22 @@ export class Domains {
   stop(domid: number, reason: ShutdownReason): void {
     this.#check('xc_domain_shutdown', this.#f.shutdown(this.#xch, domid, reasons.indexOf(reason)));
   }
-  /** 0: an NMI; 1: reset; 3: power button. */
+  /** 0: an NMI; 1: reset; 3: power button; 4: sleep button. */
   sendTrigger(domid: number, trigger: number): void {
     this.#check('xc_domain_send_trigger', this.#f.trigger(this.#xch, domid, trigger, 0));
+  }
+  /** The hypervisor's messages, up to 1 MiB; `clear` empties its buffer. */
+  messages(clear: boolean): string {
+    const buffer = Buffer.alloc(1 << 20);
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(buffer.length);
+    const index = Buffer.alloc(4);
+    this.#check('xc_readconsolering', this.#f.readRing(this.#xch, buffer, length, clear ? 1 : 0, 0, index));
+    return buffer.toString('latin1', 0, length.readUInt32LE());
+  }
+  /** As if typed at the hypervisor's console. */
+  sendDebugKeys(keys: string): void {
+    this.#check('xc_send_debug_keys', this.#f.debugKeys(this.#xch, keys), keys);
   }
   /** Share of the processors against other domains (256 is usual) and limit in percent of one (0: none). */
   setSchedule(domid: number, weight: number, cap: number): void {
@@ -248,6 +261,10 @@ function bind(library: Library) {
     schedId: f('int xc_sched_id(void *xch, void *id)'),
     credit: f('int xc_sched_credit_domain_set(void *xch, uint32_t domid, void *share)'),
     credit2: f('int xc_sched_credit2_domain_set(void *xch, uint32_t domid, void *share)'),
+    readRing: f(
+      'int xc_readconsolering(void *xch, void *buffer, void *length, int clear, int incremental, void *index)',
+    ),
+    debugKeys: f('int xc_send_debug_keys(void *xch, const char *keys)'),
     cpumapSize: f('int xc_get_cpumap_size(void *xch)'),
     affinity: f('int xc_vcpu_setaffinity(void *xch, uint32_t domid, int vcpu, void *hard, void *soft, uint32_t flags)'),
   };

@@ -170,6 +170,26 @@ export const atomics = {
     text: (a) => ` ${a.kind} ${a.value}`,
     run: (g, a) => g.backend.vm.sendKeys(a.vm, a.kind, a.value),
   }),
+  'VM.sleep': atomic<OnVm>({
+    weight: 1,
+    deadlineS: 120,
+    waits: true,
+    text: () => '',
+    run: (g, a, call) => g.backend.guest?.sleep?.(a.vm, call) ?? Promise.resolve(),
+  }),
+  'VM.wake': atomic<OnVm>({
+    weight: 1,
+    deadlineS: 60,
+    text: () => '',
+    run: (g, a) => g.backend.guest?.wake?.(a.vm) ?? Promise.resolve(),
+  }),
+  'VM.setShadow': atomic<OnVm & { readonly multiplier: number; readonly was: number }>({
+    weight: 1,
+    deadlineS: 60,
+    text: (a) => ` ${a.was} to ${a.multiplier}`,
+    run: (g, a) => g.backend.guest?.setShadow?.(a.vm, a.multiplier) ?? Promise.resolve(),
+    undo: (g, a) => g.backend.guest?.setShadow?.(a.vm, a.was) ?? Promise.resolve(),
+  }),
   'VBD.attach': atomic<OnVbd>({
     weight: 1,
     deadlineS: 120,

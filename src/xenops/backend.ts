@@ -32,7 +32,27 @@ export type Capability =
   | 'serial'
   | 'sysrq'
   | 'trigger'
-  | 'bootloader';
+  | 'bootloader'
+  | keyof RareGuestVerbs
+  | keyof RareHostVerbs;
+
+/** What few grounds can do with a guest: a verb is there together with the capability of its name. */
+export interface RareGuestVerbs {
+  /** Asks the guest to sleep (ACPI S3); resolves when it does. Failed_to_suspend. */
+  sleep(vm: string, call: Call): Promise<void>;
+  wake(vm: string): Promise<void>;
+  /** Memory for shadow page tables, in parts of what is usual. */
+  setShadow(vm: string, multiplier: number): Promise<void>;
+  /** The guest ends as if by itself; its end arrives as an event. */
+  endGuest(vm: string, how: 'poweroff' | 'reboot'): Promise<void>;
+  /** Failed_to_run_script. */
+  runScript(vm: string, script: string, call: Call): Promise<{ status: number; out: string; err: string }>;
+  requestRdp(vm: string, enabled: boolean): Promise<void>;
+}
+export interface RareHostVerbs {
+  messages(clear: boolean): Promise<string>;
+  sendDebugKeys(keys: string): Promise<void>;
+}
 
 /** What is seen of one of our domains. */
 export interface Observed {
@@ -138,6 +158,8 @@ export interface Backend {
     /** The domain of `from` is that of `to` from now on. No error when it is already, or when there is none. */
     rename(from: string, to: string): Promise<void>;
   };
+  readonly guest?: Partial<RareGuestVerbs>;
+  readonly hypervisor?: Partial<RareHostVerbs>;
   /** Before `build`: the device is there at power-on. After: hot-plug. */
   readonly vbd: {
     attach(vm: string, a: VbdAttachment): Promise<void>;

@@ -78,6 +78,10 @@ export class VmQueue {
   assertOpen(name: string, vm: string): void {
     if (this.#closed) throw interrupted(name, vm);
   }
+  /** How many pieces of work may run at once from now on. */
+  resize(workers: number): void {
+    this.#workers.resize(workers);
+  }
   /** Whether the VM has work, beside `own` pieces. */
   busy(vm: string, own = 0): boolean {
     return (this.#load.get(vm) ?? 0) > own;

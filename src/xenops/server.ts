@@ -24,6 +24,7 @@ import type { Kernels } from './kernels.ts';
 import { migrateVm } from './leaving.ts';
 import * as life from './lifecycle.ts';
 import { VmQueue } from './queue.ts';
+import * as rare from './rare.ts';
 import { Reconciler } from './reconcile.ts';
 import { Records } from './records.ts';
 import { Reservations } from './reservations.ts';
@@ -172,6 +173,12 @@ function serve(core: Core, events: Listeners<XenopsEvent>, close: () => Promise<
       setVcpus: (a, call) => setVcpus(core, a.id, a.count, call),
       setMemoryTarget: (a, call) => setMemoryTarget(core, a.id, a.bytes, call),
       sendKeys: (a, call) => sendKeys(core, a.id, a, call),
+      sleep: (a, call) => rare.sleepVm(core, a.id, call),
+      wake: (a, call) => rare.wakeVm(core, a.id, call),
+      setShadowMultiplier: (a, call) => rare.setShadowMultiplier(core, a.id, a.multiplier, call),
+      endGuest: (a, call) => rare.endGuest(core, a.id, a.how, call),
+      runScript: (a, call) => rare.runScript(core, a.id, a.script, call),
+      requestRdp: (a, call) => rare.requestRdp(core, a.id, a.enabled, call),
     },
     vbd: {
       add: (a) => devices.addVbd(core, a.vm, a.vbd),
@@ -196,6 +203,9 @@ function serve(core: Core, events: Listeners<XenopsEvent>, close: () => Promise<
           : found;
       },
       domains: () => listDomains(core),
+      messages: (a) => rare.hypervisorMessages(core, a.clear),
+      sendDebugKeys: (a) => rare.sendDebugKeys(core, a.keys),
+      setWorkers: (a) => rare.setWorkers(core, a.count),
       startAll: (_, call) => startAll(core, call),
       shutdownAll: (a, call) => shutdownAll(core, a.timeoutS, call),
     },

@@ -20,15 +20,20 @@ export interface Task {
   readonly operation: string;
   /** Seconds since the epoch. */
   readonly startedAt: number;
+  /** How often it has looked whether it is cancelled: before it began, and whenever it told of its progress. */
+  readonly cancelPoints: number;
   readonly state: TaskState;
 }
 interface Row {
   task: Task;
   readonly stop: AbortController;
   destroyOnFinish: boolean;
+  /** The look at which it is cancelled, for those who try that out. */
+  readonly cancelAt: number | undefined;
 }
 /** Finished tasks that nobody destroyed: the oldest go beyond this. */
 const mostFinished = 10_000;
+const mostTriggers = 100;
 
 export class Tasks {
   readonly #rows = new Map<string, Row>();
@@ -37,6 +42,7 @@ export class Tasks {
   readonly #changed: (id: string, gone: boolean) => void;
   #next = 0;
   #finished = 0;
+  readonly #triggers = new Map<string, number>();
 
   constructor(clock: Clock, changed: (id: string, gone: boolean) => void) {
     this.#clock = clock;
@@ -47,10 +53,15 @@ export class Tasks {
     const id = String(this.#next++);
     const stop = new AbortController();
     const startedAt = this.#clock.now() / 1000;
-    const task: Task = { id, label, operation, startedAt, state: { state: 'pending', progress: 0 } };
-    const row: Row = { task, stop, destroyOnFinish: false };
+    const task: Task = { id, label, operation, startedAt, cancelPoints: 0, state: { state: 'pending', progress: 0 } };
+    const row: Row = { task, stop, destroyOnFinish: false, cancelAt: this.#triggers.get(label) };
+    this.#triggers.delete(label);
     this.#rows.set(id, row);
-    const progress = (fraction: number) => this.#progress(row, fraction);
+    const progress = (fraction: number) => {
+      this.#look(row);
+      this.#progress(row, fraction);
+    };
+    this.#look(row);
     const durationS = () => Math.max(0, this.#clock.now() / 1000 - startedAt);
     work({ label: `${operation} ${label}`, signal: stop.signal, progress }).then(
       (result) => this.#finish(row, { state: 'completed', durationS: durationS(), result: result ?? null }),
@@ -85,6 +96,21 @@ export class Tasks {
     else this.destroy(id);
   }
 
+  /**
+   * For trying out what follows: the next task with this label is cancelled when it looks for the nth time (from 1). Bad_spec.
+   */
+  cancelAt(label: string, n: number): void {
+    const reason = `${n} is not a number from 1 on`;
+    if (!Number.isSafeInteger(n) || n < 1) throw xenopsErrors.make('Bad_spec', { key: 'set-cancel-trigger', reason });
+    this.#triggers.set(label, n);
+    const oldest = this.#triggers.size > mostTriggers ? this.#triggers.keys().next().value : undefined;
+    if (oldest !== undefined) this.#triggers.delete(oldest);
+  }
+  #look(row: Row): void {
+    const cancelPoints = row.task.cancelPoints + 1;
+    row.task = { ...row.task, cancelPoints };
+    if (cancelPoints === row.cancelAt) row.stop.abort(xenopsErrors.make('Cancelled', { task: row.task.id }));
+  }
   #row(id: string): Row {
     const row = this.#rows.get(id);
     if (!row) throw xenopsErrors.make('Does_not_exist', { what: 'Task', id });

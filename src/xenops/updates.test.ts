@@ -73,3 +73,25 @@ test('tasks: progress, results, failures, cancel, and gone when nobody wants the
   assert.deepEqual(tasks.list(), []);
   assert.deepEqual(told.slice(-2), ['1 gone', '0 gone']);
 });
+
+test('a task is cancelled at the look that was chosen for it, once', async () => {
+  const tasks = new Tasks(new ManualClock(), () => undefined);
+  const work = async (call: { signal?: AbortSignal; progress?: (n: number) => void }) => {
+    for (const fraction of [0.3, 0.6, 0.9]) {
+      call.signal?.throwIfAborted();
+      call.progress?.(fraction);
+    }
+  };
+  tasks.cancelAt('mine', 3);
+  const ids = ['other', 'mine', 'mine'].map((label) => tasks.run(label, 'VM.start', work));
+  await settle();
+  assert.deepEqual(
+    ids.map((id) => [tasks.stat(id).state.state, tasks.stat(id).cancelPoints]),
+    [
+      ['completed', 4],
+      ['failed', 3],
+      ['completed', 4],
+    ],
+  );
+  for (const n of [0, 1.5, Number.NaN]) assert.throws(() => tasks.cancelAt('mine', n), /Bad_spec|number from 1/);
+});

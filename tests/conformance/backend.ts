@@ -478,4 +478,39 @@ const cases: readonly Case[] = [
       await w.until(id, 'gone', gone);
     },
   },
+  {
+    name: 'the hypervisor tells its messages',
+    needs: 'messages',
+    async body(b) {
+      await b.backend.vm.create(b.spec(1), 1);
+      assert.notEqual(await b.backend.hypervisor?.messages?.(false), '');
+    },
+  },
+  {
+    name: 'what a debug key asks for is in the messages',
+    needs: 'sendDebugKeys',
+    async body({ backend }) {
+      await backend.hypervisor?.sendDebugKeys?.('h');
+      assert.match((await backend.hypervisor?.messages?.(false)) ?? '', /'h' pressed/);
+    },
+  },
+  {
+    name: 'a guest that is made to reboot ends so',
+    needs: 'endGuest',
+    async body(b, w) {
+      const { id } = await boot(b);
+      await b.ready(id);
+      await b.backend.guest?.endGuest?.(id, 'reboot');
+      assert.equal((await w.ended(id)).reason, 'reboot');
+    },
+  },
+  {
+    name: 'waking a guest that is awake changes nothing',
+    needs: 'wake',
+    async body(b, w) {
+      const { id } = await boot(b);
+      await b.backend.guest?.wake?.(id);
+      await w.until(id, 'running', running);
+    },
+  },
 ];

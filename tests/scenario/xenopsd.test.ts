@@ -144,6 +144,66 @@ test('changes are told after a number, barriers hold what came before them, task
   assert.deepEqual((await call(h, 'Task.stat', { id: task })).error, ['Does_not_exist', ['Task', task]]);
 });
 
+test('what callers try out: debug keys, workers, triggers, sleep, shadow memory, a checkpoint', async () => {
+  await using h = await xenopsdHost();
+  const id = (await h.ok('add', h.file('a.cfg', named))).trim();
+  const finished = async (method: string, params: object = {}) => {
+    const task = await result<string>(h, method, params);
+    for (let last = 0; ; ) {
+      const { state } = await result<{ state: [string, unknown] }>(h, 'Task.stat', { id: task });
+      if (state[0] !== 'Pending') return state;
+      const [, , next] = await result<[unknown, unknown, number]>(h, 'UPDATES.get', { last_id: last, timeout: 5 });
+      last = next;
+    }
+  };
+  const done = async (method: string, params: object = {}) => {
+    const state = await finished(method, params);
+    assert.equal(state[0], 'Completed', `${method}: ${JSON.stringify(state)}`);
+  };
+  await h.ok('start', id);
+  await result(h, 'HOST.send_debug_keys', { debug_keys: 'hq' });
+  const messages = await result<string>(h, 'HOST.get_console_data');
+  assert.match(messages, new RegExp(`created for ${id}\n'h' pressed\n'q' pressed\ndomain \\d+: running`));
+  assert.equal((await call(h, 'HOST.send_debug_keys', { debug_keys: '' })).error?.constructor, Array);
+  for (const size of [1, 4]) await result(h, 'HOST.set_worker_pool_size', { pool_size: size });
+  assert.notEqual((await call(h, 'HOST.set_worker_pool_size', { pool_size: 0 })).error, null);
+
+  await done('VM.s3suspend', { id });
+  await done('VM.s3resume', { id });
+  await done('VM.set_shadow_multiplier', { id, multiplier: 2 });
+  const [, seen] = await result<[unknown, { shadow_multiplier_target: number }]>(h, 'VM.stat', { id });
+  assert.equal(seen.shadow_multiplier_target, 2);
+  assert.equal((await finished('VM.set_shadow_multiplier', { id, multiplier: 0 }))[0], 'Failed');
+  assert.deepEqual((await finished('VM.run_script', { id, script: 'dir' }))[1], [
+    'Unimplemented',
+    'VM.runScript on simulator',
+  ]);
+
+  await done('VM.suspend', { id, suspend_vdi: ['Local', '/nowhere/image'] });
+  await done('VM.fast_resume', { id });
+  assert.equal((await h.xenops.vm.stat({ id })).state.power, 'Running');
+
+  const before = (await h.xenops.vm.stat({ id })).state.domid;
+  const rebooted = new Promise<void>((resolve) => {
+    h.xenops.watch(({ vm }) => {
+      if (vm?.state.power === 'Running' && vm.state.domid !== before) resolve();
+    });
+  });
+  await result(h, 'DEBUG.trigger', { cmd: 'reboot', args: [id] });
+  await rebooted;
+  await result(h, 'DEBUG.trigger', { cmd: 'halt', args: [id] });
+  await h.xenops.barrier.wait({ vm: id });
+  assert.equal((await h.xenops.vm.stat({ id })).state.power, 'Halted');
+  await result(h, 'DEBUG.trigger', { cmd: 'set-cancel-trigger', args: ['test', '2'] });
+  assert.equal(((await finished('VM.start', { id, paused: true }))[1] as string[])[0], 'Cancelled');
+  assert.equal((await h.xenops.vm.stat({ id })).state.power, 'Halted');
+  await done('VM.start', { id, paused: true });
+  assert.deepEqual((await call(h, 'DEBUG.trigger', { cmd: 'dance', args: [] })).error, [
+    'Unimplemented',
+    'DEBUG.trigger dance',
+  ]);
+});
+
 test('metadata goes out and comes in whole; a VM with a device that no ground plugs does not start', async () => {
   await using h = await xenopsdHost();
   const text = `${named}memory=128\ncpus="0-3,^1"\ncpu_weight=300\n`.replace('pci=[  ]', "pci=[ '01:00.0' ]");

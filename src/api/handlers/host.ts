@@ -2,6 +2,7 @@
 import type { host as hostClass } from '../../datamodel/classes/host.ts';
 import type { Ref } from '../../datamodel/dsl.ts';
 import { fail } from '../../datamodel/errors.ts';
+import { ask } from '../ask.ts';
 import type { ClassHandlers, Ctx } from '../context.ts';
 import { refreshAllowed } from '../guards.ts';
 import { disabledKey } from '../seed/host-rows.ts';
@@ -69,6 +70,18 @@ export const host: ClassHandlers<typeof hostClass> = {
   declare_dead(ctx, a) {
     ctx.db.get('host', a.host);
     throw fail('HOST_IS_LIVE', { host: a.host });
+  },
+  dmesg(ctx, a) {
+    assertThisHost(ctx, a.host);
+    return ask(ctx, () => ctx.xenops.host.messages({ clear: false }));
+  },
+  dmesg_clear(ctx, a) {
+    assertThisHost(ctx, a.host);
+    return ask(ctx, () => ctx.xenops.host.messages({ clear: true }));
+  },
+  send_debug_keys(ctx, a) {
+    assertThisHost(ctx, a.host);
+    return ask(ctx, () => ctx.xenops.host.sendDebugKeys({ keys: a.keys }));
   },
   emergency_ha_disable() {
     throw fail('HA_NOT_ENABLED', {});

@@ -146,6 +146,14 @@ export const vmPower = {
     await operate(ctx, a.vm, (id, call) => ctx.xenops.vm.resetPower({ id }, call));
     await dropSuspendImage(ctx, a.vm, suspend_VDI);
   },
+  s3_suspend: (ctx, a) => operate(ctx, a.vm, (id, call) => ctx.xenops.vm.sleep({ id }, call)),
+  s3_resume: (ctx, a) => operate(ctx, a.vm, (id, call) => ctx.xenops.vm.wake({ id }, call)),
+  async set_shadow_multiplier_live(ctx, a) {
+    const { multiplier } = a;
+    await operate(ctx, a.self, (id, call) => ctx.xenops.vm.setShadowMultiplier({ id, multiplier }, call));
+    ctx.db.set('VM', a.self, { HVM_shadow_multiplier: multiplier });
+    await ctx.registrar.push(a.self);
+  },
   send_sysrq: (ctx, a) =>
     operate(ctx, a.vm, (id, call) => ctx.xenops.vm.sendKeys({ id, kind: 'sysrq', value: a.key }, call)),
   send_trigger: (ctx, a) =>

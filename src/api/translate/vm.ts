@@ -30,6 +30,7 @@ export function vmSpec(db: Reader, ref: string, options: TranslateOptions): VmSp
     vifs,
     platform: vm.actions_after_crash.startsWith('coredump') ? { ...vm.platform, 'crash-dump': 'true' } : vm.platform,
     xenstoreData: vm.xenstore_data,
+    ...(vm.HVM_shadow_multiplier > 1 ? { shadowMultiplier: vm.HVM_shadow_multiplier } : {}),
     autostart: vm.other_config['auto_poweron'] === 'true',
     order: Math.max(0, vm.order),
     startDelayS: Math.max(0, vm.start_delay),
@@ -214,6 +215,7 @@ export function fieldsOfSpec(spec: VmSpec, mine?: VmSpec): Fields {
     fields.memory_dynamic_max = spec.memory.dynamicMax;
     fields.memory_dynamic_min = spec.memory.dynamicMin;
   }
+  if (differs('shadowMultiplier')) fields.HVM_shadow_multiplier = spec.shadowMultiplier ?? 1;
   if (differs('vcpus')) {
     fields.VCPUs_max = spec.vcpus.max;
     fields.VCPUs_at_startup = spec.vcpus.current;

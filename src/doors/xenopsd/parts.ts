@@ -10,6 +10,8 @@ export type TaskView = {
   readonly label: string;
   readonly operation: string;
   readonly startedAt: number;
+  /** How often it has looked whether it is cancelled. */
+  readonly cancelPoints: number;
   readonly state:
     | { readonly state: 'pending'; readonly progress: number }
     | { readonly state: 'completed'; readonly durationS: number; readonly result: unknown }
@@ -23,6 +25,8 @@ export interface TaskList {
   cancel(id: string): void;
   destroy(id: string): void;
   destroyOnFinish(id: string): void;
+  /** The next task with this label is cancelled when it looks for the nth time. */
+  cancelAt(label: string, n: number): void;
 }
 export interface ChangedObject {
   readonly kind: 'vm' | 'vbd' | 'vif' | 'pci' | 'vgpu' | 'vusb' | 'task';

@@ -34,9 +34,11 @@ export function describe(vm: Vm): Described {
 /** The description for a record that is added or replaced: devices and what other doors keep stay. */
 export function specOf(vm: Vm, known: VmSpec | undefined): VmSpec {
   if (!isUuid(vm.id)) throw new DoorError(['Internal_error', `vm.id: "${vm.id}" is no UUID`]);
+  const shadow = vm.ty[0] === 'HVM' ? vm.ty[1].shadow_multiplier : 1;
   return {
     id: vm.id,
     ...describe(vm),
+    ...(shadow > 1 ? { shadowMultiplier: shadow } : {}),
     vbds: known?.vbds ?? [],
     vifs: known?.vifs ?? [],
     autostart: known?.autostart ?? false,
@@ -103,6 +105,7 @@ export function vmOf(spec: VmSpec): Vm {
   if (!noted) return plain;
   const said = describe(noted);
   const changed = (part: keyof Described) => JSON.stringify(said[part]) !== JSON.stringify(spec[part] ?? {});
+  const ty = changed('boot') || changed('domainType') ? plain.ty : noted.ty;
   return {
     ...noted,
     id: spec.id,
@@ -112,7 +115,7 @@ export function vmOf(spec: VmSpec): Vm {
     memory_dynamic_min: spec.memory.dynamicMin,
     vcpu_max: spec.vcpus.max,
     vcpus: spec.vcpus.current,
-    ...(changed('boot') || changed('domainType') ? { ty: plain.ty } : {}),
+    ty: ty[0] === 'HVM' ? ['HVM', { ...ty[1], shadow_multiplier: spec.shadowMultiplier ?? 1 }] : ty,
     ...(changed('onPoweroff') ? { on_shutdown: plain.on_shutdown } : {}),
     ...(changed('onReboot') ? { on_reboot: plain.on_reboot } : {}),
     ...(changed('onCrash') ? { on_crash: plain.on_crash } : {}),
@@ -211,7 +214,7 @@ export function stateOf({ spec, state }: VmEntry): VmState {
     memory_actual: state.memoryActual,
     memory_limit: live ? spec.memory.staticMax : 0,
     vcpu_target: live ? state.vcpus : spec.vcpus.current,
-    shadow_multiplier_target: 1,
+    shadow_multiplier_target: spec.shadowMultiplier ?? 1,
     rtc_timeoffset: spec.platform['timeoffset'] ?? '',
     uncooperative_balloon_driver: false,
     guest_agent: {},

@@ -16,3 +16,7 @@ export const followPlan = (
   par(...a.vifs.map((vif) => op('VIF.retell', { vm, vif })), ...a.vbds.map((vbd) => op('VBD.limit', { vm, vbd })));
 export const keysPlan = (vm: string, a: { readonly kind: 'sysrq' | 'trigger'; readonly value: string }): Plan =>
   op('VM.sendKeys', { vm, ...a });
+export const sleepPlan = (vm: string): Plan => op('VM.sleep', { vm });
+export const wakePlan = (vm: string): Plan => op('VM.wake', { vm });
+export const shadowPlan = (vm: string, a: { readonly multiplier: number; readonly was: number }): Plan =>
+  op('VM.setShadow', { vm, ...a });

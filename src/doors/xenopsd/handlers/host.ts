@@ -50,7 +50,7 @@ function taskOf(task: TaskView): Task {
     ctime: task.startedAt,
     state,
     subtasks: { [task.operation]: state },
-    debug_info: {},
+    debug_info: { cancel_points_seen: String(task.cancelPoints) },
     backtrace: '',
     cancellable: true,
   };
@@ -71,16 +71,16 @@ export const hostHandlers: HandlersOf<'HOST'> = {
       chipset_info: { iommu: false, hvm: host.capabilities.includes('hvm') },
     };
   },
-  'HOST.get_console_data': () => {
-    throw unimplemented('HOST.get_console_data');
-  },
+  'HOST.get_console_data': ({ parts }) => parts.xenops.host.messages({ clear: false }),
   'HOST.get_total_memory_mib': async ({ parts }) =>
     Math.floor((await parts.xenops.host.stat({})).memoryTotal / 2 ** 20),
-  'HOST.send_debug_keys': () => {
-    throw unimplemented('HOST.send_debug_keys');
+  'HOST.send_debug_keys': async ({ parts }, { debug_keys: keys }) => {
+    await parts.xenops.host.sendDebugKeys({ keys });
+    return null;
   },
-  'HOST.set_worker_pool_size': () => {
-    throw unimplemented('HOST.set_worker_pool_size: choose worker-pool-size in the configuration');
+  'HOST.set_worker_pool_size': async ({ parts }, { pool_size: count }) => {
+    await parts.xenops.host.setWorkers({ count });
+    return null;
   },
   'HOST.update_guest_agent_features': (_, { features }) => {
     if (features.length > 0) throw unimplemented('HOST.update_guest_agent_features');
@@ -153,8 +153,13 @@ function dynamicId({ kind, vm, id }: ChangedObject, specs: ReadonlyMap<string, V
 }
 
 export const debugHandlers: HandlersOf<'DEBUG'> = {
-  'DEBUG.trigger': (_, { cmd }) => {
-    throw unimplemented(`DEBUG.trigger ${cmd}`);
+  'DEBUG.trigger': async ({ parts }, { cmd, args }) => {
+    const [first = '', second = ''] = args;
+    const ends = { reboot: 'reboot', halt: 'poweroff' } as const;
+    if (cmd === 'set-cancel-trigger') parts.tasks.cancelAt(first, Number(second));
+    else if (cmd === 'reboot' || cmd === 'halt') await parts.xenops.vm.endGuest({ id: first, how: ends[cmd] });
+    else throw unimplemented(`DEBUG.trigger ${cmd}`);
+    return null;
   },
   'DEBUG.shutdown': ({ parts }) => {
     // The answer goes out first.

@@ -47,8 +47,13 @@ export const vmHandlers: HandlersOf<'VM'> = {
     }),
   'VM.pause': (c, { id }) => task(c, 'VM.pause', (call) => c.parts.xenops.vm.pause({ id }, call)),
   'VM.unpause': (c, { id }) => task(c, 'VM.unpause', (call) => c.parts.xenops.vm.unpause({ id }, call)),
-  'VM.request_rdp': (c) => refused(c, 'VM.request_rdp'),
-  'VM.run_script': (c) => refused(c, 'VM.run_script'),
+  'VM.request_rdp': (c, { id, enabled }) =>
+    task(c, 'VM.request_rdp', (call) => c.parts.xenops.vm.requestRdp({ id, enabled }, call)),
+  'VM.run_script': (c, { id, script }) =>
+    task(c, 'VM.run_script', async (call) => {
+      const { status, out, err } = await c.parts.xenops.vm.runScript({ id, script }, call);
+      return { rc: status, stdout: out, stderr: err };
+    }),
   'VM.set_xsdata': (c, { id, xsdata }) =>
     task(c, 'VM.set_xsdata', () => change(c, id, (vm) => ({ ...vm, xsdata }), { xenstoreData: xsdata })),
   'VM.set_vcpus': (c, { id, vcpus }) =>
@@ -58,7 +63,8 @@ export const vmHandlers: HandlersOf<'VM'> = {
         return c.parts.xenops.vm.setVcpus({ id, count: vcpus }, call);
       return c.parts.xenops.vm.update({ id, vcpus: { ...spec.vcpus, current: vcpus } });
     }),
-  'VM.set_shadow_multiplier': (c) => refused(c, 'VM.set_shadow_multiplier'),
+  'VM.set_shadow_multiplier': (c, { id, multiplier }) =>
+    task(c, 'VM.set_shadow_multiplier', (call) => c.parts.xenops.vm.setShadowMultiplier({ id, multiplier }, call)),
   'VM.set_memory_dynamic_range': (c, { id, minimum, maximum }) =>
     task(c, 'VM.set_memory_dynamic_range', async (call) => {
       const { spec, state } = await entryOf(c, id);
@@ -89,9 +95,11 @@ export const vmHandlers: HandlersOf<'VM'> = {
   'VM.suspend': (c, { id, suspend_vdi: disk }) =>
     task(c, 'VM.suspend', async (call) => c.parts.xenops.vm.suspend({ id, image: mediaOf(disk, undefined) }, call)),
   'VM.resume': (c, { id }) => task(c, 'VM.resume', (call) => c.parts.xenops.vm.resume({ id, paused: true }, call)),
-  'VM.fast_resume': (c) => refused(c, 'VM.fast_resume'),
-  'VM.s3suspend': (c) => refused(c, 'VM.s3suspend'),
-  'VM.s3resume': (c) => refused(c, 'VM.s3resume'),
+  // The second half of a checkpoint: the guest that was suspended goes on at once; its image is left to the caller.
+  'VM.fast_resume': (c, { id }) =>
+    task(c, 'VM.fast_resume', (call) => c.parts.xenops.vm.resume({ id, paused: false }, call)),
+  'VM.s3suspend': (c, { id }) => task(c, 'VM.s3suspend', (call) => c.parts.xenops.vm.sleep({ id }, call)),
+  'VM.s3resume': (c, { id }) => task(c, 'VM.s3resume', (call) => c.parts.xenops.vm.wake({ id }, call)),
   'VM.export_metadata': async (c, { id }) => {
     const { spec } = await entryOf(c, id);
     return JSON.stringify(metadataT.encode(metadataOf(spec)));

@@ -27,6 +27,8 @@ export interface Patience {
   readonly commandMs: number;
   /** For a request to the guest, which QEMU only passes on. */
   readonly askMs: number;
+  /** For a guest to go to sleep. */
+  readonly sleepMs: number;
   /** Between two looks at a QEMU that says nothing by itself. */
   readonly heartbeatMs: number;
   /** Without an answer for this long a QEMU counts as hung. */
@@ -219,7 +221,8 @@ export class Domain {
     const { status } = (await this.#ask('query-status')) as { status: string };
     const end = endOfStatus(status, await this.#lastWords());
     if (end) return this.#ended(end, false);
-    this.#power = status === 'running' ? 'running' : 'paused';
+    // One that sleeps (S3) has not been paused.
+    this.#power = status === 'running' || status === 'suspended' ? 'running' : 'paused';
     const balloon = await this.#ask('query-balloon').catch(() => undefined); // a guest without the driver has none
     this.#actual = (balloon as { actual?: number } | undefined)?.actual ?? this.#actual;
   }

@@ -7,6 +7,7 @@ const end = (reason: DomainEnd['reason'], detail: string): DomainEnd => ({ reaso
 function endOfShutdown(cause: string): DomainEnd {
   if (cause === 'guest-shutdown') return end('poweroff', 'the guest powered off');
   if (cause === 'guest-reset') return end('reboot', 'the guest rebooted');
+  if (cause === 'host-qmp-system-reset') return end('reboot', 'its machine was reset');
   if (cause === 'guest-panic') return end('crash', 'the guest reported a panic');
   if (cause === 'host-error') return end('crash', 'QEMU met an error that the guest cannot go on with');
   return end('killed', `QEMU was ended (${cause})`);

@@ -10,10 +10,11 @@ import { buildDomain } from './build.ts';
 import { Domain, type DomainNeeds, type Patience } from './domain.ts';
 import { Folders, type Owner } from './folder.ts';
 import { type AccelerationChoice, createGround, type Ground } from './ground.ts';
+import { kernelLog } from './kernel-log.ts';
 import { checkSpec, machineFor } from './machine.ts';
 import { attachDrive, attachNic, changeDisc, detachDrive, detachNic } from './plug.ts';
 import { QmpClosed, QmpError, QmpTimeout } from './qmp.ts';
-import { requestShutdown, sendKeys, setMemoryTarget, setVcpus } from './requests.ts';
+import { endGuest, requestShutdown, sendKeys, setMemoryTarget, setVcpus, sleepGuest, wakeGuest } from './requests.ts';
 import { restoreDomain, saveDomain } from './suspend.ts';
 import { changeThrottle } from './throttle.ts';
 import { decideUser, type RunAs } from './user.ts';
@@ -43,6 +44,7 @@ const patience: Patience = {
   startMs: 30_000,
   commandMs: 20_000,
   askMs: 5_000,
+  sleepMs: 30_000,
   heartbeatMs: 5_000,
   silenceMs: 20_000,
   quitMs: 3_000,
@@ -51,7 +53,7 @@ const patience: Patience = {
 };
 const capabilities: readonly Capability[] = [
   ...(['hvm', 'pvh', 'uefi', 'suspend', 'balloon', 'vcpu-hotplug', 'vbd-hotplug', 'vif-hotplug'] as const),
-  ...(['cd-change', 'vnc', 'serial', 'sysrq', 'trigger'] as const),
+  ...(['cd-change', 'vnc', 'serial', 'sysrq', 'trigger', 'sleep', 'wake', 'endGuest', 'messages'] as const),
 ];
 const mib = 1 << 20;
 
@@ -196,6 +198,18 @@ export function qemuBackend(options: QemuOptions): Backend {
       observe: async (vm) => {
         const found = domains.get(vm);
         return found && observed(found);
+      },
+    },
+    guest: {
+      sleep: (vm, call) => on(vm, (it) => sleepGuest(it, call)),
+      wake: (vm) => on(vm, wakeGuest),
+      endGuest: (vm, how) => on(vm, (it) => endGuest(it, how)),
+    },
+    hypervisor: {
+      async messages(clear) {
+        const what = "clearing the kernel's messages, which are not ours alone";
+        if (clear) throw xenopsErrors.make('Unimplemented', { function: what, backend: 'qemu' });
+        return kernelLog();
       },
     },
     vbd: {

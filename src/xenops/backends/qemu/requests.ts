@@ -1,4 +1,5 @@
 /** What a running guest, or its machine, is asked to do. */
+import type { Call } from '../../../contracts/contract.ts';
 import { xenopsErrors } from '../../../contracts/xenops.ts';
 import type { Domain } from './domain.ts';
 import { type Json, QmpError, QmpTimeout } from './qmp.ts';
@@ -135,4 +136,41 @@ export async function sendKeys(domain: Domain, kind: 'sysrq' | 'trigger', value:
     });
   const key = (data: string) => ({ type: 'qcode', data });
   await domain.execute('send-key', { keys: [key('alt'), key('sysrq'), key(value)] });
+}
+
+/** The sleep key of the keyboard, which desktops and logind listen to. Failed_to_suspend when the guest stays awake. */
+export async function sleepGuest(domain: Domain, call: Call): Promise<void> {
+  const { vm, needs } = domain;
+  if (domain.record.machine.type === 'microvm')
+    throw xenopsErrors.make('Unimplemented', { function: 'sleep on a microvm, which has no ACPI', backend: 'qemu' });
+  if (await sleeps(domain)) return;
+  const asleep = Promise.withResolvers<void>();
+  asleep.promise.catch(() => undefined); // it may fail before anybody waits
+  const seconds = needs.patience.sleepMs / 1000;
+  const reason = `it did not go to sleep within ${seconds} s after its sleep key was pressed`;
+  const late = () => asleep.reject(xenopsErrors.make('Failed_to_suspend', { vm, reason, timeoutS: seconds }));
+  const stop = () => asleep.reject(call.signal?.reason);
+  const deaf = domain.listen(({ event }) => event === 'SUSPEND' && asleep.resolve());
+  const cancel = needs.clock.after(needs.patience.sleepMs, late);
+  call.signal?.addEventListener('abort', stop, { once: true });
+  try {
+    await domain.execute('send-key', { keys: [{ type: 'qcode', data: 'sleep' }] });
+    await asleep.promise;
+  } finally {
+    cancel();
+    deaf();
+    call.signal?.removeEventListener('abort', stop);
+  }
+}
+export async function wakeGuest(domain: Domain): Promise<void> {
+  if (await sleeps(domain)) await domain.execute('system_wakeup');
+}
+async function sleeps(domain: Domain): Promise<boolean> {
+  return ((await domain.execute('query-status')) as { status: string }).status === 'suspended';
+}
+/** A machine that is reset has rebooted: each run of a guest has a QEMU of its own. */
+export async function endGuest(domain: Domain, how: 'poweroff' | 'reboot'): Promise<void> {
+  if (how === 'poweroff')
+    throw xenopsErrors.make('Unimplemented', { function: 'a guest that powers off as if by itself', backend: 'qemu' });
+  await domain.execute('system_reset');
 }

@@ -17,6 +17,7 @@ import type { Backend, BackendEvent, Capability, DomainEnd, Observed } from '../
 import { Consoles } from './consoles.ts';
 import { type Faults, noFaults } from './faults.ts';
 import { Moves, type Wire } from './moves.ts';
+import { rareCapabilities, rareVerbs } from './rare.ts';
 import { Screen } from './screen.ts';
 import { FileWorld, type SimDomain, SimWorld } from './world.ts';
 
@@ -58,6 +59,7 @@ export interface Simulator extends Backend {
 const can: readonly Capability[] = [
   ...(['hvm', 'pv', 'pvh', 'uefi', 'suspend', 'balloon', 'vcpu-hotplug', 'vbd-hotplug', 'vif-hotplug'] as const),
   ...(['cd-change', 'sysrq', 'trigger', 'bootloader', 'live-migrate'] as const),
+  ...rareCapabilities,
 ];
 
 export function simulatorBackend(o: SimulatorOptions): Simulator {
@@ -141,6 +143,7 @@ class SimulatedHost implements Simulator {
     if (!d?.built || d.power === 'ended') return;
     d.power = 'ended';
     d.end = end;
+    this.#rare.note(`domain ${d.domid}: ${end.reason}, ${end.detail}`);
     this.world.changed(vm);
     this.#tell({ event: 'ended', vm, end });
   }
@@ -226,6 +229,14 @@ class SimulatedHost implements Simulator {
         this.#changed(to);
       }),
   };
+  readonly #rare = rareVerbs({
+    verb: (name, vm, act) => this.#verb(name, vm, act),
+    live: (vm) => this.#live(vm),
+    domains: () => this.world.domains.values(),
+    endGuest: (vm, end) => this.endGuest(vm, end),
+  });
+  readonly guest = this.#rare.guest;
+  readonly hypervisor = this.#rare.hypervisor;
   readonly vbd: Backend['vbd'] = {
     attach: (vm, { spec, disk }) =>
       this.#verb('vbd.attach', vm, () => {
@@ -288,6 +299,7 @@ class SimulatedHost implements Simulator {
       vifs: new Map(),
     };
     this.world.domains.set(spec.id, d);
+    this.#rare.note(`domain ${domid} created for ${spec.id}`);
     this.#changed(spec.id);
   }
   async #restore(spec: VmSpec, path: string): Promise<void> {

@@ -14,6 +14,10 @@ export interface SimDomain {
   startedAt: number;
   memoryTarget: number;
   vcpus: number;
+  /** Its guest sleeps (S3). */
+  asleep?: boolean;
+  /** Memory for shadow page tables, in parts of what is usual. */
+  shadow?: number;
   /** The path of the image that it was restored from. */
   image?: string;
   /** What moved its guest here, or away. */

@@ -15,6 +15,7 @@ export async function awaitNode(
   path: string,
   fits: (value: string | undefined) => boolean,
   ms: number,
+  signal?: AbortSignal,
 ): Promise<Awaited> {
   const done = Promise.withResolvers<Awaited>();
   let last: string | undefined;
@@ -24,11 +25,15 @@ export async function awaitNode(
       if (fits(value)) done.resolve({ value, fits: true });
     }, done.reject);
   const cancel = clock.after(ms, () => done.resolve({ value: last, fits: false }));
+  const stop = () => done.reject(signal?.reason);
+  if (signal?.aborted) stop();
+  signal?.addEventListener('abort', stop, { once: true });
   const unwatch = await store.watch(path, () => void look());
   try {
     return await done.promise;
   } finally {
     cancel();
+    signal?.removeEventListener('abort', stop);
     await unwatch();
   }
 }

@@ -60,9 +60,9 @@ function makeDomain({ xen }: DomainNeeds, spec: VmSpec, domid: number): void {
   domains.setSchedule(domid, schedule.weight, schedule.cap);
   if (schedule.mask) for (let cpu = 0; cpu < vcpus.max; cpu++) domains.setAffinity(domid, cpu, schedule.mask);
 }
-/** Page tables of a hardware-virtualised guest: 1 MiB for each CPU, 8 KiB for each MiB. */
-export const pagingMib = ({ memory, vcpus }: VmSpec): number =>
-  vcpus.max + Math.ceil((memory.staticMax / mib) * (8 / 1024));
+/** Page tables of a hardware-virtualised guest: 1 MiB for each CPU, 8 KiB for each MiB, as often as it was asked for. */
+export const pagingMib = ({ memory, vcpus, shadowMultiplier = 1 }: VmSpec): number =>
+  Math.ceil((vcpus.max + Math.ceil((memory.staticMax / mib) * (8 / 1024))) * shadowMultiplier);
 
 function inWords(error: unknown, spec: VmSpec, { xen }: DomainNeeds): unknown {
   if (!(error instanceof CallFailed) || error.code !== 'ENOMEM') return error;

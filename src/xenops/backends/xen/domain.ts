@@ -29,6 +29,10 @@ export interface Patience {
   readonly acknowledgeMs: number;
   /** For a guest to suspend. */
   readonly suspendMs: number;
+  /** For a guest to go to sleep. */
+  readonly sleepMs: number;
+  /** For an agent in a guest to run a script. */
+  readonly scriptMs: number;
   /** Between looks at what no watch tells of. */
   readonly lookMs: number;
 }

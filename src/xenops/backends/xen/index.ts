@@ -21,6 +21,7 @@ import { watchEnds } from './ends.ts';
 import { Folders } from './folder.ts';
 import { Streams } from './migrate.ts';
 import { attachNic, detachNic, interfaceName } from './nic.ts';
+import * as rare from './rare.ts';
 import type { DomainRecord } from './record.ts';
 import { mendNames, renameDomain } from './rename.ts';
 import { requestShutdown, sendKeys, setMemoryTarget, setVcpus } from './requests.ts';
@@ -53,6 +54,8 @@ const patience: Patience = {
   acknowledgeMs: 45_000,
   suspendMs: 60_000,
   lookMs: 5_000,
+  sleepMs: 30_000,
+  scriptMs: 600_000,
 };
 const capabilities: readonly Capability[] = [
   ...([
@@ -65,6 +68,11 @@ const capabilities: readonly Capability[] = [
     'serial',
     'sysrq',
     'trigger',
+    'endGuest',
+    'runScript',
+    'requestRdp',
+    'messages',
+    'sendDebugKeys',
   ] as const),
 ];
 const mib = 1 << 20;
@@ -99,7 +107,7 @@ export function xenBackend(options: XenOptions): Backend {
     ground = xen.domains.host();
     if (ground.pv) can.add('pv');
     if (ground.hvm) can.add('live-migrate');
-    if (ground.hvm) for (const each of ['pvh', 'hvm', 'vnc'] as const) can.add(each);
+    if (ground.hvm) for (const each of ['pvh', 'hvm', 'vnc', 'sleep', 'wake', 'setShadow'] as const) can.add(each);
     needs = {
       ...{ xen, store, processes, folders, clock, log },
       patience: { ...patience, ...options.patience },
@@ -204,6 +212,18 @@ export function xenBackend(options: XenOptions): Backend {
         const found = domains.get(vm);
         return found && observed(found);
       },
+    },
+    guest: {
+      sleep: (vm, call) => rare.sleepGuest(domain(vm), call),
+      wake: (vm) => rare.wakeGuest(domain(vm)),
+      setShadow: (vm, multiplier) => rare.setShadow(domain(vm), multiplier),
+      endGuest: (vm, how) => rare.endGuest(domain(vm), how),
+      runScript: (vm, script, call) => rare.runScript(domain(vm), script, call),
+      requestRdp: (vm, enabled) => rare.requestRdp(domain(vm), enabled),
+    },
+    hypervisor: {
+      messages: async (clear) => here().xen.domains.messages(clear),
+      sendDebugKeys: async (keys) => here().xen.domains.sendDebugKeys(keys),
     },
     migration: {
       listen: (vm) => streams.listen(domain(vm)),
