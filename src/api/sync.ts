@@ -207,8 +207,8 @@ function applyConsoles(parts: SyncParts, w: Writer, ref: Ref<'VM'>, consoles: Vm
   }
 }
 
-/** Takes a VM's rows out of the database, with those that exist only for it. */
-export function removeRecords(db: Db, w: Writer, ref: Ref<'VM'>): void {
+/** Takes a VM's drives and interfaces out of the database. */
+export function removeDevices(db: Db, w: Writer, ref: Ref<'VM'>): void {
   const vm = db.get('VM', ref);
   for (const r of vm.VBDs) {
     w.destroy('VBD_metrics', db.get('VBD', r).metrics);
@@ -218,6 +218,11 @@ export function removeRecords(db: Db, w: Writer, ref: Ref<'VM'>): void {
     w.destroy('VIF_metrics', db.get('VIF', r).metrics);
     w.destroy('VIF', r);
   }
+}
+/** Takes a VM's rows out of the database, with those that exist only for it. */
+export function removeRecords(db: Db, w: Writer, ref: Ref<'VM'>): void {
+  const vm = db.get('VM', ref);
+  removeDevices(db, w, ref);
   for (const r of vm.consoles) w.destroy('console', r);
   w.destroy('VM_metrics', vm.metrics);
   w.destroy('VM_guest_metrics', vm.guest_metrics);

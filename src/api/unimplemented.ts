@@ -34,7 +34,7 @@ export const unimplemented = [
   'pool_update.introduce', 'pool_update.precheck', 'pool_update.apply', 'pool_update.pool_apply',
   'pool_update.pool_clean', 'pool_update.destroy', 'pool_update.attach', 'pool_update.detach',
   'pool_update.resync_host',
-  'VM.snapshot_with_quiesce', 'VM.revert', 'VM.checkpoint', 'VM.csvm', 'VM.hard_reboot_internal',
+  'VM.snapshot_with_quiesce', 'VM.csvm', 'VM.hard_reboot_internal',
   'VM.pool_migrate_complete', 'VM.add_to_VCPUs_params_live', 'VM.migrate_send',
   'VM.assert_can_migrate', 'VM.assert_can_migrate_sender', 'VM.get_data_sources', 'VM.record_data_source',
   'VM.query_data_source', 'VM.forget_data_source_archives', 'VM.atomic_set_resident_on', 'VM.create_new_blob',

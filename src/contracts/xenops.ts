@@ -180,6 +180,12 @@ export const xenopsContract = contract({
         s.object({ id: s.string, paused: s.boolean }),
         s.nothing,
       ),
+      takeSuspended: method(
+        'Halted → Suspended: the guest that was saved in `image`, by this VM or a copy of it, is the one to resume. The image is ' +
+          'read when it is resumed.',
+        s.object({ id: s.string, image: media }),
+        s.nothing,
+      ),
       resetPower: method(
         '→ Halted, whatever was found: destroys what is left of the domain and discards a suspended state.',
         id,

@@ -16,6 +16,7 @@ const needs = {
   suspend: ['Running'],
   migrate: ['Running'],
   resume: ['Suspended'],
+  takeSuspended: ['Halted'],
   remove: ['Halted', 'Suspended'],
   setVcpus: live,
   setMemoryTarget: live,

@@ -5,6 +5,7 @@
  *       ▲  ▲              │  ▲
  *       │  └──shutdown────┤  └──resume── Suspended
  *       │                 └──suspend────────▲
+ *       │                     Halted ──takeSuspended
  *       └──resetPower── (whatever was found)
  */
 import { bestEffort } from '../base/best-effort.ts';
@@ -153,6 +154,17 @@ export function resumeVm(core: Core, id: string, paused: boolean, call?: Call): 
     await op.run(resumePlan(suspended.spec, { domid: made.domid, image: suspended.image, paused }));
     if (core.hooks) await after(core, op, 'vm-post-resume', 'none');
     ended(op, started(core, op, made));
+  });
+}
+
+/** Halted → Suspended, by an image that is there already. */
+export function takeSuspended(core: Core, id: string, image: Media, call?: Call): Promise<void> {
+  return operate(core, id, 'takeSuspended', call, async (op) => {
+    const { record } = op;
+    guard('takeSuspended', record);
+    needsCapability(core.backend, 'suspend', 'VM.takeSuspended');
+    record.suspended = { image, spec: record.spec };
+    ended(op, null);
   });
 }
 

@@ -69,6 +69,29 @@ test('pause, unpause, reboot, suspend, resume', async () => {
   assert.deepEqual(h.held(), []);
 });
 
+test('a VM that is off takes over a saved guest, and resumes it, also after a restart', async () => {
+  const h = await testHouse();
+  await h.xenops.vm.add(testSpec(1));
+  const image = { kind: 'vdi' as const, sr: 'sr', vdi: 'image' };
+  await h.xenops.vm.start({ id, paused: false });
+  await assert.rejects(h.xenops.vm.takeSuspended({ id, image }), kind('Bad_power_state'));
+  await h.xenops.vm.suspend({ id, image });
+  await assert.rejects(h.xenops.vm.takeSuspended({ id, image }), kind('Bad_power_state'));
+  await h.xenops.vm.resetPower({ id });
+  await h.xenops.vm.takeSuspended({ id, image });
+  const { state } = await h.xenops.vm.stat({ id });
+  assert.deepEqual([state.power, state.suspendImage], ['Suspended', image]);
+  await h.restart();
+  await h.xenops.vm.resume({ id, paused: false });
+  assert.equal((await h.xenops.vm.stat({ id })).state.power, 'Running');
+  // A guest that is not there is refused when it is resumed, and nothing stays.
+  await h.xenops.vm.shutdown({ id, timeoutS: null });
+  await h.xenops.vm.takeSuspended({ id, image: { ...image, vdi: 'nothing' } });
+  await assert.rejects(h.xenops.vm.resume({ id, paused: false }), kind('Io_error'));
+  assert.equal((await h.xenops.vm.stat({ id })).state.power, 'Suspended');
+  assert.deepEqual(h.held(), []);
+});
+
 test('devices are plugged and unplugged; discs change', async () => {
   const h = await testHouse();
   await h.xenops.vm.add(testSpec(1));

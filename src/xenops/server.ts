@@ -168,6 +168,7 @@ function serve(core: Core, events: Listeners<XenopsEvent>, close: () => Promise<
       reboot: (a, call) => life.rebootVm(core, a.id, a.timeoutS, call),
       suspend: (a, call) => life.suspendVm(core, a.id, a.image, call),
       resume: (a, call) => life.resumeVm(core, a.id, a.paused, call),
+      takeSuspended: (a, call) => life.takeSuspended(core, a.id, a.image, call),
       resetPower: (a, call) => life.resetPower(core, a.id, call),
       migrate: (a, call) => migrateVm(core, a, call),
       setVcpus: (a, call) => setVcpus(core, a.id, a.count, call),

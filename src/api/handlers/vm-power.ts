@@ -4,7 +4,8 @@ import { nullRef, type Ref } from '../../datamodel/dsl.ts';
 import { fail } from '../../datamodel/errors.ts';
 import { ask } from '../ask.ts';
 import type { Ctx, SomeHandlers } from '../context.ts';
-import { createDisk, destroyDisk } from './vdi-work.ts';
+import { dropSuspendImage } from './suspend-image.ts';
+import { createDisk } from './vdi-work.ts';
 import { applyForwards, forwardsKey } from './vif-forwards.ts';
 
 /** Seconds that a guest gets to shut down when it was asked to; `platform:shutdown_timeout` overrides. */
@@ -48,7 +49,7 @@ async function cleanShutdown(ctx: Ctx, vm: Ref<'VM'>): Promise<void> {
 }
 
 /** Destroys the domain, and the suspend image of a suspended VM. */
-async function hardShutdown(ctx: Ctx, vm: Ref<'VM'>): Promise<void> {
+export async function hardShutdown(ctx: Ctx, vm: Ref<'VM'>): Promise<void> {
   const { power_state, suspend_VDI } = ctx.db.get('VM', vm);
   if (power_state === 'Suspended') {
     await operate(ctx, vm, (id, call) => ctx.xenops.vm.resetPower({ id }, call));
@@ -56,11 +57,6 @@ async function hardShutdown(ctx: Ctx, vm: Ref<'VM'>): Promise<void> {
     return;
   }
   await operate(ctx, vm, (id, call) => ctx.xenops.vm.shutdown({ id, timeoutS: null }, call));
-}
-
-async function dropSuspendImage(ctx: Ctx, vm: Ref<'VM'>, image: string): Promise<void> {
-  ctx.db.set('VM', vm, { suspend_VDI: nullRef });
-  if (ctx.db.has('VDI', image)) await destroyDisk(ctx, image as Ref<'VDI'>);
 }
 
 /** Where suspend images go: the VM's own choice, else the host's, else the pool's, else the default repository. */
@@ -77,7 +73,7 @@ function suspendSr(ctx: Ctx, vm: Ref<'VM'>): Ref<'SR'> {
   return found;
 }
 
-async function suspend(ctx: Ctx, vm: Ref<'VM'>): Promise<void> {
+export async function suspend(ctx: Ctx, vm: Ref<'VM'>): Promise<void> {
   const record = ctx.db.get('VM', vm);
   const sr = suspendSr(ctx, vm);
   // Memory, video memory and device state; the disk is sparse, so room that is not used costs nothing.
@@ -101,7 +97,7 @@ async function suspend(ctx: Ctx, vm: Ref<'VM'>): Promise<void> {
   }
 }
 
-async function resume(ctx: Ctx, vm: Ref<'VM'>, paused: boolean): Promise<void> {
+export async function resume(ctx: Ctx, vm: Ref<'VM'>, paused: boolean): Promise<void> {
   const image = ctx.db.get('VM', vm).suspend_VDI;
   await operate(ctx, vm, (id, call) => ctx.xenops.vm.resume({ id, paused }, call));
   await dropSuspendImage(ctx, vm, image);

@@ -10,6 +10,18 @@ export interface Restored {
   readonly late: { readonly drives: readonly VbdAttachment[]; readonly nics: readonly VifAttachment[] };
 }
 
+interface Device {
+  readonly spec: { readonly id: string; readonly position: number };
+}
+/**
+ * What stands for a saved device now: the one of its name, or, since a VM that was brought back to a snapshot has devices of
+ * new names, the new one in its place.
+ */
+function successor<D extends Device>(was: D['spec'], now: readonly D[], saved: readonly Device[]): D | undefined {
+  const isNew = (d: D) => !saved.some(({ spec }) => spec.id === d.spec.id);
+  return now.find((d) => d.spec.id === was.id) ?? now.find((d) => d.spec.position === was.position && isNew(d));
+}
+
 /** Throws Io_error when the saved guest cannot be made here. */
 export function restoredRecord(now: DomainRecord, saved: DomainRecord, accelerator: Accelerator): Restored {
   const refuse = (reason: string) =>
@@ -17,18 +29,19 @@ export function restoredRecord(now: DomainRecord, saved: DomainRecord, accelerat
   if (saved.machine.accelerator !== accelerator)
     throw refuse(`it ran with ${saved.machine.accelerator}, and this host runs guests with ${accelerator}`);
   const drives = saved.drives.map((was): Drive => {
-    const is = now.drives.find((d) => d.spec.id === was.spec.id);
+    const is = successor(was.spec, now.drives, saved.drives);
     if (is) return { ...was, spec: is.spec, disk: is.disk, block: is.block };
     if (was.spec.type === 'CD') return { ...was, disk: null };
     if (was.cut) return was;
     throw refuse(`its drive ${was.spec.id} is not attached`);
   });
   const nics = saved.nics.map((was): Nic => {
-    const is = now.nics.find((n) => n.spec.id === was.spec.id);
+    const is = successor(was.spec, now.nics, saved.nics);
     if (is) return { ...was, spec: is.spec, port: is.port };
     return { ...was, cut: true };
   });
-  const had = (list: readonly { spec: { id: string } }[], id: string) => list.some((d) => d.spec.id === id);
+  const had = (list: readonly Device[], { spec }: Device) =>
+    list.some((was) => was.spec.id === spec.id || was.spec.position === spec.position);
   const { memory, vcpus } = saved.spec;
   return {
     record: {
@@ -41,8 +54,8 @@ export function restoredRecord(now: DomainRecord, saved: DomainRecord, accelerat
       memoryTarget: saved.memoryTarget,
     },
     late: {
-      drives: now.drives.filter((d) => !had(saved.drives, d.spec.id)),
-      nics: now.nics.filter((n) => !had(saved.nics, n.spec.id)),
+      drives: now.drives.filter((d) => !had(saved.drives, d)),
+      nics: now.nics.filter((n) => !had(saved.nics, n)),
     },
   };
 }

@@ -181,7 +181,7 @@ class SimulatedHost implements Simulator {
       this.#verb('vm.save', vm, () => {
         const d = this.#live(vm);
         const { memoryTarget, vcpus } = d;
-        const saved = { vm, memoryTarget, vcpus, vbds: [...d.vbds.keys()], vifs: [...d.vifs.keys()], spent: false };
+        const saved = { vm, memoryTarget, vcpus, drives: drivesOf(d), spent: false };
         this.world.images.set(image.path, saved);
         this.world.saved(image.path);
         d.power = 'paused';
@@ -306,8 +306,7 @@ class SimulatedHost implements Simulator {
     const d = this.#domain(spec.id);
     const image = this.world.images.get(path);
     if (!image) throw xenopsErrors.make('Io_error', { reason: `${path} holds no suspended guest` });
-    const same = [...d.vbds.keys()].sort().join() === [...image.vbds].sort().join();
-    if (image.vm !== spec.id || !same) {
+    if (image.vm !== spec.id || image.drives?.join() !== drivesOf(d).join()) {
       throw xenopsErrors.make('Io_error', { reason: `${path} was made by a guest with other devices` });
     }
     if (image.spent) this.world.violations.push(`${spec.id} was resumed twice from ${path}`);
@@ -403,3 +402,6 @@ class SimulatedHost implements Simulator {
     for (const listener of this.#listeners) listener(event);
   }
 }
+/** The positions of its drives: what a saved guest must find again. */
+const drivesOf = (d: SimDomain): readonly number[] =>
+  [...d.vbds.values()].map(({ spec }) => spec.position).sort((a, b) => a - b);

@@ -30,8 +30,8 @@ export interface SimImage {
   readonly vm: string;
   readonly memoryTarget: number;
   readonly vcpus: number;
-  readonly vbds: readonly string[];
-  readonly vifs: readonly string[];
+  /** Positions, in their order. */
+  readonly drives: readonly number[];
   /** Its guest has gone on from here: resuming it again would run the guest a second time. */
   spent: boolean;
 }
