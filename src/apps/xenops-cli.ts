@@ -50,7 +50,23 @@ function localSocket(): string {
   const looked = places.join(' and ');
   throw new Error(`no xenopsd was found (looked for ${looked}); start guesthouse up or xenopsd, or name its --socket`);
 }
+/** How long a xenopsd that is being started again is waited for. */
+const patienceMs = 5000;
 function overSocket(socketPath: string): Transport {
+  const once = sendOver(socketPath);
+  return async (text, signal) => {
+    for (const from = Date.now(); ; ) {
+      try {
+        return await once(text, signal);
+      } catch (error) {
+        const refused = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'ECONNREFUSED';
+        if (!refused || Date.now() - from > patienceMs) throw error;
+        await systemClock.sleep(1000, signal);
+      }
+    }
+  };
+}
+function sendOver(socketPath: string): Transport {
   return (text, signal) =>
     new Promise((resolve, reject) => {
       const headers = { 'content-length': Buffer.byteLength(text), 'content-type': 'application/json' };

@@ -7,6 +7,7 @@ import { openXenopsdDoor } from '../../src/apps/xenopsd-door.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { randomIds } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
+import { usages } from '../../src/doors/xenops-cli/cli.ts';
 import { methods } from '../../src/doors/xenopsd/methods.ts';
 import { testHouse } from './house.ts';
 import { postTo, runIn, type XenopsdHost, xenopsdHost } from './xenopsd-host.ts';
@@ -69,6 +70,34 @@ test('a wrong file is refused by place, and nothing is added', async () => {
     assert.deepEqual([ran.status, ran.out, ran.err], [1, '', `${file}:${told}\n`]);
   }
   assert.deepEqual(await h.json('list'), []);
+});
+
+test('the command line: wrong usage is told apart from failure, and every command has help', async () => {
+  await using h = await xenopsdHost();
+  for (const argv of [
+    ['dance'],
+    ['start'],
+    ['start', 'a', 'b'],
+    ['list', '--force'],
+    ['suspend', 'a'],
+    ['resume', 'a', '--block-device'],
+    ['import'],
+    ['vbd-plug', 'nodot'],
+  ]) {
+    const ran = await h.cli(...argv);
+    assert.deepEqual([ran.status, ran.out], [2, ''], argv.join(' '));
+    assert.match(ran.err, /^xenops-cli: .+; xenops-cli help shows what there is\n$/);
+  }
+  const missing = await h.cli('start', 'nobody');
+  assert.deepEqual([missing.status, missing.out], [1, '']);
+  const help = await h.ok('help');
+  for (const [command, { options = {}, does }] of Object.entries(usages)) {
+    const text = await h.ok(command, '--help');
+    assert.ok(text.startsWith(`usage: xenops-cli ${command}`) && text.includes(does) && help.includes(does), command);
+    for (const option of Object.keys(options)) assert.match(text, new RegExp(`\n  --${option}\\b.* \\S`), option);
+  }
+  const told = await h.cli('-v', '--json', 'list');
+  assert.deepEqual([told.out, told.err], ['[]\n', 'xenops-cli: VM.list {}\n']);
 });
 
 test('every method of the interface is served', async () => {

@@ -9,6 +9,8 @@ export interface Usage {
   /** Option → what its value is; '' for one without. */
   readonly options?: Readonly<Record<string, string>>;
   readonly does: string;
+  /** Options that cannot be left out. */
+  readonly needs?: readonly string[];
 }
 export interface Invocation {
   readonly command: string;
@@ -61,20 +63,56 @@ export function readArguments(usages: Readonly<Record<string, Usage>>, argv: rea
       throw new UsageError(`${command} has no option --${name}`);
   const least = usage.args.filter((a) => !a.startsWith('[')).length;
   if (args.length < least) throw new UsageError(`${command}: ${usage.args[args.length]} is missing`);
+  const absent = usage.needs?.find((name) => !options.get(name));
+  if (absent !== undefined) throw new UsageError(`${command}: --${absent} ${usage.options?.[absent]} is missing`);
   if (args.length > usage.args.length) throw new UsageError(`${command}: "${args[usage.args.length]}" is one too many`);
   return { command, args, options };
 }
 
+const optionHelp: Readonly<Record<string, string>> = {
+  console: 'stay at its text console; Ctrl-] leaves',
+  paused: 'leave it paused',
+  timeout: 'ask the guest, and fail when it has not ended after so many seconds',
+  'block-device': 'an absolute path of a device or file, or sm:SR/VDI',
+  compress: 'pack what is sent',
+  'metadata-only': 'only the records: there is nothing else to it',
+  filename: 'the file; - is the standard output (or input)',
+  xm: 'as an xm/xl file',
+  force: 'do not wait for the guest',
+  now: 'show what there is, and end',
+  socket: "xenopsd's socket; else that of the house, or /var/lib/xcp/xenopsd",
+  queue: 'call over a message switch: this queue',
+  'switch-path': "the switch's socket; else /var/run/message-switch/sock",
+  json: 'print for programs',
+  verbose: 'tell of every call (-v)',
+  debug: 'tell where an error came from',
+};
 export function helpText(usages: Readonly<Record<string, Usage>>, command: string | undefined): string {
   const usage = command !== undefined && Object.hasOwn(usages, command) ? usages[command] : undefined;
-  if (usage) return `usage: xenops-cli ${lineOf(command ?? '', usage)}\n${usage.does}\n`;
-  const rows = Object.entries(usages).map(([name, u]) => [lineOf(name, u), u.does] as const);
-  const list = rows.map(([line, does]) => `  ${line.padEnd(46)} ${does}\n`).join('');
+  const optionsText = (options: Readonly<Record<string, string>>) =>
+    columnsOf(
+      Object.entries(options)
+        .filter(([name]) => optionHelp[name] !== undefined)
+        .map(([name, value]) => [value === '' ? `--${name}` : `--${name} ${value}`, optionHelp[name] ?? '']),
+    );
+  if (usage) {
+    const all = optionsText({ ...usage.options, ...common });
+    return `usage: xenops-cli ${lineOf(command ?? '', usage)}\n${usage.does}\n${all}`;
+  }
+  const list = columnsOf(Object.entries(usages).map(([name, u]) => [lineOf(name, u), u.does]));
   return `usage: xenops-cli [--socket PATH | --queue NAME] [--json] [-v] [--debug] COMMAND …
 Adds VMs to xenopsd, and starts, stops and changes them. VM is a uuid or a name, DEVICE is VM.NAME (myvm.hda, myvm.0).
-${list}`;
+${list}Options of all commands:
+${optionsText(common)}`;
 }
-function lineOf(name: string, { args, options = {} }: Usage): string {
-  const flags = Object.entries(options).map(([o, value]) => (value === '' ? `[--${o}]` : `[--${o} ${value}]`));
+function columnsOf(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}\n`).join('');
+}
+function lineOf(name: string, { args, options = {}, needs = [] }: Usage): string {
+  const flags = Object.entries(options).map(([o, value]) => {
+    const flag = value === '' ? `--${o}` : `--${o} ${value}`;
+    return needs.includes(o) ? flag : `[${flag}]`;
+  });
   return [name, ...args, ...flags].join(' ');
 }

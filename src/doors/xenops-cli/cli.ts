@@ -11,16 +11,26 @@ export const usages: Readonly<Record<string, Usage>> = {
   create: { args: ['FILE'], options: { console: '' }, does: 'add and start' },
   add: { args: ['FILE'], does: 'register what an xm/xl file describes; prints its uuid' },
   remove: { args: vm, does: 'forget a VM that is halted' },
-  start: { args: vm, options: { paused: '', console: '' }, does: 'start' },
+  start: { args: vm, options: { paused: '', console: '' }, does: 'start it, with everything that was added to it' },
   shutdown: { args: vm, options: { timeout: 'S' }, does: 'ask the guest; without a timeout: at once' },
   reboot: { args: vm, options: { timeout: 'S' }, does: 'the same, and start again' },
-  suspend: { args: vm, options: { 'block-device': 'PATH' }, does: 'save its memory there and stop it' },
-  resume: { args: vm, options: { 'block-device': 'PATH' }, does: 'go on from there' },
-  'fast-resume': { args: vm, does: 'go on in the same domain' },
+  suspend: {
+    args: vm,
+    options: { 'block-device': 'PATH' },
+    needs: ['block-device'],
+    does: 'save its memory there and stop it',
+  },
+  resume: { args: vm, options: { 'block-device': 'PATH' }, needs: ['block-device'], does: 'go on from there' },
+  'fast-resume': { args: vm, does: 'let a suspended guest go on, after its image was copied' },
   pause: { args: vm, does: 'stop its processors' },
   unpause: { args: vm, does: 'let them go on' },
   migrate: { args: ['VM', 'URL'], options: { compress: '' }, does: 'move it to another host while it runs' },
-  import: { args: [], options: { 'metadata-only': '', filename: 'FILE' }, does: 'add what export wrote' },
+  import: {
+    args: [],
+    options: { 'metadata-only': '', filename: 'FILE' },
+    needs: ['filename'],
+    does: 'add what export wrote',
+  },
   export: {
     args: vm,
     options: { 'metadata-only': '', filename: 'FILE', xm: '' },
@@ -71,7 +81,9 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
       terminal.out(helpText(usages, args[0]));
       return 0;
     }
-    const world: World = { ...terminal, client: terminal.connect(options), json: options.has('json') };
+    const client = terminal.connect(options);
+    const told = options.has('verbose') ? tellingOf(client, terminal.err) : client;
+    const world: World = { ...terminal, client: told, json: options.has('json') };
     await commands[command]?.(world, args, options);
     return 0;
   } catch (error) {
@@ -86,4 +98,14 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
   } finally {
     await terminal.close();
   }
+}
+/** Tells of every call. */
+function tellingOf(client: World['client'], err: (text: string) => void): World['client'] {
+  return {
+    ...client,
+    call(method, params, signal) {
+      err(`xenops-cli: ${method} ${JSON.stringify(params)}\n`);
+      return client.call(method, params, signal);
+    },
+  };
 }

@@ -3,6 +3,7 @@
 import { readXl } from '../../wire/xl-config.ts';
 import { parseXl } from '../../wire/xl-syntax.ts';
 import { type Metadata, metadataT, type Vm, type VmState } from '../xenopsd/types.ts';
+import { UsageError } from './arguments.ts';
 import { metadataOf, metadataText } from './from-xl.ts';
 import { tableText } from './table.ts';
 import { xlText } from './to-xl.ts';
@@ -140,16 +141,14 @@ async function simple(w: World, vm: string, method: 'VM.pause' | 'VM.unpause' | 
   told(w, id);
 }
 function imageOf(options: ReadonlyMap<string, string>): readonly ['Local' | 'VDI', string] {
-  const device = options.get('block-device');
-  if (device === undefined) throw new Error('--block-device is missing: the device or file that holds the memory');
+  const device = options.get('block-device') ?? '';
   if (device.startsWith('sm:')) return ['VDI', device.slice(3)];
-  if (!device.startsWith('/')) throw new Error(`--block-device: "${device}" is no absolute path`);
+  if (!device.startsWith('/')) throw new UsageError(`--block-device: "${device}" is no absolute path`);
   return ['Local', device];
 }
 /** Settings of xl or the records as JSON, told apart by the first character. */
 async function importVm(w: World, _: readonly string[], options: ReadonlyMap<string, string>): Promise<void> {
-  const file = options.get('filename');
-  if (!file) throw new Error('--filename is missing');
+  const file = options.get('filename') ?? '';
   const text = w.readFile(file);
   if (!text.trimStart().startsWith('{')) {
     parseXl(file, text);

@@ -1,5 +1,6 @@
 /** What commands work with, and how they print. */
 import type { Ids } from '../../base/ids.ts';
+import { UsageError } from './arguments.ts';
 import type { Client } from './client.ts';
 
 export interface World {
@@ -39,7 +40,7 @@ export function show(w: World, value: unknown, text: () => string): void {
 export async function deviceId(w: World, text: string): Promise<readonly [string, string]> {
   const dot = text.lastIndexOf('.');
   if (dot < 1 || dot === text.length - 1)
-    throw new Error(`"${text}" is no device: VM.NAME, such as myvm.hda or myvm.0`);
+    throw new UsageError(`"${text}" is no device: VM.NAME, such as myvm.hda or myvm.0`);
   const [vm] = await w.client.find(text.slice(0, dot));
   return [vm.id, text.slice(dot + 1)];
 }
@@ -47,6 +48,6 @@ export async function deviceId(w: World, text: string): Promise<readonly [string
 export function secondsOf(options: Options, name: string): number | null {
   const text = options.get(name);
   if (text === undefined) return null;
-  if (!/^[0-9]+(\.[0-9]+)?$/.test(text)) throw new Error(`--${name}: "${text}" is no number of seconds`);
+  if (!/^[0-9]+(\.[0-9]+)?$/.test(text)) throw new UsageError(`--${name}: "${text}" is no number of seconds`);
   return Number(text);
 }
