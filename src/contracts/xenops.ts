@@ -323,7 +323,14 @@ export const xenopsContract = contract({
     incoming: {
       prepare: method(
         'Make an empty domain with the devices of the VM. Done twice it changes nothing.',
-        s.object({ token: s.string, spec: vmSpec, /** Seconds since the epoch. */ startedAt: s.number }),
+        s.object({
+          token: s.string,
+          spec: vmSpec,
+          /** Seconds since the epoch. */
+          startedAt: s.number,
+          /** What the sender's ground says of the guest to one of its kind. */
+          about: s.string,
+        }),
         s.nothing,
       ),
       stat: method(

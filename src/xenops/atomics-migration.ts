@@ -32,8 +32,10 @@ export const migrationAtomics = {
     deadlineS: 300,
     waits: true,
     text: toText,
-    run: async (g, a, call) =>
-      (await peer(g, a)).prepare({ token: a.token, spec: a.spec, startedAt: a.startedAt }, signalOf(call)),
+    async run(g, { token, to, spec, startedAt }, call) {
+      const about = await migrationOf(g.backend).describe(spec.id);
+      await (await peer(g, { token, to })).prepare({ token, spec, startedAt, about }, signalOf(call));
+    },
     undo: async (g, a) => (await peer(g, a)).abort({ token: a.token }),
   }),
   /** The guest's memory goes over; it stands still on both sides afterwards. */
@@ -73,11 +75,11 @@ export const migrationAtomics = {
     run: async (g, a) => (await peer(g, a)).commit({ token: a.token }),
   }),
   /** The end of the stream, into a domain that was created. */
-  'VM.listen': atomic<{ readonly domain: string }>({
+  'VM.listen': atomic<{ readonly domain: string; readonly about: string }>({
     weight: 1,
     deadlineS: 60,
     text: () => '',
-    run: (g, a) => migrationOf(g.backend).listen(a.domain),
+    run: (g, a) => migrationOf(g.backend).listen(a.domain, a.about),
   }),
   'VM.receive': atomic<{ readonly spec: VmSpec; readonly address: string }>({
     weight: 10,

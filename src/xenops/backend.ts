@@ -146,8 +146,13 @@ export interface Backend {
    *     listen ──▶ (address) ──send──▶ receive ──▶ paused under its own identity ──rename──▶ the VM's
    */
   readonly migration?: {
-    /** Makes the end of a stream into a created domain; answers its address. Gone with `destroy`. */
-    listen(vm: string): Promise<string>;
+    /** What the domain must be like that takes the guest: text for `listen` on the same kind of ground, maybe of another host. */
+    describe(vm: string): Promise<string>;
+    /**
+     * Makes the end of a stream into a created domain, for a guest that was described so; answers its address, a unix socket or a
+     * named pipe. Gone with `destroy`.
+     */
+    listen(vm: string, about: string): Promise<string>;
     /** Makes the guest that arrives at the address; `paused` afterwards. */
     receive(spec: VmSpec, address: string, call: Call): Promise<void>;
     /**

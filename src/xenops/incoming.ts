@@ -69,10 +69,10 @@ export class Incoming implements IncomingContract {
   }
 
   prepare(
-    a: { readonly token: string; readonly spec: VmSpec; readonly startedAt: number },
+    a: { readonly token: string; readonly spec: VmSpec; readonly startedAt: number; readonly about: string },
     call?: Call,
   ): Promise<void> {
-    const { token, spec, startedAt } = a;
+    const { token, spec, startedAt, about } = a;
     return this.#queue.push(token, 'prepare', call, async ({ signal }) => {
       if (this.#rows.has(token)) return;
       const { backend, records, reservations } = this.#core;
@@ -88,8 +88,8 @@ export class Incoming implements IncomingContract {
       try {
         this.#rows.set(token, row);
         await this.#note(row);
-        await this.#run(token, migrateReceivePlan(spec, { domain: token, domid, here }), signal);
-        row.address = (await backend.migration?.listen(token)) ?? '';
+        await this.#run(token, migrateReceivePlan(spec, { domain: token, domid, here, about }), signal);
+        row.address = (await backend.migration?.listen(token, about)) ?? '';
       } catch (error) {
         await bestEffort('the sender aborts again', this.#core.log, () => this.#drop(row));
         throw error;

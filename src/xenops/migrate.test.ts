@@ -65,7 +65,7 @@ test('a receiver refuses what it cannot take', async () => {
   );
   await assert.rejects(h.during(h.xenops.vm.migrate({ id, to: 'b', live: true })), (e) => isKind(e, 'Unimplemented'));
   const { incoming } = h.xenops;
-  await assert.rejects(incoming.prepare({ token: 't', spec: testSpec(1), startedAt: 0 }), (e) =>
+  await assert.rejects(incoming.prepare({ token: 't', spec: testSpec(1), startedAt: 0, about: '' }), (e) =>
     isKind(e, 'Bad_power_state'),
   );
   await assert.rejects(incoming.commit({ token: 't' }), (e) => isKind(e, 'Does_not_exist'));
@@ -77,7 +77,7 @@ test('a VM that arrives is not started meanwhile, and is whole after a restart o
   const { a, b } = await twoHosts();
   const token = 'c0000000-0000-4000-8000-000000000001';
   await b.xenops.vm.add(testSpec(1));
-  await b.during(b.xenops.incoming.prepare({ token, spec: testSpec(1), startedAt: 5 }));
+  await b.during(b.xenops.incoming.prepare({ token, spec: testSpec(1), startedAt: 5, about: '' }));
   await assert.rejects(b.during(b.xenops.vm.start({ id, paused: false })), (e) => isKind(e, 'Bad_power_state'));
   const { address } = await b.xenops.incoming.stat({ token });
   const sent = a.backend.migration?.send(id, address, true, {});
@@ -101,7 +101,7 @@ test('the plans, for people to read', () => {
     'Incoming.prepare\nVM.send live\nVM.leaveName\nVM.give\nIncoming.commit\nVM.destroy\n',
   );
   assert.equal(
-    planText(migrateReceivePlan(spec, { domain: 't', domid: 7, here: true })),
+    planText(migrateReceivePlan(spec, { domain: 't', domid: 7, here: true, about: '' })),
     'VM.create domid=7\nVM.listen\n',
   );
 });

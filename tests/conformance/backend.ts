@@ -391,6 +391,73 @@ const cases: readonly Case[] = [
     },
   },
   {
+    name: 'a guest moves into another domain, and is found there after a restart',
+    needs: 'live-migrate',
+    async body(b, w) {
+      const { spec, disk, copy } = await twoDomains(b);
+      const { migration } = b.backend;
+      assert.ok(migration);
+      const told: number[] = [];
+      const address = await listenTwice(b.backend, spec.id, copy.id);
+      await Promise.all([
+        migration.send(spec.id, address, true, { progress: (fraction) => told.push(fraction) }),
+        migration.receive(copy, address, quiet),
+      ]);
+      assert.ok(told.every((fraction) => fraction >= 0 && fraction <= 1));
+      for (const id of [spec.id, copy.id]) await w.until(id, 'paused', paused);
+      for (let i = 0; i < 2; i++) await migration.rename(spec.id, otherName);
+      for (let i = 0; i < 2; i++) await migration.rename(copy.id, spec.id);
+      assert.deepEqual((await b.backend.observeAll()).map((o) => o.vm).sort(), [otherName, spec.id].sort());
+      await b.backend.vm.destroy(otherName);
+      const backend = await b.again();
+      await backend.open();
+      w.on(backend);
+      const seen = await w.until(spec.id, 'paused', paused);
+      assert.deepEqual([seen?.domid, seen?.vbds], [2, [disk.spec.id]]);
+      assert.equal((await backend.observeAll()).length, 1);
+      await backend.vm.unpause(spec.id);
+      await w.until(spec.id, 'running', running);
+      await backend.vm.requestShutdown(spec.id, 'poweroff');
+      assert.equal((await w.ended(spec.id)).reason, 'poweroff');
+    },
+  },
+  {
+    name: 'a guest that was sent can go on instead, and be sent again',
+    needs: 'live-migrate',
+    async body(b, w) {
+      const { spec, disk, copy } = await twoDomains(b);
+      const { migration } = b.backend;
+      assert.ok(migration);
+      for (const domid of [3, 4]) {
+        const address = await listenTwice(b.backend, spec.id, copy.id);
+        await Promise.all([migration.send(spec.id, address, true, quiet), migration.receive(copy, address, quiet)]);
+        await b.backend.vm.destroy(copy.id);
+        await b.backend.vm.unpause(spec.id);
+        await w.until(spec.id, 'running', running);
+        await b.backend.vm.create(copy, domid);
+        await b.backend.vbd.attach(copy.id, disk);
+      }
+      await b.backend.vm.requestShutdown(spec.id, 'poweroff');
+      assert.equal((await w.ended(spec.id)).reason, 'poweroff');
+    },
+  },
+  {
+    name: 'a guest whose sending is cancelled, or whose receiver goes away, runs on',
+    needs: 'live-migrate',
+    async body(b, w) {
+      const { spec, copy } = await twoDomains(b);
+      const { migration } = b.backend;
+      assert.ok(migration);
+      const address = await listenTwice(b.backend, spec.id, copy.id);
+      const cancelled = { signal: AbortSignal.abort(new Error('cancelled by the test')) };
+      await assert.rejects(migration.send(spec.id, address, true, cancelled));
+      await w.until(spec.id, 'running', running);
+      await b.backend.vm.destroy(copy.id);
+      await assert.rejects(migration.send(spec.id, address, true, quiet));
+      await w.until(spec.id, 'running', running);
+    },
+  },
+  {
     name: 'restoring from what is no image fails and the domain can be destroyed',
     needs: 'suspend',
     async body(b, w) {
@@ -514,3 +581,25 @@ const cases: readonly Case[] = [
     },
   },
 ];
+
+const otherName = 'c0000000-0000-4000-8000-0000000000ff';
+/** A guest that runs, and a domain that could take it. */
+async function twoDomains(b: BackendBench) {
+  const spec = b.spec(1);
+  const disk = await b.disk(1, 0);
+  const copy: VmSpec = { ...spec, id: 'c0000000-0000-4000-8000-000000000001' };
+  for (const [domid, one] of [spec, copy].entries()) {
+    await b.backend.vm.create(one, domid + 1);
+    await b.backend.vbd.attach(one.id, disk);
+  }
+  await b.backend.vm.build(spec);
+  await b.backend.vm.unpause(spec.id);
+  await b.ready(spec.id);
+  return { spec, disk, copy };
+}
+async function listenTwice({ migration }: Backend, vm: string, copy: string): Promise<string> {
+  const about = (await migration?.describe(vm)) ?? '';
+  const address = (await migration?.listen(copy, about)) ?? '';
+  assert.equal(await migration?.listen(copy, about), address);
+  return address;
+}

@@ -30,13 +30,13 @@ export function migrateSendPlan(
 /** An empty domain that waits for a guest. `here`: the guest comes from this host, and has its disks and ports already. */
 export function migrateReceivePlan(
   spec: VmSpec,
-  a: { readonly domain: string; readonly domid: number; readonly here: boolean },
+  a: { readonly domain: string; readonly domid: number; readonly here: boolean; readonly about: string },
 ): Plan {
-  const { domain } = a;
+  const { domain, about } = a;
   return seq(
     op('VM.create', { spec, domid: a.domid, domain }),
     attachAll(spec, { domain, keepOpen: a.here }),
-    op('VM.listen', { domain }),
+    op('VM.listen', { domain, about }),
   );
 }
 /** The copy has the VM's name; it goes on unless it runs already. */

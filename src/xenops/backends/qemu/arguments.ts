@@ -4,7 +4,7 @@ import { blockNode, controllerDevice, driveDevice, netdev, nicDevice } from './d
 import { type Machine, slotsOf } from './machine.ts';
 import { options } from './options.ts';
 import type { Json } from './qmp.ts';
-import type { DomainRecord } from './record.ts';
+import { type DomainRecord, guestOf } from './record.ts';
 
 /** Absolute paths of what belongs to one domain. */
 export interface DomainPaths {
@@ -164,7 +164,7 @@ export function qemuArguments(input: ArgumentsInput): string[] {
   const socket = (path: string, more = {}) => ({ path, server: true, wait: false, ...more });
   return [
     input.qemu,
-    ...['-name', options('', { guest: displayName(record.spec.name), 'debug-threads': true }), '-uuid', record.spec.id],
+    ...['-name', options('', { guest: displayName(record.spec.name), 'debug-threads': true }), '-uuid', guestOf(record)],
     ...['-nodefaults', '-no-user-config', '-S', '-display', 'none', '-msg', 'timestamp=on'],
     ...['-sandbox', options('on', denied)],
     ...['-machine', machineOption(record.machine, input.firmware), ...processor(record.machine)],

@@ -17,7 +17,7 @@ import { ConsoleHub } from './console-hub.ts';
 import { complaint, endOfEvent, endOfLog, endOfStatus } from './ends.ts';
 import type { Folders, Owner } from './folder.ts';
 import { connectQmp, type Json, type Qmp, QmpClosed, type QmpEvent, QmpTimeout } from './qmp.ts';
-import { type DomainRecord, keepsWrites } from './record.ts';
+import { type DomainRecord, guestOf, keepsWrites } from './record.ts';
 
 /** How patient we are, in milliseconds. */
 export interface Patience {
@@ -81,7 +81,7 @@ export class Domain {
     return this.record.spec.id;
   }
   get processId(): string {
-    return `qemu-${this.vm}-${this.record.domid}`;
+    return this.record.process?.id ?? `qemu-${this.vm}-${this.record.domid}`;
   }
   get power(): Power {
     return this.#power;
@@ -202,6 +202,8 @@ export class Domain {
     if (!info?.running || info.startTime !== record.process?.startTime) return this.#foundGone(info);
     try {
       await this.#connect(this.needs.patience.silenceMs);
+      // Whoever took its state is gone with the toolstack.
+      await this.#ask('migrate_cancel');
       await this.#recognise();
       this.#openConsole();
     } catch (error) {
@@ -217,7 +219,7 @@ export class Domain {
   }
   async #recognise(): Promise<void> {
     const { UUID } = (await this.#ask('query-uuid')) as { UUID: string };
-    if (UUID.toLowerCase() !== this.vm.toLowerCase()) throw new Error(`its QEMU runs the guest ${UUID}`);
+    if (UUID.toLowerCase() !== guestOf(this.record).toLowerCase()) throw new Error(`its QEMU runs the guest ${UUID}`);
     const { status } = (await this.#ask('query-status')) as { status: string };
     const end = endOfStatus(status, await this.#lastWords());
     if (end) return this.#ended(end, false);
@@ -232,6 +234,19 @@ export class Domain {
     await this.#ended(end, false);
   }
 
+  /** From now on it is the domain of `to`, whose folder is free. */
+  async rename(to: string): Promise<void> {
+    await this.update({ guest: guestOf(this.record), becoming: to });
+    await this.#writing;
+    this.needs.folders.rename(this.vm, to);
+    const { becoming: _, ...record } = this.record;
+    this.#console?.close();
+    this.#console = undefined;
+    this.record = { ...record, spec: { ...record.spec, id: to } };
+    await this.update({});
+    if (this.#built && this.#power !== 'ended') this.#openConsole();
+    this.changed();
+  }
   /** Ends the QEMU, forgets its process and removes the folder. */
   async destroy(): Promise<void> {
     this.#leaving = true;

@@ -3,6 +3,7 @@ import { access } from 'node:fs/promises';
 import { xenopsErrors } from '../../../contracts/xenops.ts';
 import type { Firmware } from './arguments.ts';
 import type { Domain } from './domain.ts';
+import { guestOf } from './record.ts';
 
 /** Code and variables, in the order of preference. */
 const plain = [
@@ -27,7 +28,7 @@ export async function firmwareFor(domain: Domain): Promise<Firmware | undefined>
   const { folders, owner } = domain.needs;
   for (const [code, vars] of boot.secureBoot ? secure : plain) {
     if (!(await exists(code)) || !(await exists(vars))) continue;
-    const own = await folders.keepVariables(id, vars, owner(domain.record.domid));
+    const own = await folders.keepVariables(guestOf(domain.record), vars, owner(domain.record.domid));
     return { code, vars: own, secure: boot.secureBoot };
   }
   throw xenopsErrors.make('No_bootable_device', {

@@ -2,7 +2,7 @@
  * Where domains live on disk: `ROOT/<vm>/domain.json` and `console.log` in a folder that only we may change, and
  * `ROOT/<vm>/run/`, which belongs to the guest's user and holds its sockets. QEMU is not trusted with the rest.
  */
-import { renameSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import {
   chmod,
   chown,
@@ -44,6 +44,8 @@ export interface Paths extends DomainPaths {
   /** Belongs to the guest's user. */
   readonly run: string;
   readonly migration: string;
+  /** Where a guest's state is taken from another domain; whoever may send it can open it. */
+  readonly stream: string;
   /** Where clients reach the guest's serial line; `serial` is for the hub. */
   readonly console: string;
   readonly consoleCopy: string;
@@ -84,6 +86,7 @@ export class Folders {
       serial: join(run, 'serial'),
       vnc: join(run, 'vnc'),
       migration: join(run, 'migration'),
+      stream: join(folder, 'stream'),
       console: join(folder, 'console'),
       consoleLog: join(folder, 'console.log'),
       consoleCopy: join(this.#logDir, `${vm}.console.log`),
@@ -138,9 +141,24 @@ export class Folders {
   async #read(vm: string): Promise<DomainRecord | undefined> {
     return bestEffort('a domain without a readable record is half-made', this.#log, async () => {
       const record = JSON.parse(await readFile(join(this.paths(vm).folder, 'domain.json'), 'utf8')) as DomainRecord;
-      if (record.version !== 1 || record.spec.id !== vm) throw new Error(`not the record of ${vm}`);
-      return record;
+      if (record.version !== 1 || (record.spec.id !== vm && record.becoming !== vm))
+        throw new Error(`not the record of ${vm}`);
+      const { becoming: _, ...rest } = record;
+      return { ...rest, spec: { ...record.spec, id: vm } };
     });
+  }
+  /** Another domain's name for what the domain has on disk: at once, or (throws) not at all. Logs go along as far as they can. */
+  rename(from: string, to: string): void {
+    const [was, is] = [this.paths(from), this.paths(to)];
+    renameSync(was.folder, is.folder);
+    const logs = [
+      [was.consoleCopy, is.consoleCopy],
+      [was.qemuLog, is.qemuLog],
+    ] as const;
+    for (const [old, now] of logs) {
+      if (existsSync(now)) renameSync(now, `${now}.1`);
+      if (existsSync(old)) renameSync(old, now);
+    }
   }
   /** Removes what the domain had on disk; its logs stay. The folder is gone at once, what was in it soon. */
   async remove(vm: string): Promise<void> {

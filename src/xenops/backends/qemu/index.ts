@@ -12,6 +12,7 @@ import { Folders, type Owner } from './folder.ts';
 import { type AccelerationChoice, createGround, type Ground } from './ground.ts';
 import { kernelLog } from './kernel-log.ts';
 import { checkSpec, machineFor } from './machine.ts';
+import { describeGuest, listenForGuest, receiveGuest, sendGuest } from './migrate.ts';
 import { attachDrive, attachNic, changeDisc, detachDrive, detachNic } from './plug.ts';
 import { QmpClosed, QmpError, QmpTimeout } from './qmp.ts';
 import { endGuest, requestShutdown, sendKeys, setMemoryTarget, setVcpus, sleepGuest, wakeGuest } from './requests.ts';
@@ -54,6 +55,7 @@ const patience: Patience = {
 const capabilities: readonly Capability[] = [
   ...(['hvm', 'pvh', 'uefi', 'suspend', 'balloon', 'vcpu-hotplug', 'vbd-hotplug', 'vif-hotplug'] as const),
   ...(['cd-change', 'vnc', 'serial', 'sysrq', 'trigger', 'sleep', 'wake', 'endGuest', 'messages'] as const),
+  'live-migrate',
 ];
 const mib = 1 << 20;
 
@@ -102,8 +104,8 @@ export function qemuBackend(options: QemuOptions): Backend {
     runAs = await decideUser(options.runAs, options.dir, log);
     ground = await createGround({ ...options, runAs });
     unwatch = processes.watch(({ event, process }) => {
-      const found = process.tags['kind'] === 'guest' ? domains.get(process.tags['vm'] ?? '') : undefined;
-      if (event === 'exited' && found?.processId === process.id) void found.processEnded(process);
+      if (event !== 'exited' || process.tags['kind'] !== 'guest') return;
+      void [...domains.values()].find((it) => it.processId === process.id)?.processEnded(process);
     });
     const running = new Map((await processes.process.list({})).map((info) => [info.id, info]));
     const found = await folders.list();
@@ -160,6 +162,14 @@ export function qemuBackend(options: QemuOptions): Backend {
     await found.destroy();
     domains.delete(vm);
   }
+  async function rename(from: string, to: string): Promise<void> {
+    const found = domains.get(from);
+    if (!found) return;
+    if (domains.has(to)) throw xenopsErrors.make('Already_exists', { what: 'domain of', id: to });
+    await found.rename(to);
+    domains.delete(from);
+    domains.set(to, found);
+  }
   return {
     name: 'qemu',
     can: new Set(capabilities),
@@ -211,6 +221,16 @@ export function qemuBackend(options: QemuOptions): Backend {
         if (clear) throw xenopsErrors.make('Unimplemented', { function: what, backend: 'qemu' });
         return kernelLog();
       },
+    },
+    migration: {
+      describe: async (vm) => describeGuest(domain(vm)),
+      listen: async (vm, about) => {
+        await on(vm, (it) => listenForGuest(it, here(), about));
+        return folders.paths(vm).stream;
+      },
+      receive: (spec, _address, call) => on(spec.id, (it) => receiveGuest(it, call)),
+      send: (vm, address, live, call) => on(vm, (it) => sendGuest(it, address, live, call)),
+      rename,
     },
     vbd: {
       attach: (vm, a) => on(vm, (it) => attachDrive(it, a)),

@@ -36,6 +36,10 @@ export interface DomainRecord {
   readonly machine: Machine;
   readonly drives: readonly Drive[];
   readonly nics: readonly Nic[];
+  /** The UUID that the guest knows itself by, where it is or was in a domain of another name. */
+  readonly guest?: string;
+  /** The domain is being given this name; its folder has that name when it has. */
+  readonly becoming?: string;
   /** CPUs that are plugged. */
   readonly vcpus: number;
   /** Bytes. */
@@ -47,6 +51,8 @@ export interface DomainRecord {
   /** Drives whose disc was changed since `create`. */
   readonly discs: Readonly<Record<string, boolean>>;
 }
+
+export const guestOf = ({ guest, spec }: DomainRecord): string => guest ?? spec.id;
 
 /**
  * Whether the QEMU has something to write out before it ends: tables of a qcow2 image, or a firmware's variables. What a guest

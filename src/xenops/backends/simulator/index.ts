@@ -211,6 +211,7 @@ class SimulatedHost implements Simulator {
       }),
   };
   readonly migration: NonNullable<Backend['migration']> = {
+    describe: async () => '',
     listen: (vm) => this.#verb('vm.listen', vm, () => this.#moves.listen(this.#domain(vm).vm)),
     receive: (spec, address, call) =>
       this.#verb('vm.receive', spec.id, () => this.#receive(spec.id, address, call.signal)),

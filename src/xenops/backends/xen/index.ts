@@ -226,6 +226,7 @@ export function xenBackend(options: XenOptions): Backend {
       sendDebugKeys: async (keys) => here().xen.domains.sendDebugKeys(keys),
     },
     migration: {
+      describe: async () => '', // its stream says it
       listen: (vm) => streams.listen(domain(vm)),
       receive: (spec, address, call) => streams.receive(domain(spec.id), address, call),
       send: (vm, address, live, call) => streams.send(domain(vm), address, live, call),
