@@ -164,7 +164,12 @@ export function qemuArguments(input: ArgumentsInput): string[] {
   const socket = (path: string, more = {}) => ({ path, server: true, wait: false, ...more });
   return [
     input.qemu,
-    ...['-name', options('', { guest: displayName(record.spec.name), 'debug-threads': true }), '-uuid', guestOf(record)],
+    ...[
+      '-name',
+      options('', { guest: displayName(record.spec.name), 'debug-threads': true }),
+      '-uuid',
+      guestOf(record),
+    ],
     ...['-nodefaults', '-no-user-config', '-S', '-display', 'none', '-msg', 'timestamp=on'],
     ...['-sandbox', options('on', denied)],
     ...['-machine', machineOption(record.machine, input.firmware), ...processor(record.machine)],
