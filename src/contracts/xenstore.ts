@@ -52,6 +52,8 @@ export interface Store extends StoreOperations {
   introduce(domid: number, gfn: bigint, port: number): Promise<void>;
   /** Its ring is served no longer; its watches and transactions go. */
   release(domid: number): Promise<void>;
+  /** A domain that had shut down runs again: its next shutdown is told again by `@releaseDomain`. */
+  resume(domid: number): Promise<void>;
   isIntroduced(domid: number): Promise<boolean>;
   /** `/local/domain/<domid>`. */
   domainPath(domid: number): Promise<string>;

@@ -37,10 +37,22 @@ export class LibraryMissing extends Error {
 export function loadLibrary(library: string, debianPackage: string): Library {
   const ffi = koffi();
   try {
-    return ffi.load(library);
+    const loaded = ffi.load(library);
+    stay(ffi, library);
+    return loaded;
   } catch (error) {
     throw new LibraryMissing(library, debianPackage, error);
   }
+}
+
+/**
+ * Keeps a library when koffi lets it go at the end of the process: worker threads end after that, and Xen's libraries have something
+ * of theirs to clean up in threads in which a call failed.
+ */
+function stay(ffi: Koffi, library: string): void {
+  const open = ffi.load('libc.so.6').func('void *dlopen(const char *name, int flags)');
+  const [now, noDelete] = [2, 0x1000];
+  open(library, now | noDelete);
 }
 
 /** A call into a library failed; `errno` is the number, `code` its name (`EINVAL`). */

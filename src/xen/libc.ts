@@ -11,6 +11,7 @@ const setFlags = 4;
 const setDescriptorFlags = 2;
 const nonBlocking = 0x800;
 const duplicateOntoUnused = 1030;
+const closeOnExec = 0x80000;
 
 export interface Libc {
   /** Maps the first `size` bytes of `fd` (a page unless told), shared, for reading and writing. */
@@ -23,6 +24,8 @@ export interface Libc {
   setInherited(fd: number, inherited: boolean): void;
   /** A second descriptor for the same thing, not inherited. */
   duplicate(fd: number): number;
+  /** `onto` is from now on, for every thread, another descriptor for what `fd` is one for; not inherited. */
+  replace(fd: number, onto: number): void;
   /** Bytes read into `into`; 0 when nothing is there now. Throws `CallFailed`. */
   read(fd: number, into: Uint8Array): number;
   write(fd: number, from: Uint8Array): number;
@@ -40,6 +43,7 @@ export function openLibc(): Libc {
   const munmap = lib.func('int munmap(void *at, size_t size)');
   const ioctl = lib.func('int ioctl(int fd, unsigned long request, intptr_t argument)');
   const fcntl = lib.func('int fcntl(int fd, int command, intptr_t argument)');
+  const dup3 = lib.func('int dup3(int fd, int onto, int flags)');
   const read = lib.func('intptr_t read(int fd, void *into, size_t size)');
   const write = lib.func('intptr_t write(int fd, const void *from, size_t size)');
   const poll = lib.func('int poll(void *fds, unsigned long count, int ms)');
@@ -59,6 +63,7 @@ export function openLibc(): Libc {
     setInherited: (fd, inherited) =>
       void checked('fcntl', fcntl(fd, setDescriptorFlags, inherited ? 0 : 1), `fd ${fd}`),
     duplicate: (fd) => checked('fcntl', fcntl(fd, duplicateOntoUnused, 0), `fd ${fd}`),
+    replace: (fd, onto) => void checked('dup3', dup3(fd, onto, closeOnExec), `descriptor ${fd} onto ${onto}`),
     read(fd, into) {
       const got = Number(read(fd, into, into.length));
       if (got >= 0) return got;

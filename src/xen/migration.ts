@@ -5,6 +5,7 @@ import { koffi } from './koffi.ts';
 import { layout } from './layout.ts';
 import type { Domains } from './libxenctrl.ts';
 import { NativeMemory } from './native-memory.ts';
+import { revocable } from './revocable.ts';
 import { openSession } from './session.ts';
 
 /** What is known of a live migration after each round. */
@@ -24,14 +25,17 @@ export interface SaveRequest {
    * then), or give up. Absent: the guest has suspended already.
    */
   readonly live?: (round: Round) => 'continue' | 'stop' | 'abort';
+  /** Aborting makes it fail soon, after some MiB at most. */
+  readonly signal?: AbortSignal | undefined;
 }
 const liveFlag = 1;
 const decisions = { continue: 0, stop: 1, abort: -1 } as const;
 
 /** Throws `XenFailed`. The guest is suspended afterwards, unless it was live and given up before. */
-export async function saveGuest(blocking: Blocking, { domid, fd, live }: SaveRequest): Promise<void> {
+export async function saveGuest(blocking: Blocking, { domid, fd, live, signal }: SaveRequest): Promise<void> {
   using session = openSession(blocking);
   using memory = new NativeMemory();
+  using stream = revocable(fd, signal);
   const ffi = koffi();
   const at = layout.save_callbacks;
   const { address, bytes } = memory.take(at.size);
@@ -56,7 +60,7 @@ export async function saveGuest(blocking: Blocking, { domid, fd, live }: SaveReq
       'int xc_domain_save(void *xch, int fd, uint32_t domid, uint32_t flags, void *callbacks, int stream, int back)',
     );
     const flags = live ? liveFlag : 0;
-    await session.run('xc_domain_save', save, session.handle, fd, domid, flags, address, 0, -1);
+    await session.run('xc_domain_save', save, session.handle, stream.fd, domid, flags, address, 0, -1);
   } finally {
     ffi.unregister(suspend);
     ffi.unregister(logDirty);

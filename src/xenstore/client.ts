@@ -145,6 +145,7 @@ export class StoreClient implements Store {
   introduce = (domid: number, gfn: bigint, port: number): Promise<void> =>
     this.request(op.introduce, 0, `${domid}\0${gfn}\0${port}\0`, String(domid)).then(ok);
   release = (domid: number): Promise<void> => this.request(op.release, 0, `${domid}\0`, String(domid)).then(ok);
+  resume = (domid: number): Promise<void> => this.request(op.resume, 0, `${domid}\0`, String(domid)).then(ok);
   isIntroduced = async (domid: number): Promise<boolean> =>
     latin1Of(await this.request(op.isDomainIntroduced, 0, `${domid}\0`, String(domid))) === 'T';
   domainPath = async (domid: number): Promise<string> =>

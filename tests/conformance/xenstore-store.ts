@@ -182,6 +182,7 @@ export function describeStore(
       assert.equal(await store.domainPath(7), '/local/domain/7');
       assert.equal(await store.isIntroduced(77), false);
       await assert.rejects(store.release(77), (e) => isKind(e, 'Store_error'));
+      await assert.rejects(store.resume(77), (e) => isKind(e, 'Store_error'));
     });
     check('many requests at once are each answered with their own', async () => {
       const all = Array.from({ length: 500 }, (_, i) => i);

@@ -5,41 +5,17 @@ import { readFileSync } from 'node:fs';
 import { open, stat, truncate, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import test, { type TestContext } from 'node:test';
+import test from 'node:test';
 import { isKind } from '../../src/contracts/contract.ts';
 import type { VbdAttachment } from '../../src/xenops/backend.ts';
 import { bootIso } from './boot-media.ts';
-import { withoutXen, type XenBench, xenBench } from './xen-bench.ts';
+import { withoutXen, type XenBench } from './xen-bench.ts';
+import { boot, drive, ground, run } from './xen-ground.ts';
 
 const skip = withoutXen() ?? false;
 const mib = 1 << 20;
 const types = (process.env['XEN_GUESTS'] ?? 'pv,pvh').split(',') as ('pv' | 'pvh')[];
 
-async function ground(t: TestContext, type: 'pv' | 'pvh'): Promise<XenBench> {
-  const bench = await xenBench(type);
-  t.after(() => bench.dispose());
-  await bench.backend.open();
-  return bench;
-}
-async function boot(b: XenBench, attach?: (vm: string) => Promise<unknown>): Promise<string> {
-  const spec = b.spec(1);
-  await b.backend.vm.create(spec, 1);
-  await attach?.(spec.id);
-  await b.backend.vm.build(spec);
-  await b.backend.vm.unpause(spec.id);
-  await b.ready(spec.id);
-  return spec.id;
-}
-const drive = (position: number, disk: VbdAttachment['disk']): VbdAttachment => ({
-  spec: { id: `d${position}`, position, type: 'Disk', mode: disk?.readOnly ? 'RO' : 'RW', media: null },
-  disk,
-});
-/** Types a command and waits for its answer, which the echo of the command does not hold. */
-async function run(b: XenBench, vm: string, command: string, answer: string): Promise<void> {
-  const [first, rest] = [answer.slice(0, 1), answer.slice(1)];
-  await b.type(vm, `${command} && echo ${first}""${rest}\n`);
-  await b.says(vm, `${answer}\r\n`);
-}
 async function image(b: XenBench, name: string): Promise<VbdAttachment['disk']> {
   const path = join(b.folder, name);
   execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', path, '16M']);

@@ -17,7 +17,7 @@ import { introduce } from './build.ts';
 import type { Domain } from './domain.ts';
 import type { DomainRecord } from './record.ts';
 import { cpuNodes, domainPath, writeNodes } from './store-layout.ts';
-import { goOn, suspended, suspendGuest } from './suspend.ts';
+import { goOn, suspended, suspendGuest, takeBack } from './suspend.ts';
 
 const run = promisify(execFile);
 /** Pages that are few enough to send while the guest stands still: 8 MiB. */
@@ -94,7 +94,7 @@ async function send(domain: Domain, address: string, live: boolean, call: Call):
     if (live && spec.domainType === 'pvh') await sendLive(domain, file, call);
     else {
       await suspendGuest(domain, call);
-      await domain.needs.xen.save({ domid: domain.domid, fd: file.fd });
+      await domain.needs.xen.save({ domid: domain.domid, fd: file.fd, signal: call.signal });
     }
     domain.changed();
   } catch (error) {
@@ -129,18 +129,13 @@ async function sendLive(domain: Domain, file: FileHandle, call: Call): Promise<v
   try {
     await xen.save({ domid: domain.domid, fd: file.fd, live: decide });
   } catch (error) {
-    if (askedAt !== undefined) await takeBack(domain, control);
+    // A guest that has taken the request will suspend: it is waited for, so that it can be told to go on.
+    if (askedAt !== undefined)
+      await bestEffort('a guest that suspends late is found paused', log, async () => {
+        if (!(await takeBack(domain))) await suspended(domain);
+      });
     throw error;
   }
-}
-/** A guest that was asked to suspend and has taken the request will: it is waited for, so that it can be told to go on. */
-async function takeBack(domain: Domain, control: string): Promise<void> {
-  const { store, log } = domain.needs;
-  await bestEffort('a guest that suspends late is found paused', log, async () => {
-    const taken = (await store.find(control)) !== 'suspend';
-    await store.write(control, '');
-    if (taken) await suspended(domain, {});
-  });
 }
 
 async function restore(domain: Domain, file: FileHandle): Promise<void> {

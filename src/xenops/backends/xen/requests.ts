@@ -21,13 +21,23 @@ async function pressPower(domain: Domain, what: 'poweroff' | 'reboot'): Promise<
   domain.needs.xen.domains.sendTrigger(domain.domid, powerButton);
 }
 const powerButton = 3;
-/** Asks for a way to stop; false when the guest has not acknowledged in time. */
-export async function ask(domain: Domain, what: 'poweroff' | 'reboot' | 'suspend', ms: number): Promise<boolean> {
+/** Asks for a way to stop; false when the guest has not acknowledged in time, or before `signal` aborted. */
+export async function ask(
+  domain: Domain,
+  what: 'poweroff' | 'reboot' | 'suspend',
+  ms: number,
+  signal?: AbortSignal,
+): Promise<boolean> {
   const { store } = domain.needs;
   const path = `${domainPath(domain.domid)}/control/shutdown`;
   await store.write(path, what);
   const taken = (value: string | undefined) => value !== what || domain.endOf(domain.info()) !== undefined;
-  return (await awaitNode(domain.needs, path, taken, ms)).fits;
+  try {
+    return (await awaitNode(domain.needs, path, taken, ms, signal)).fits;
+  } catch (error) {
+    if (signal?.aborted) return false;
+    throw error;
+  }
 }
 
 export async function setVcpus(domain: Domain, count: number): Promise<void> {

@@ -32,10 +32,13 @@ export async function saveDomain(domain: Domain, image: OpenDisk, call: Call): P
   } catch (error) {
     await bestEffort('an image that failed', domain.needs.log, () => spoil(file));
     await bestEffort('a guest that could not be saved goes on', domain.needs.log, () => goOn(domain));
+    if (call.signal?.aborted) throw cancelled(domain, call);
     if (error instanceof ContractError) throw error;
     throw failed(domain, error instanceof Error ? error.message : String(error), error);
   }
 }
+const cancelled = (domain: Domain, call: Call) =>
+  xenopsErrors.make('Cancelled', { task: call.label ?? domain.vm }, { cause: call.signal?.reason });
 const failed = (domain: Domain, reason: string, cause?: unknown) =>
   xenopsErrors.make('Failed_to_suspend', { vm: domain.vm, reason }, { cause });
 
@@ -46,21 +49,32 @@ async function openImage(image: OpenDisk, flags: 'r' | 'r+'): Promise<FileHandle
     throw xenopsErrors.make('Io_error', { reason: String(error) }, { cause: error });
   });
 }
-/** Asks the guest, and waits until it has. */
+/** Asks the guest, and waits until it has. A call that is aborted takes the request back, if the guest has not taken it yet. */
 export async function suspendGuest(domain: Domain, call: Call): Promise<void> {
   const info = domain.live();
   if (info.shutdown === 'suspend') return;
   if (info.paused) throw failed(domain, 'it is paused, and only a running guest can suspend');
   const { patience } = domain.needs;
-  if (!(await ask(domain, 'suspend', patience.acknowledgeMs))) {
-    await domain.needs.store.write(`${domainPath(domain.domid)}/control/shutdown`, '');
+  const asked = await ask(domain, 'suspend', patience.acknowledgeMs, call.signal);
+  if (!asked && (await takeBack(domain))) {
+    if (call.signal?.aborted) throw cancelled(domain, call);
     throw failed(domain, `it did not take the request within ${patience.acknowledgeMs / 1000} s`);
   }
-  if (!(await suspended(domain, call)))
+  if (!(await suspended(domain)))
     throw failed(domain, `it took the request, but did not suspend within ${patience.suspendMs / 1000} s`);
+  if (call.signal?.aborted) throw cancelled(domain, call);
 }
-/** Whether the guest has suspended in time. Rejects when it ended otherwise, or the call was aborted. */
-export async function suspended(domain: Domain, call: Call): Promise<boolean> {
+/** Whether a request to suspend was still there to be taken back; a guest that has taken it will suspend. */
+export async function takeBack(domain: Domain): Promise<boolean> {
+  const path = `${domainPath(domain.domid)}/control/shutdown`;
+  return domain.needs.store.transaction(async (inside) => {
+    if ((await inside.find(path)) !== 'suspend') return false;
+    await inside.write(path, '');
+    return true;
+  });
+}
+/** Whether the guest has suspended in time. Rejects when it ended otherwise. */
+export async function suspended(domain: Domain): Promise<boolean> {
   const { store, clock, patience } = domain.needs;
   const done = Promise.withResolvers<boolean>();
   const look = () => {
@@ -68,7 +82,6 @@ export async function suspended(domain: Domain, call: Call): Promise<boolean> {
     const end = domain.endOf(info);
     if (info?.shutdown === 'suspend') done.resolve(true);
     else if (end) done.reject(failed(domain, `it ended instead: ${end.detail}`));
-    else if (call.signal?.aborted) done.reject(xenopsErrors.make('Cancelled', { task: call.label ?? domain.vm }));
   };
   const unwatch = await store.watch('@releaseDomain', look);
   const late = clock.after(patience.suspendMs, () => done.resolve(false));
@@ -104,7 +117,7 @@ async function writeImage(domain: Domain, file: FileHandle, call: Call): Promise
   };
   watchProgress();
   try {
-    await xen.save({ domid: domain.domid, fd: file.fd });
+    await xen.save({ domid: domain.domid, fd: file.fd, signal: call.signal });
   } finally {
     watching = false;
   }
@@ -116,8 +129,11 @@ async function writeImage(domain: Domain, file: FileHandle, call: Call): Promise
 }
 /** A guest that suspended goes on from there. */
 export async function goOn(domain: Domain): Promise<void> {
-  const { xen } = domain.needs;
-  if (domain.info()?.shutdown === 'suspend') await xen.resume(domain.domid);
+  const { xen, store, log } = domain.needs;
+  if (domain.info()?.shutdown !== 'suspend') return;
+  await xen.resume(domain.domid);
+  // Or nobody is told when it ends.
+  await bestEffort('the end of a guest is seen by looking', log, () => store.resume(domain.domid));
 }
 
 /** Makes the guest of an image in a created domain; it is paused then. Io_error. */
