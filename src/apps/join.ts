@@ -157,7 +157,7 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
       .push(ref)
       .catch((error: unknown) => log.warn('a VM could not be registered', { vm: ref, error: String(error) }));
   unwind.add(registrar.start());
-  unwind.add(startForwards({ db, network, log }));
+  unwind.add(await startForwards({ db, network, log }));
   unwind.add(startFollowing({ db, xenops, storage, host, clock, log }));
   const house = {
     ...base,

@@ -38,7 +38,7 @@ const fineWhenPreserved: ReadonlySet<Guarded> = new Set(['shutdown', 'reboot']);
 /** Bad_power_state. */
 export function guard(what: Guarded, r: Pick<VmRecord, 'id' | 'power' | 'run'>): void {
   const allowed: readonly PowerState[] = needs[what];
-  const expected = allowed.join(' or ');
+  const expected = allowed.join(', ');
   if (!allowed.includes(r.power)) throw xenopsErrors.make('Bad_power_state', { vm: r.id, found: r.power, expected });
   if (r.run?.preserved && !fineWhenPreserved.has(what)) {
     const reason = 'its guest has ended and the domain was preserved';

@@ -39,6 +39,13 @@ export function parseForwards(text: string): ParsedForward[] {
     });
 }
 
+/** The list that an interface's record asks for. Templates and snapshots ask for nothing: a copy must not take the port of its original. */
+export function wantedForwards(db: Reader, vif: Ref<'VIF'>): string {
+  const record = db.find('VIF', vif);
+  if (!record || db.find('VM', record.VM)?.is_a_template) return '';
+  return record.other_config[forwardsKey] ?? '';
+}
+
 /**
  * Makes the forwards of an interface as its record says; none clears them. On networks of the kind `user` they take effect when the
  * interface is plugged next. Call it before a VM starts, after a plug and after a change of `other_config`.
@@ -47,8 +54,8 @@ export async function applyForwards(
   parts: { readonly db: Reader; readonly network: Network },
   vif: Ref<'VIF'>,
 ): Promise<void> {
-  const { uuid: device, VM, other_config } = parts.db.get('VIF', vif);
+  const { uuid: device, VM } = parts.db.get('VIF', vif);
   const vm = parts.db.get('VM', VM).uuid;
-  const forwards = parseForwards(other_config[forwardsKey] ?? '').map((f) => ({ ...f, vm, device }));
+  const forwards = parseForwards(wantedForwards(parts.db, vif)).map((f) => ({ ...f, vm, device }));
   await parts.network.forward.set({ vm, device, forwards });
 }

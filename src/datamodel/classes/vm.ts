@@ -1205,6 +1205,7 @@ export const VM = cls({
       role: 'read-only',
       life: 'rio',
       op: 'assert_operation_valid',
+      quiet: true,
       runsOn: 'resident-host',
     },
     update_allowed_operations: {
@@ -1214,6 +1215,7 @@ export const VM = cls({
       role: 'pool-admin',
       life: 'rio',
       op: 'update_allowed_operations',
+      quiet: true,
       runsOn: 'resident-host',
     },
     get_allowed_VBD_devices: {

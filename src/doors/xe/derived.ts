@@ -92,9 +92,9 @@ export const derived: Readonly<Record<string, Derive>> = {
     // without a carrier there is no duplex to speak of
     return metrics.carrier === true ? { shown: String(metrics.duplex), json: metrics.duplex } : textCell('unknown');
   },
-  'VM.memory-target': async (reader, { ref, rec }) => {
-    if (rec.power_state !== 'Running' && rec.power_state !== 'Paused') return { shown: '0', json: 0 };
-    const bytes = Number(await reader.caller.call('VM.query_data_source', { self: ref, data_source: 'memory_target' }));
+  'VM.memory-target': async (_reader, { rec }) => {
+    const lives = rec.power_state === 'Running' || rec.power_state === 'Paused';
+    const bytes = lives ? Number(rec.memory_target) : 0;
     return { shown: bytes.toFixed(0), json: bytes };
   },
   'VM.VCPUs-utilisation': async (reader, { ref, rec }) => {
