@@ -158,6 +158,12 @@ export const xenopsContract = contract({
       list: method('Every registered VM.', s.object({}), s.list(vm)),
       stat: method('One VM.', id, vm),
       start: method('Halted → Running, or Paused.', s.object({ id: s.string, paused: s.boolean }), s.nothing),
+      create: method(
+        'Halted → Paused: a domain without devices, in which nothing is built yet (Domain_not_built until `build`).',
+        id,
+        s.nothing,
+      ),
+      build: method('Puts the devices and the guest into a domain that `create` made; it stays Paused.', id, s.nothing),
       pause: method('Running → Paused.', id, s.nothing),
       unpause: method('Paused → Running.', id, s.nothing),
       shutdown: method(
@@ -382,6 +388,7 @@ export const xenopsErrors = errorsOf({
   Failed_to_migrate: 'the VM {vm} was not moved: {reason}',
   Failed_to_suspend: 'the guest of {vm} did not suspend: {reason}',
   Failed_to_run_script: 'the script was not run in {vm}: {reason}',
+  Domain_not_built: 'the domain of {vm} was made and not built yet',
   Device_is_connected: 'the device {id} is plugged',
   Device_not_connected: 'the device {id} is not plugged',
   Device_detach_rejected: 'the guest keeps the device {id}: {reason}',

@@ -6,6 +6,8 @@ import type { VmRecord } from './record.ts';
 const live = ['Running', 'Paused'] as const;
 const needs = {
   start: ['Halted'],
+  create: ['Halted'],
+  build: ['Paused'],
   pause: ['Running'],
   unpause: ['Paused'],
   shutdown: live,
@@ -35,11 +37,15 @@ export type Guarded = keyof typeof needs;
 /** Possible on a domain whose guest has ended and that was preserved. */
 const fineWhenPreserved: ReadonlySet<Guarded> = new Set(['shutdown', 'reboot']);
 
-/** Bad_power_state. */
+/** Possible on a domain that is not built yet. */
+const fineWhenUnbuilt: ReadonlySet<Guarded> = new Set(['build', 'shutdown']);
+
+/** Bad_power_state, Domain_not_built. */
 export function guard(what: Guarded, r: Pick<VmRecord, 'id' | 'power' | 'run'>): void {
   const allowed: readonly PowerState[] = needs[what];
   const expected = allowed.join(', ');
   if (!allowed.includes(r.power)) throw xenopsErrors.make('Bad_power_state', { vm: r.id, found: r.power, expected });
+  if (r.run?.unbuilt && !fineWhenUnbuilt.has(what)) throw xenopsErrors.make('Domain_not_built', { vm: r.id });
   if (r.run?.preserved && !fineWhenPreserved.has(what)) {
     const reason = 'its guest has ended and the domain was preserved';
     throw xenopsErrors.make('Bad_power_state', { vm: r.id, found: r.power, expected: 'Running', reason });

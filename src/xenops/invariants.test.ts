@@ -34,6 +34,9 @@ const others = [
   'eject',
   'vcpus',
   'memory',
+  'create',
+  'build',
+  'build',
   'migrate',
   'migrate',
   'describe',
@@ -179,6 +182,8 @@ function act(h: TestHouse, name: CallName, n: number, signal: AbortSignal): Prom
       return x.vm.start({ id, paused: name === 'startPaused' }, call);
     case 'pause':
     case 'unpause':
+    case 'create':
+    case 'build':
       return x.vm[name]({ id }, call);
     case 'stop':
     case 'shutdown':

@@ -21,7 +21,7 @@ import { pausePlan, unpausePlan } from './plans/adjust.ts';
 import { rebootPlan } from './plans/reboot.ts';
 import { resumePlan } from './plans/resume.ts';
 import { shutdownPlan } from './plans/shutdown.ts';
-import { startPlan } from './plans/start.ts';
+import { buildPlan, createPlan, startPlan } from './plans/start.ts';
 import { suspendPlan } from './plans/suspend.ts';
 import type { LastEnd, Run, VmRecord } from './record.ts';
 import { checkSpec } from './spec.ts';
@@ -46,6 +46,35 @@ export async function startNow(core: Core, op: Operation, paused: boolean): Prom
   await op.mark('start', made);
   await op.run(startPlan(spec, { domid: made.domid, paused }));
   ended(op, started(core, op, made));
+}
+
+/** The first half of a start: a domain that is kept until it is built, or shut down. */
+export function createVm(core: Core, id: string, call?: Call): Promise<void> {
+  return operate(core, id, 'create', call, async (op) => {
+    guard('create', op.record);
+    const { spec } = op.record;
+    const made = newRun(core, spec);
+    core.reservations.reserve(spec);
+    core.ends.take(id);
+    const bare = { ...made, spec: { ...spec, vbds: [], vifs: [] }, unbuilt: spec };
+    await op.mark('start', bare);
+    await op.run(createPlan(spec, { domid: made.domid }));
+    ended(op, bare);
+  });
+}
+/** The second: with the devices that are described now. A failure takes the domain away, as that of a start does. */
+export function buildVm(core: Core, id: string, call?: Call): Promise<void> {
+  return operate(core, id, 'build', call, async (op) => {
+    guard('build', op.record);
+    const { unbuilt, ...run } = runOf(op.record);
+    if (!unbuilt) return;
+    const { vbds, vifs } = op.record.spec;
+    const spec = { ...unbuilt, vbds, vifs };
+    checkSpec(spec);
+    await op.mark('start', { ...run, spec });
+    await op.run(buildPlan(spec));
+    ended(op, started(core, op, { ...run, spec }));
+  });
 }
 
 export function pauseVm(core: Core, id: string, call?: Call): Promise<void> {

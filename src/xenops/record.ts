@@ -21,6 +21,8 @@ export interface Run {
   readonly boot: string;
   /** Its guest has ended and the domain is kept to be looked at. */
   readonly preserved?: boolean;
+  /** It was made from this description and is not built yet: it has no devices. */
+  readonly unbuilt?: VmSpec;
 }
 export type LastEnd = NonNullable<VmState['lastEnd']>;
 /** Operations that leave a mark while they run, for whoever finds it after a restart. */

@@ -162,6 +162,8 @@ function serve(core: Core, events: Listeners<XenopsEvent>, close: () => Promise<
       list: async () => [...records.all()].map((r) => records.entry(r)),
       stat: async (a) => records.entry(records.get(a.id)),
       start: (a, call) => life.startVm(core, a.id, a.paused, call),
+      create: (a, call) => life.createVm(core, a.id, call),
+      build: (a, call) => life.buildVm(core, a.id, call),
       pause: (a, call) => life.pauseVm(core, a.id, call),
       unpause: (a, call) => life.unpauseVm(core, a.id, call),
       shutdown: (a, call) => life.shutdownVm(core, a.id, a.timeoutS, call),

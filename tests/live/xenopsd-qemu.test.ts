@@ -47,4 +47,16 @@ test('the life of a VM from an xl file on QEMU', { skip }, async () => {
   await h.restart();
   assert.deepEqual(await running(), before);
   assert.equal(before?.power_state, 'Running');
+  await h.ok('shutdown', 'myfirstvm');
+  // In steps, with a toolstack that is restarted in between; then it is reset from outside.
+  const { id } = ((await h.json('list')) as { id: string }[])[0] ?? { id: '' };
+  await h.xenops.vm.create({ id });
+  await h.restart();
+  await assert.rejects(h.xenops.vm.unpause({ id }), /not built yet/);
+  await h.xenops.vm.build({ id });
+  const { state } = await h.xenops.vm.stat({ id });
+  assert.deepEqual([state.power, Object.values(state.vbds).map((v) => v.plugged)], ['Paused', [true, true]]);
+  await h.xenops.vm.unpause({ id });
+  assert.equal((await running())?.power_state, 'Running');
+  await h.ok('shutdown', id);
 });

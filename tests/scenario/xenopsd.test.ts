@@ -30,6 +30,24 @@ const result = async <T>(h: Pick<XenopsdHost, 'post'>, method: string, params: o
   return value;
 };
 
+/** Calls that answer a task, to their ends. */
+function tasksOf(h: XenopsdHost) {
+  const finished = async (method: string, params: object = {}) => {
+    const task = await result<string>(h, method, params);
+    for (let last = 0; ; ) {
+      const { state } = await result<{ state: [string, unknown] }>(h, 'Task.stat', { id: task });
+      if (state[0] !== 'Pending') return state;
+      const [, , next] = await result<[unknown, unknown, number]>(h, 'UPDATES.get', { last_id: last, timeout: 5 });
+      last = next;
+    }
+  };
+  const done = async (method: string, params: object = {}) => {
+    const state = await finished(method, params);
+    assert.equal(state[0], 'Completed', `${method}: ${JSON.stringify(state)}`);
+  };
+  return { finished, done };
+}
+
 test("the seeds' VM lives on the simulator, where its disk and bridge need not exist", async () => {
   await using h = await xenopsdHost();
   await xenopsdLife(h, {
@@ -176,19 +194,7 @@ test('changes are told after a number, barriers hold what came before them, task
 test('what callers try out: debug keys, workers, triggers, sleep, shadow memory, a checkpoint', async () => {
   await using h = await xenopsdHost();
   const id = (await h.ok('add', h.file('a.cfg', named))).trim();
-  const finished = async (method: string, params: object = {}) => {
-    const task = await result<string>(h, method, params);
-    for (let last = 0; ; ) {
-      const { state } = await result<{ state: [string, unknown] }>(h, 'Task.stat', { id: task });
-      if (state[0] !== 'Pending') return state;
-      const [, , next] = await result<[unknown, unknown, number]>(h, 'UPDATES.get', { last_id: last, timeout: 5 });
-      last = next;
-    }
-  };
-  const done = async (method: string, params: object = {}) => {
-    const state = await finished(method, params);
-    assert.equal(state[0], 'Completed', `${method}: ${JSON.stringify(state)}`);
-  };
+  const { finished, done } = tasksOf(h);
   await h.ok('start', id);
   await result(h, 'HOST.send_debug_keys', { debug_keys: 'hq' });
   const messages = await result<string>(h, 'HOST.get_console_data');
@@ -231,6 +237,34 @@ test('what callers try out: debug keys, workers, triggers, sleep, shadow memory,
     'Unimplemented',
     'DEBUG.trigger dance',
   ]);
+});
+
+test('a VM is started in steps: made, built, let go; what is not built yet waits, also over a restart', async () => {
+  await using h = await xenopsdHost();
+  const id = (await h.ok('add', h.file('a.cfg', named))).trim();
+  const { finished, done } = tasksOf(h);
+  const power = async () => (await h.xenops.vm.stat({ id })).state.power;
+  assert.deepEqual((await finished('VM.build', { id, force: false }))[1], ['Bad_power_state', ['Halted', 'Paused']]);
+  await done('VM.create', { id });
+  const plugged = async () => Object.values((await h.xenops.vm.stat({ id })).state.vbds).map((v) => v.plugged);
+  assert.deepEqual([await power(), await plugged()], ['Paused', [false, false]]);
+  for (const [method, more] of [
+    ['VM.unpause', {}],
+    ['VBD.plug', { id: [id, 'hda'] }],
+    ['VM.reboot', {}],
+  ] as const)
+    assert.equal((await finished(method, { id, ...more }))[1], 'Domain_not_built', method);
+  await h.restart();
+  assert.equal(await power(), 'Paused');
+  await done('VM.build', { id, force: false });
+  await done('VM.create_device_model', { id, save_state: false });
+  assert.deepEqual([await power(), await plugged()], ['Paused', [true, true]]);
+  await done('VM.unpause', { id });
+  assert.equal(await power(), 'Running');
+  await done('VM.destroy', { id });
+  await done('VM.create', { id });
+  await done('VM.shutdown', { id });
+  assert.equal(await power(), 'Halted');
 });
 
 test('metadata goes out and comes in whole; a VM with a device that no ground plugs does not start', async () => {

@@ -91,6 +91,7 @@ const rows: Readonly<Record<Kind, Row>> = {
     fail('UNKNOWN_BOOTLOADER', { vm: n.vm(e.args['vm']), bootloader: String(e.args['loader']) }),
   Bootloader_error: (e, n) => fail('BOOTLOADER_FAILED', { vm: n.vm(e.args['vm']), msg: String(e.args['reason']) }),
   Failed_to_start_emulator: internal,
+  Domain_not_built: (e) => fail('OPERATION_NOT_ALLOWED', { reason: e.message }),
   Failed_to_run_script: (e) => fail('OPERATION_NOT_ALLOWED', { reason: e.message }),
   Hook_failed: (e) => fail('OPERATION_NOT_ALLOWED', { reason: e.message }),
   Storage_error: storage('46'),

@@ -9,7 +9,7 @@ import { keysPlan, memoryPlan, pausePlan, unpausePlan, vcpusPlan } from './adjus
 import { rebootPlan } from './reboot.ts';
 import { resumePlan } from './resume.ts';
 import { shutdownPlan } from './shutdown.ts';
-import { startPlan } from './start.ts';
+import { buildPlan, createPlan, startPlan } from './start.ts';
 import { suspendPlan } from './suspend.ts';
 import { vbdEjectPlan, vbdInsertPlan, vbdPlugPlan, vbdUnplugPlan } from './vbd.ts';
 import { vifPlugPlan, vifUnplugPlan } from './vif.ts';
@@ -47,6 +47,8 @@ const plans: Readonly<Record<string, Plan>> = {
   'resume, paused': resumePlan(spec, { domid: 8, image, paused: true }),
   'start, by a boot loader': startPlan(loaded, { domid: 7, paused: false }),
   'shutdown, by a boot loader': shutdownPlan(loaded, { timeoutS: null }),
+  create: createPlan(loaded, { domid: 7 }),
+  build: buildPlan(spec),
   pause: pausePlan(id),
   unpause: unpausePlan(id),
   'VBD.plug': vbdPlugPlan(spec, disk),

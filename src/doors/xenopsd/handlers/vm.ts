@@ -36,10 +36,15 @@ export const vmHandlers: HandlersOf<'VM'> = {
       await migrate({ id, url, compress, verifyDestination, vdiMap }, call);
     });
   },
-  // A domain is made, built and given its emulator in one go: there is no half of it to ask for.
-  'VM.create': (c) => refused(c, 'VM.create'),
-  'VM.build': (c) => refused(c, 'VM.build'),
-  'VM.create_device_model': (c) => refused(c, 'VM.create_device_model'),
+  'VM.create': (c, { id }) =>
+    task(c, 'VM.create', async (call) => {
+      refuseOthers((await entryOf(c, id)).spec);
+      await c.parts.xenops.vm.create({ id }, call);
+    }),
+  'VM.build': (c, { id }) => task(c, 'VM.build', (call) => c.parts.xenops.vm.build({ id }, call)),
+  // A guest's emulator is made with it: only what is not built yet is built.
+  'VM.create_device_model': (c, { id }) =>
+    task(c, 'VM.create_device_model', (call) => c.parts.xenops.vm.build({ id }, call)),
   'VM.destroy': (c, { id }) =>
     task(c, 'VM.destroy', async (call) => {
       const { state } = await c.parts.xenops.vm.stat({ id });
@@ -83,9 +88,7 @@ export const vmHandlers: HandlersOf<'VM'> = {
     task(c, 'VM.start', async (call) => {
       const { spec, state } = await entryOf(c, id);
       if (state.power === 'Running') return;
-      if (otherDevices(spec, 'pci').length > 0) throw unimplemented('PCI_plug');
-      if (otherDevices(spec, 'vgpu').length > 0) throw unimplemented('VGPU_start');
-      if (otherDevices(spec, 'vusb').length > 0) throw unimplemented('VUSB_plug');
+      refuseOthers(spec);
       await c.parts.xenops.vm.start({ id, paused: true }, call);
     }),
   'VM.shutdown': (c, { id, delay }) =>
@@ -108,10 +111,10 @@ export const vmHandlers: HandlersOf<'VM'> = {
   'VM.import_metadata_async': (c, { metadata }) => task(c, 'VM.import_metadata', () => importMetadata(c, metadata)),
 };
 
-function refused(c: CallContext, what: string): string {
-  return task(c, what, async () => {
-    throw unimplemented(what);
-  });
+function refuseOthers(spec: VmEntry['spec']): void {
+  if (otherDevices(spec, 'pci').length > 0) throw unimplemented('PCI_plug');
+  if (otherDevices(spec, 'vgpu').length > 0) throw unimplemented('VGPU_start');
+  if (otherDevices(spec, 'vusb').length > 0) throw unimplemented('VUSB_plug');
 }
 /** The record and what follows from it, together. */
 async function change(

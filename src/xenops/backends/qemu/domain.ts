@@ -198,6 +198,8 @@ export class Domain {
   async adopt(info: ProcessInfo | undefined): Promise<void> {
     const { record } = this;
     this.#built = record.phase === 'built';
+    // Made and not built: it waits for that as before.
+    if (!this.#built && !info) return;
     if (!this.#built) return this.#ended({ reason: 'killed', detail: 'half-made when the toolstack ended' }, false);
     if (!info?.running || info.startTime !== record.process?.startTime) return this.#foundGone(info);
     try {
