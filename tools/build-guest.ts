@@ -20,7 +20,7 @@ import { collectModules, type KernelModule } from './guest/modules.ts';
 import { kernelPackages, unpackPackages } from './guest/packages.ts';
 
 /** Changes when the same packages would give another guest. */
-const recipe = 5;
+const recipe = 6;
 
 /** Drivers of everything that a hypervisor may plug in. */
 const drivers = [
@@ -36,6 +36,8 @@ const drivers = [
   ],
   ...['button', 'evdev', 'sd_mod', 'sr_mod', 'isofs', 'ata_piix', 'ahci', 'vfat', 'nls_ascii', 'nls_cp437', 'e1000'],
   ...['xen_blkfront', 'xen_netfront', '8139cp', 'qemu_fw_cfg', 'i6300esb'],
+  // With them it serves other guests, as a driver domain.
+  ...['xen_netback', 'xen_blkback', 'bridge'],
 ];
 
 /** What makes it start fast under emulation, and does no harm elsewhere. */

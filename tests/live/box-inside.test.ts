@@ -10,7 +10,7 @@ const skip = cannotBox();
 const root = join(import.meta.dirname, '../..');
 const files = readdirSync(import.meta.dirname).filter((name) => /^xen-.*\.test\.ts$/.test(name));
 /** By emulation all of them take ten minutes and more. */
-const quick = ['xen-migration.test.ts', 'xen-suspend.test.ts'];
+const quick = ['xen-migration.test.ts', 'xen-suspend.test.ts', 'xen-driver-domain.test.ts'];
 const tooLong = (file: string): string | false =>
   process.env['XEN_INSIDE'] !== 'all' &&
   !quick.includes(file) &&

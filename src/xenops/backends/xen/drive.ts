@@ -129,7 +129,7 @@ const backOf = (spec: VbdSpec, readOnly: boolean) => ({
 async function byKernel(domain: Domain, drive: Drive, disk: OpenDisk): Promise<Record<string, string>> {
   const path = disk.path;
   // A driver domain finds its own device by that path.
-  if (drive.backendDomid !== 0) return { type: 'phy', params: path };
+  if (drive.backendDomid !== 0) return { type: 'phy', params: path, script: '/etc/xen/scripts/block' };
   const own = await blockNumber(path);
   if (own !== undefined) return { type: 'phy', params: path, 'physical-device': own, 'physical-device-path': path };
   const loop = await attachLoop(path, disk.readOnly || drive.spec.mode === 'RO');

@@ -91,7 +91,7 @@ const forgetNic = (domain: Domain, { spec }: Nic) =>
 async function plug(domain: Domain, nic: Nic): Promise<void> {
   const { needs } = domain;
   const address = addressOf(domain, nic);
-  await offer(needs, address, deviceNodes(address, frontOf(nic.spec), backOf(nic.spec)));
+  await offer(needs, address, deviceNodes(address, frontOf(nic.spec), backOf(nic)));
   await awaitBackend(needs, address, needs.patience.backendMs, 'the kernel (module xen-netback)');
   if (nic.backendDomid !== 0) return;
   const name = interfaceName(domain.domid, nic.device);
@@ -107,13 +107,13 @@ const frontOf = ({ position, mac, mtu }: VifSpec) => ({
 });
 /** The rate as netback takes it: bytes in every 50 ms. */
 const windowUs = 50_000;
-const backOf = ({ position, mac, bridge, rateKib }: VifSpec) => ({
+const backOf = ({ spec: { position, mac, bridge, rateKib }, backendDomid }: Nic) => ({
   handle: String(position),
   mac,
   bridge,
   type: 'vif',
-  // The toolstack does what scripts would.
-  script: '',
+  // In dom0 the toolstack does what scripts would; a driver domain has its own, by the usual name.
+  script: backendDomid === 0 ? '' : '/etc/xen/scripts/vif-bridge',
   ...(rateKib ? { rate: `${Math.max(1, Math.floor((rateKib * 1024 * windowUs) / 1e6))},${windowUs}` } : {}),
 });
 /** netback says that it waits for the guest a moment before its interface is there. */
