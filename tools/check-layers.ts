@@ -24,7 +24,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   bootloader: ['base', 'contracts'],
   memory: ['base', 'contracts'],
   metrics: ['base', 'contracts', 'store'],
-  vncterm: ['base'],
+  vncterm: ['base', 'contracts'],
   processes: ['base', 'contracts', 'store'],
   switch: ['base', 'contracts', 'wire', 'store'],
   broker: ['base', 'contracts', 'wire'],

@@ -7,6 +7,7 @@ import type { Log } from '../base/log.ts';
 import type { Processes } from '../contracts/processes.ts';
 import type { Backend } from '../xenops/backend.ts';
 import { backends } from '../xenops/backends/index.ts';
+import { withTextScreens } from './text-screens.ts';
 import { openTunToGuests } from './tun.ts';
 
 export type Hypervisor = 'auto' | 'xen' | 'qemu' | 'simulator';
@@ -43,7 +44,7 @@ export async function openGround(wish: Hypervisor, parts: GroundParts): Promise<
   mkdirSync(dir, { recursive: true, mode: 0o711 });
   const runAs = await decideUser(undefined, dir, parts.log);
   if (runAs) openTunToGuests(parts.log);
-  return qemuBackend({
+  const backend = qemuBackend({
     ...parts,
     qemu,
     dir,
@@ -51,6 +52,7 @@ export async function openGround(wish: Hypervisor, parts: GroundParts): Promise<
     acceleration: acceleration(process.env['GUESTHOUSE_ACCELERATION'] ?? 'auto'),
     runAs: runAs ?? null,
   });
+  return withTextScreens(backend, { ...parts, dir: join(parts.data, 'screens') });
 }
 
 /** Where a Xen host's tools look for its store. */
@@ -72,7 +74,8 @@ async function openOnXen({ data, log, ...parts }: GroundParts): Promise<Backend>
   const store = await connectStore(storeSocket, { reconnectMs: storeAwayMs }).catch((cause: unknown) => {
     throw new GroundError(`${String(cause)}: start bin/xenstored, which serves the store of a Xen host`, { cause });
   });
-  const backend = xenBackend({ ...parts, log, store, dir: join(data, 'domains'), logDir: join(data, 'log', 'guests') });
+  const bare = xenBackend({ ...parts, log, store, dir: join(data, 'domains'), logDir: join(data, 'log', 'guests') });
+  const backend = withTextScreens(bare, { ...parts, log, dir: join(data, 'screens') });
   return {
     ...backend,
     async open() {

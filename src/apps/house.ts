@@ -140,7 +140,7 @@ async function open(): Promise<RunningHouse> {
   const { xenops } = opened;
   doors = await serveContract(xenopsContract, xenops, { socketPath: at.xenopsSocket, log });
   closeXenopsd = await openXenopsdDoor({
-    ...{ xenops: opened.xenops, clock: systemClock, ids: randomIds, log, version },
+    ...{ xenops: opened.xenops, screens: opened.screens, clock: systemClock, ids: randomIds, log, version },
     socketPath: at.xenopsdSocket,
     shutdown: () => void stop('xenopsd was asked to end'),
   });

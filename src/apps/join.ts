@@ -33,6 +33,7 @@ import { openNetwork } from '../network/server.ts';
 import { openStorage } from '../storage/server.ts';
 import { splitStore } from '../store/parts.ts';
 import type { Store } from '../store/store.ts';
+import { openScreenPorts, type ScreenPorts } from '../vncterm/ports.ts';
 import { encodeRecordJson } from '../wire/jsonrpc.ts';
 import { encodeRecordXml } from '../wire/xmlrpc.ts';
 import type { Backend } from '../xenops/backend.ts';
@@ -79,6 +80,7 @@ export interface RunningHouse {
   readonly xenops: XenopsServer;
   readonly storage: Storage;
   readonly network: Network;
+  readonly screens: ScreenPorts;
   /** Calls the API as root, in this process: `call('VM.start', [ref, false, false])`. */
   root(method: string, ...params: unknown[]): Promise<unknown>;
   close(): Promise<void>;
@@ -129,6 +131,7 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
       ...(o.boot ? { boot: o.boot } : {}),
     }),
   );
+  const screens = opened(await openScreenPorts({ ...base, xenops }));
   const encode = { xml: encodeRecordXml, json: encodeRecordJson };
   const db = opened(await openDb({ ...base, store: storeOf('xenapi'), classes, encode }));
   const {
@@ -194,6 +197,7 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
     xenops,
     storage,
     network,
+    screens,
     root: (method, ...params) => api.call(here, method, [session, ...params]),
     close: () => owned.run(),
   };

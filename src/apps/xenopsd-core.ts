@@ -14,6 +14,7 @@ import { openStorage } from '../storage/server.ts';
 import { openMemoryStore } from '../store/memory.ts';
 import { splitStore } from '../store/parts.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
+import { openScreenPorts, type ScreenPorts } from '../vncterm/ports.ts';
 import { folderHooks } from '../xenops/hooks.ts';
 import { diskKernels } from '../xenops/kernels.ts';
 import { openXenops } from '../xenops/server.ts';
@@ -32,6 +33,7 @@ export interface CoreOptions {
 }
 export interface RunningCore {
   readonly xenops: Xenops;
+  readonly screens: ScreenPorts;
   readonly ground: string;
   /** Guests run on, as children of nobody, and are found again. */
   close(): Promise<void>;
@@ -83,6 +85,7 @@ export async function openCore(o: CoreOptions): Promise<RunningCore> {
       }),
     }),
   );
+  const screens = opened(await openScreenPorts({ ...base, xenops }));
   const owned = unwind.move();
-  return { xenops, ground: backend.name, close: () => owned.run() };
+  return { xenops, screens, ground: backend.name, close: () => owned.run() };
 }

@@ -9,11 +9,13 @@ import type { DoorParts } from '../doors/xenopsd/parts.ts';
 import { serveDoor } from '../doors/xenopsd/server.ts';
 import { connectSwitch } from '../switch/client.ts';
 import { SwitchServer } from '../switch/peer.ts';
+import type { ScreenPorts } from '../vncterm/ports.ts';
 import { Tasks } from '../xenops/tasks.ts';
 import { Updates } from '../xenops/updates.ts';
 
 export interface DoorOptions {
   readonly xenops: Xenops;
+  readonly screens: Pick<ScreenPorts, 'portOf'>;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
@@ -25,13 +27,25 @@ export interface DoorOptions {
 }
 /** Opens it; the answer closes it, and leaves the domain manager as it is. */
 export async function openXenopsdDoor(o: DoorOptions): Promise<() => Promise<void>> {
-  const { xenops, clock, ids, log, version, shutdown } = o;
+  const { xenops, screens, clock, ids, log, version, shutdown } = o;
   const updates = new Updates(clock);
   const object = (id: string) => ({ kind: 'task', vm: '', id }) as const;
   const tasks = new Tasks(clock, (id, gone) => (gone ? updates.drop(object(id)) : updates.touch(object(id))));
   const unwatch = xenops.watch((event) => updates.follow(event));
   for (const vm of await xenops.vm.list({})) updates.follow({ id: vm.spec.id, vm });
-  const parts: DoorParts = { xenops, tasks, updates, clock, ids, log, version, instance: ids.uuid(), shutdown };
+  const screenPort = (vm: string) => screens.portOf(vm);
+  const parts: DoorParts = {
+    xenops,
+    screenPort,
+    tasks,
+    updates,
+    clock,
+    ids,
+    log,
+    version,
+    instance: ids.uuid(),
+    shutdown,
+  };
   const door = openDoor(parts);
   const close = await serveDoor(door, o.socketPath, log);
   const never = new AbortController().signal;

@@ -50,7 +50,7 @@ try {
   });
   const queues = { switchPath: values['switch-path'], names: queueNames(values.queue) };
   const closeDoor = await openXenopsdDoor({
-    ...{ xenops: core.xenops, clock: systemClock, ids: randomIds, log, version, socketPath },
+    ...{ xenops: core.xenops, screens: core.screens, clock: systemClock, ids: randomIds, log, version, socketPath },
     ...(values['use-switch'] === 'true' ? { queues } : {}),
     shutdown: () => void end('it was asked to'),
   });

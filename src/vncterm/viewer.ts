@@ -7,11 +7,11 @@
  * It is sent what changed since its last picture, and only when it has asked, and has taken what was sent before: a slow one
  * sees fewer pictures and costs no memory.
  */
-import { createCipheriv, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { cell, type Font } from './font.ts';
 import { Keyboard } from './keys.ts';
 import { type Area, formatPixelFormat, Painter, parsePixelFormat, usualFormat } from './pixels.ts';
+import { challengeBytes, judge, minorVersion, newChallenge, security, withLength } from './security.ts';
 import { type Cells, size, wordsPerCell } from './terminal.ts';
 
 export interface ViewerOptions {
@@ -27,7 +27,6 @@ export interface ViewerOptions {
   type(text: string): void;
 }
 const encodings = { raw: 0, hextile: 5 } as const;
-const security = { none: 1, password: 2 } as const;
 /** Bytes of a clipboard that a viewer may send. */
 const longest = 256 * 1024;
 
@@ -102,8 +101,8 @@ export class Viewer {
   }
   get #version(): Step {
     return fixed(12, (m) => {
-      const minor = Number(/^RFB 003\.(\d{3})\n$/.exec(m.toString('latin1'))?.[1] ?? Number.NaN);
-      if (Number.isNaN(minor)) return undefined;
+      const minor = minorVersion(m);
+      if (minor === undefined) return undefined;
       const kind = this.#o.password === undefined ? security.none : security.password;
       if (minor >= 7) {
         this.#o.socket.write(Buffer.from([1, kind]));
@@ -119,12 +118,11 @@ export class Viewer {
       if (minor >= 8) socket.write(Buffer.alloc(4));
       return this.#shared;
     }
-    const challenge = randomBytes(16);
+    const challenge = newChallenge();
     socket.write(challenge);
-    return fixed(16, (answer) => {
-      const right = timingSafeEqual(answer, respond(challenge, password));
-      socket.write(Buffer.from([0, 0, 0, right ? 0 : 1]));
-      if (!right && minor >= 8) socket.write(withLength('The password is wrong.'));
+    return fixed(challengeBytes, (answer) => {
+      const { right, reply } = judge(challenge, answer, password, minor);
+      socket.write(reply);
       return right ? this.#shared : undefined;
     });
   }
@@ -174,22 +172,6 @@ export class Viewer {
 }
 /** Messages of a fixed length: pixel format, request for an update, key, pointer. */
 const lengths: Readonly<Record<number, number>> = { 0: 20, 3: 10, 4: 8, 5: 6 };
-
-function withLength(text: string): Buffer {
-  const bytes = Buffer.from(text);
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(bytes.length);
-  return Buffer.concat([length, bytes]);
-}
-/** The challenge, encrypted with DES; the bits of the key's bytes are turned round, as viewers do it. */
-function respond(challenge: Buffer, password: string): Buffer {
-  const key = Buffer.alloc(8);
-  Buffer.from(password, 'latin1').copy(key, 0, 0, 8);
-  const turned = key.map((byte) => Number.parseInt(byte.toString(2).padStart(8, '0').split('').reverse().join(''), 2));
-  // DES three times with one key is DES, which OpenSSL does not offer by itself any more.
-  const cipher = createCipheriv('des-ede3-ecb', Buffer.concat([turned, turned, turned]), null).setAutoPadding(false);
-  return Buffer.concat([cipher.update(challenge), cipher.final()]);
-}
 
 /** The rows that differ, each from its first to its last changed cell; everything for one who has seen nothing. */
 function changed(before: Cells | undefined, now: Cells): Area[] {

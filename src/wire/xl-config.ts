@@ -44,7 +44,13 @@ export interface XlDomain {
   readonly pcis: readonly Placed<XlPci>[];
   readonly pciMsitranslate: boolean;
   readonly pciPowerManagement: boolean;
-  readonly screen: { readonly vnc: boolean; readonly listen: string | undefined; readonly keymap: string | undefined };
+  readonly screen: {
+    readonly vnc: boolean;
+    /** `ADDRESS` or `ADDRESS:DISPLAY`. */
+    readonly listen: string | undefined;
+    readonly password: string | undefined;
+    readonly keymap: string | undefined;
+  };
   /** The graphics card and its memory (MiB). */
   readonly vga: 'none' | 'stdvga' | 'cirrus' | 'qxl' | undefined;
   readonly videoram: number | undefined;
@@ -236,6 +242,7 @@ function screenOf(r: XlReader): XlDomain['screen'] {
   const plain = {
     vnc: r.boolean('vnc') ?? true,
     listen: listenOf(r.string('vnclisten'), r.number('vncdisplay', 0, 59_635), r.boolean('vncunused')),
+    password: r.string('vncpasswd') || undefined,
     keymap: r.string('keymap') || undefined,
   };
   const [vfb, second] = r.strings('vfb');
@@ -247,14 +254,18 @@ function screenOf(r: XlReader): XlDomain['screen'] {
     if (e && wrong) throw refuse(e.index, `${e.key}=${e.value} is not supported`);
   };
   for (const key of ['sdl', 'opengl']) refuseOne(pairs.get(key), flagOf(pairs.get(key), false, refuse));
-  refuseOne(pairs.get('vncpasswd'), (pairs.get('vncpasswd')?.value ?? '') !== '');
   refuseOne(pairs.get('type'), (pairs.get('type')?.value ?? 'vnc') !== 'vnc');
   const display = pairs.get('vncdisplay');
   if (display && !/^[0-9]{1,5}$/.test(display.value))
     throw refuse(display.valueIndex, `"${display.value}" is no display`);
   return {
     vnc: flagOf(pairs.get('vnc'), true, refuse),
-    listen: listenOf(pairs.get('vnclisten')?.value, display && Number(display.value), undefined),
+    listen: listenOf(
+      pairs.get('vnclisten')?.value,
+      display && Number(display.value),
+      flagOf(pairs.get('vncunused'), false, refuse),
+    ),
+    password: pairs.get('vncpasswd')?.value || undefined,
     keymap: pairs.get('keymap')?.value ?? plain.keymap,
   };
 }

@@ -36,7 +36,7 @@ const usual: Readonly<Record<string, readonly (string | number)[]>> = {
   ...{ spicehost: [], spiceport: [], spicetls_port: [], spicepasswd: [], spicedisable_ticketing: [0, 1] },
   ...{ spiceagent_mouse: [0, 1], spicevdagent: [0], spice_clipboard_sharing: [0], spiceusbredirection: [0] },
   ...{ spice_image_compression: [], spice_streaming_video: [], soundhw: [], usb: [0, 1], usbversion: [2] },
-  ...{ usbdevice: ['tablet', 'mouse'], vkb_device: [1], vncpasswd: [], vtpm: [], p9: [], pvcalls: [], channel: [] },
+  ...{ usbdevice: ['tablet', 'mouse'], vkb_device: [1], vtpm: [], p9: [], pvcalls: [], channel: [] },
   ...{
     usbctrl: [],
     usbdev: [],

@@ -10,6 +10,7 @@ import { createWebSocketStream, WebSocket } from 'ws';
 import type { Rec } from '../../src/datamodel/index.ts';
 import { type Bridge, bridge, dial } from './clients/bridge.ts';
 import { login } from './clients/login.ts';
+import { type Picture, readPicture, textOf } from './clients/picture.ts';
 import { run, without } from './clients/program.ts';
 import { cannotRun, type LiveHost, liveHost } from './host.ts';
 
@@ -34,42 +35,14 @@ async function started(h: LiveHost, template: string, protocol: 'rfb' | 'vt100')
   return { vm, path: `${pathname}${search}` };
 }
 
-interface Picture {
-  readonly width: number;
-  readonly height: number;
-  /** Red, green and blue of each pixel. */
-  readonly pixels: Buffer;
-}
-/** Reads the picture that vncsnapshot wrote. */
-async function decode(file: string): Promise<Picture> {
-  const { code, out, err } = await run('djpeg', ['-pnm', '-rgb', file]);
-  assert.equal(code, 0, err);
-  const head = /^P6\s+(\d+)\s+(\d+)\s+255\s/.exec(out.subarray(0, 40).toString('latin1'));
-  assert.ok(head, `no picture in ${file}`);
-  return { width: Number(head[1]), height: Number(head[2]), pixels: out.subarray(head[0].length) };
-}
-/** How much of the picture is bright, and in how many bands of a text line's height there is something bright and something dark. */
-function text({ width, height, pixels }: Picture): { bright: number; lines: number } {
-  const bright = (x: number, y: number) => (pixels[(y * width + x) * 3 + 1] ?? 0) > 100;
-  let count = 0;
-  let lines = 0;
-  for (let top = 0; top + 16 <= height; top += 16) {
-    let here = 0;
-    for (let y = top; y < top + 16; y++) for (let x = 0; x < width; x++) if (bright(x, y)) here++;
-    count += here;
-    if (here > 50 && here < width * 8) lines++;
-  }
-  return { bright: count / (width * height), lines };
-}
-
 async function untilText(b: Bridge, file: string): Promise<Picture> {
   const deadline = Date.now() + 90_000;
   for (;;) {
     const { code, err } = await run('vncsnapshot', ['-quiet', '-quality', '95', `127.0.0.1:${b.port - 5900}`, file]);
     assert.equal(code, 0, `${err} ${b.troubles.join(' | ')}`);
-    const picture = await decode(file);
-    if (text(picture).lines >= 3) return picture;
-    assert.ok(Date.now() < deadline, `no text on the screen: ${JSON.stringify(text(picture))}`);
+    const picture = await readPicture(file);
+    if (textOf(picture).lines >= 3) return picture;
+    assert.ok(Date.now() < deadline, `no text on the screen: ${JSON.stringify(textOf(picture))}`);
   }
 }
 
@@ -84,7 +57,7 @@ test('vncsnapshot sees what the firmware writes, over HTTP and TLS', { skip: noG
       const file = join(folder, 'screen.jpg');
       const picture = await untilText(b, file);
       assert.ok(picture.width >= 640 && picture.height >= 350, `${picture.width}x${picture.height}`);
-      const { bright } = text(picture);
+      const { bright } = textOf(picture);
       assert.ok(bright > 0.001 && bright < 0.4, `text is bright on dark: ${bright}`);
       assert.ok(readFileSync(file).length > 5000);
     }

@@ -41,8 +41,8 @@ export async function xenopsdHost(hypervisor: Hypervisor = 'simulator'): Promise
   let closeDoor: () => Promise<void>;
   const open = async () => {
     core = await openCore({ data, hypervisor, persist: true, workers: 4, log: silentLog, version: 'test' });
-    const { xenops } = core;
-    const base = { xenops, clock: systemClock, ids: randomIds, log: silentLog };
+    const { xenops, screens } = core;
+    const base = { xenops, screens, clock: systemClock, ids: randomIds, log: silentLog };
     closeDoor = await openXenopsdDoor({ ...base, version: 'test', socketPath, shutdown: () => undefined });
   };
   const close = async () => {

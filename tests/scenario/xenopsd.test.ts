@@ -290,9 +290,9 @@ test('metadata goes out and comes in whole; a VM with a device that no ground pl
 
 test('in the house, the VM of a file is a VM of XenAPI', async () => {
   await using house = await testHouse();
-  const { db, xenops } = house.house;
+  const { db, xenops, screens } = house.house;
   const socketPath = join(house.data, 'run', 'x.sock');
-  const base = { xenops, clock: systemClock, ids: randomIds, log: silentLog };
+  const base = { xenops, screens, clock: systemClock, ids: randomIds, log: silentLog };
   const close = await openXenopsdDoor({ ...base, version: 'test', socketPath, shutdown: () => undefined });
   try {
     const post = (text: string, signal?: AbortSignal) => postTo(socketPath, text, signal);

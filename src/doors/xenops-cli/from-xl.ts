@@ -80,6 +80,7 @@ function platformOf(reading: XlReading): Record<string, string> {
   const platform: Record<string, string> = { ...d.switches };
   if (d.vga === 'qxl') throw refuse('vga', '"qxl" is not supported; it may be none, stdvga, cirrus');
   if (d.vga !== undefined) platform['vga'] = cards[d.vga];
+  if (d.screen.vnc) Object.assign(platform, screenOf(d.screen));
   if (d.videoram !== undefined) platform['videoram'] = String(d.videoram);
   if (d.type === 'hvm' && d.boot.kind === 'kernel') {
     const { kernel, cmdline, ramdisk } = d.boot;
@@ -92,6 +93,14 @@ function platformOf(reading: XlReading): Record<string, string> {
   const model = modelOf(reading);
   if (model !== undefined) platform['nic_type'] = model;
   return platform;
+}
+/** Where the domain manager's host offers the screen; the type of a paravirtual guest has no other place for it. */
+function screenOf({ listen, password }: XlDomain['screen']): Record<string, string> {
+  return {
+    vnc: 'true',
+    ...(listen === undefined ? {} : { vnclisten: listen }),
+    ...(password === undefined ? {} : { vncpasswd: password }),
+  };
 }
 const models: Readonly<Record<string, string>> = {
   ...{ rtl8139: 'rtl8139', e1000: 'e1000', virtio: 'virtio', 'virtio-net': 'virtio', 'virtio-net-pci': 'virtio' },

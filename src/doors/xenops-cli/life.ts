@@ -127,6 +127,7 @@ export const lifeCommands: Readonly<Record<string, Command>> = {
       tableText(
         [
           { head: 'Protocol', cell: (c) => c.protocol },
+          { head: 'Port', cell: (c) => (c.port === 0 ? '' : String(c.port)) },
           { head: 'Path', cell: (c) => c.path },
         ],
         consoles,

@@ -65,19 +65,20 @@ function bootSettings({ ty, platformdata }: Vm): Settings {
   const vga = platformdata['vga'] ?? (ty[0] === 'HVM' && ty[1].video === 'Standard_VGA' ? 'std' : undefined);
   if (vga !== undefined) machine['vga'] = cards[vga];
   if (platformdata['videoram'] !== undefined) machine['videoram'] = Number(platformdata['videoram']);
+  machine['vncpasswd'] = platformdata['vncpasswd'];
+  machine['vnc'] = platformdata['vnc'] === 'true';
   if (ty[0] === 'HVM') return { ...hvmSettings(ty[1], platformdata), ...machine };
-  const { boot, framebuffer, framebuffer_ip: ip } = ty[1];
-  const vfb = framebuffer ? ['vnc=1', ...(ip === null ? [] : [`vnclisten=${ip}`])].join() : 'vnc=0';
+  const { boot, framebuffer_ip: ip } = ty[1];
+  machine['vnclisten'] = platformdata['vnclisten'] ?? ip ?? undefined;
   if (boot[0] === 'Direct') {
     const { kernel, ramdisk, cmdline } = boot[1];
-    return { kernel, ramdisk: ramdisk ?? undefined, cmdline: cmdline || undefined, vfb: [vfb], ...machine };
+    return { kernel, ramdisk: ramdisk ?? undefined, cmdline: cmdline || undefined, ...machine };
   }
   const { bootloader, bootloader_args: args, extra_args: cmdline } = boot[1];
   return {
     bootloader,
     bootloader_args: args === '' ? undefined : [args],
     cmdline: cmdline || undefined,
-    vfb: [vfb],
     ...machine,
   };
 }
@@ -94,7 +95,7 @@ function hvmSettings(hvm: Hvm, platform: Vm['platformdata']): Settings {
     rtc_timeoffset: hvm.timeoffset || undefined,
     serial: hvm.serial ?? undefined,
     keymap: hvm.keymap ?? undefined,
-    vnclisten: hvm.vnc_ip ?? undefined,
+    vnclisten: platform['vnclisten'] ?? hvm.vnc_ip ?? undefined,
   };
 }
 /** The path comes last: it may have commas. */

@@ -47,13 +47,13 @@ export type Answer = (text: string, signal: AbortSignal) => Promise<string>;
 
 export function openDoor(parts: DoorParts): Answer {
   // The domain manager answers the same entry until its VM changes.
-  const texts = new WeakMap<VmEntry, string>();
+  const texts = new WeakMap<VmEntry, { port: number | undefined; text: string }>();
   const textOf = (entry: VmEntry): string => {
-    let text = texts.get(entry);
-    if (text === undefined) {
-      text = JSON.stringify(methods['VM.stat'].result.encode(seen(entry)));
-      texts.set(entry, text);
-    }
+    const port = parts.screenPort?.(entry.spec.id);
+    const known = texts.get(entry);
+    if (known && known.port === port) return known.text;
+    const text = JSON.stringify(methods['VM.stat'].result.encode(seen(parts, entry)));
+    texts.set(entry, { port, text });
     return text;
   };
   return (text, signal) => answerCall(parts, text, signal, textOf);

@@ -65,6 +65,8 @@ export type Migrate = (
 
 export interface DoorParts {
   readonly xenops: Xenops;
+  /** The TCP port of a VM's screen, where it has one. */
+  readonly screenPort?: ((vm: string) => number | undefined) | undefined;
   readonly tasks: TaskList;
   readonly updates: UpdateHistory;
   readonly clock: Clock;

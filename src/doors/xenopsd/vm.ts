@@ -200,14 +200,14 @@ function firmwareOf(boot: VmSpec['boot']) {
 }
 
 const domainTypes = { hvm: 'Domain_HVM', pv: 'Domain_PV', pvh: 'Domain_PVH' } as const;
-export function stateOf({ spec, state }: VmEntry): VmState {
+export function stateOf({ spec, state }: VmEntry, screenPort: number | undefined): VmState {
   const live = state.power === 'Running' || state.power === 'Paused';
   return {
     power_state: state.power,
     domids: state.domid >= 0 ? [state.domid] : [],
     consoles: state.consoles.map(({ protocol, socket }) => ({
       protocol: protocol === 'rfb' ? 'Rfb' : 'Vt100',
-      port: 0,
+      port: (protocol === 'rfb' ? screenPort : undefined) ?? 0,
       path: socket,
     })),
     memory_target: state.memoryTarget,

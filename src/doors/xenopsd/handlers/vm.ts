@@ -3,7 +3,7 @@ import type { VmEntry } from '../../../contracts/xenops.ts';
 import { mediaOf, vbdOf, vbdSpecOf, vifOf, vifSpecOf } from '../device.ts';
 import { unimplemented } from '../errors.ts';
 import { notesOf, otherDevices } from '../other-devices.ts';
-import { type CallContext, task } from '../parts.ts';
+import { type CallContext, type DoorParts, task } from '../parts.ts';
 import type { HandlersOf } from '../table.ts';
 import { type Metadata, metadataT, type Vm } from '../types.ts';
 import { type describe, specOf, stateOf, vmNote, vmOf } from '../vm.ts';
@@ -14,9 +14,9 @@ export async function entryOf({ parts }: CallContext, id: string): Promise<VmEnt
 export async function findEntry({ parts }: CallContext, id: string): Promise<VmEntry | undefined> {
   return (await parts.xenops.vm.list({})).find(({ spec }) => spec.id === id);
 }
-/** What an entry looks like here; the domain manager answers the same entry until it changes. */
-export function seen(entry: VmEntry) {
-  return [vmOf(entry.spec), stateOf(entry)] as const;
+/** What an entry looks like here. */
+export function seen(parts: DoorParts, entry: VmEntry) {
+  return [vmOf(entry.spec), stateOf(entry, parts.screenPort?.(entry.spec.id))] as const;
 }
 
 export const vmHandlers: HandlersOf<'VM'> = {
@@ -76,9 +76,9 @@ export const vmHandlers: HandlersOf<'VM'> = {
       await c.parts.xenops.vm.update({ id, memory: { ...spec.memory, dynamicMin: minimum, dynamicMax: maximum } });
       if (state.power === 'Running') await c.parts.xenops.vm.setMemoryTarget({ id, bytes: maximum }, call);
     }),
-  'VM.stat': async (c, { id }) => seen(await entryOf(c, id)),
+  'VM.stat': async (c, { id }) => seen(c.parts, await entryOf(c, id)),
   'VM.exists': async (c, { id }) => (await findEntry(c, id)) !== undefined,
-  'VM.list': async (c) => (await c.parts.xenops.vm.list({})).map(seen),
+  'VM.list': async (c) => (await c.parts.xenops.vm.list({})).map((entry) => seen(c.parts, entry)),
   'VM.delay': (c, { id, delay }) =>
     task(c, 'VM.delay', async (call) => {
       await c.parts.xenops.barrier.wait({ vm: id });

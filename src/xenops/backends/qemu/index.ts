@@ -263,7 +263,6 @@ function inWords(error: unknown, vm: string): unknown {
 
 function observed(domain: Domain): Observed {
   const { record, power, end } = domain;
-  const paths = domain.needs.folders.paths(domain.vm);
   const live = domain.built && power !== 'ended';
   return {
     vm: domain.vm,
@@ -275,16 +274,17 @@ function observed(domain: Domain): Observed {
     memoryActual: live ? domain.actual : 0,
     vcpus: record.vcpus,
     accelerator: record.machine.accelerator,
-    consoles: live
-      ? [
-          { protocol: 'vt100', socket: paths.console },
-          { protocol: 'rfb', socket: paths.vnc },
-        ]
-      : [],
+    consoles: live ? consolesOf(domain) : [],
     vbds: record.drives.filter((d) => !d.cut).map((d) => d.spec.id),
     vifs: record.nics.filter((n) => !n.cut).map((n) => n.spec.id),
     discs: record.discs,
   };
+}
+/** A machine without a graphics card has no screen to show. */
+function consolesOf({ vm, record, needs }: Domain): Observed['consoles'] {
+  const paths = needs.folders.paths(vm);
+  const serial = { protocol: 'vt100', socket: paths.console } as const;
+  return record.machine.vga === 'none' ? [serial] : [serial, { protocol: 'rfb', socket: paths.vnc }];
 }
 /** QEMU itself, its video memory, its page tables for the guest, and translated code where it emulates. */
 function overheadOf(spec: VmSpec, accelerator: string | undefined): number {
