@@ -12,6 +12,7 @@ const node = (id: string, more: Partial<ProcessNode>): ProcessNode => ({
   memory: 2 ** 20,
   startedAt: 1000,
   adopted: false,
+  thisBoot: true,
   tags: {},
   note: '',
   ...more,

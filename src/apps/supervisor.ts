@@ -1,20 +1,37 @@
 /**
- * The supervisor's process: `supervisor.ts --data DIR`. One per data folder. TERM ends it and leaves its children running;
- * the next one takes them over. It answers the contract `processes` on DIR/run/supervisor.sock.
+ * The supervisor's process, forkexecd: one per data folder. It answers the contract `processes` on DIR/run/supervisor.sock and runs
+ * what its configuration declares. TERM ends it and leaves its children running; the next one takes them over. HUP reads the
+ * configuration again.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { logTo } from '../base/log.ts';
 import { processesContract } from '../contracts/processes.ts';
-import { createSupervisor, lockFile } from '../processes/index.ts';
+import {
+  applyDeclared,
+  ConfigError,
+  closeInherited,
+  createSupervisor,
+  type Declared,
+  lockFile,
+  parseConfig,
+} from '../processes/index.ts';
 import { serveContract } from '../rpc/server.ts';
 import { openLogFile } from './log-file.ts';
 import { places } from './places.ts';
 import { version } from './version.ts';
 
-const { values } = parseArgs({ options: { data: { type: 'string' } } });
+const usage = `usage: forkexecd --data DIR [--config FILE] [--with-children]
+Starts, watches and restarts child processes, in the foreground; guesthouse ps --data DIR shows them.
+  --config FILE     what to run (docs/forkexecd.md); HUP reads it again
+  --with-children   TERM and INT end the children too; without it they run on, and the next forkexecd takes them over
+`;
+closeInherited();
+const values = options();
 if (!values.data) fail('--data DIR is missing: the folder of the host to look after');
 const at = places(values.data);
+const declared = values.config === undefined ? undefined : readConfig(values.config);
 mkdirSync(at.run, { recursive: true, mode: 0o711 });
 const unlock = lockFile(at.supervisorLock);
 if (!unlock) fail(`another supervisor looks after ${at.data} already`);
@@ -35,10 +52,32 @@ const supervisor = createSupervisor({
   onShutdown: () => void end('it was asked to'),
 });
 const served = await serveContract(processesContract, supervisor, { socketPath: at.supervisorSocket, log });
-process.on('SIGTERM', () => void end('SIGTERM'));
-process.on('SIGINT', () => void end('SIGINT'));
-process.on('SIGHUP', () => undefined);
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void asked(signal));
+process.on('SIGHUP', () => void again());
 log.info('the supervisor is up', { version });
+if (declared) {
+  await apply(declared, false);
+  process.stdout.write(`ready ${at.supervisorSocket}\n`);
+}
+
+async function apply(config: Declared, again: boolean): Promise<void> {
+  for (const problem of await applyDeclared(supervisor, config, { log, again })) console.error(`forkexecd: ${problem}`);
+}
+/** What is wrong in a file that has changed leaves all as it is. */
+async function again(): Promise<void> {
+  if (values.config === undefined) return;
+  try {
+    await apply(parse(values.config), true);
+    log.info('the configuration was read again', { file: values.config });
+  } catch (error) {
+    console.error(`forkexecd: ${(error as Error).message}`);
+    log.error('the configuration could not be read again', { error: (error as Error).message });
+  }
+}
+async function asked(signal: string): Promise<void> {
+  if (values['with-children']) await supervisor.supervisor.shutdown({ children: true });
+  else await end(signal);
+}
 
 async function end(why: string): Promise<void> {
   supervisor.leave();
@@ -47,7 +86,38 @@ async function end(why: string): Promise<void> {
   process.exit(0);
 }
 
+function options() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        data: { type: 'string' },
+        config: { type: 'string' },
+        'with-children': { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+    if (!values.help) return values;
+    process.stdout.write(usage);
+    process.exit(0);
+  } catch (error) {
+    return fail((error as Error).message);
+  }
+}
+function parse(file: string): Declared {
+  return parseConfig(file, readFileSync(resolve(file), 'utf8'), at.output);
+}
+function readConfig(file: string): Declared {
+  try {
+    return parse(file);
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      console.error(error.message);
+      process.exit(1);
+    }
+    return fail(`--config: ${(error as Error).message}`);
+  }
+}
 function fail(message: string): never {
-  console.error(`supervisor: ${message}`);
+  console.error(`forkexecd: ${message}`);
   process.exit(1);
 }

@@ -78,6 +78,8 @@ const node = s.object({
   /** Seconds since the epoch; null when unknown. */
   startedAt: s.nullable(s.int),
   adopted: s.boolean,
+  /** Whether its last run was in this boot of the host. */
+  thisBoot: s.boolean,
   tags: s.record(s.string),
   /** Which children it waits for, why it was given up and what it printed last, how it ended; empty otherwise. */
   note: s.string,

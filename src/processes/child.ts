@@ -75,6 +75,9 @@ export class Child {
   get startedAt(): number | null {
     return this.#startedAt === 0 ? null : Math.floor(this.#startedAt / 1000);
   }
+  get ofThisBoot(): boolean {
+    return this.#record.boot === bootId();
+  }
   get record(): ChildRecord {
     return this.#record;
   }

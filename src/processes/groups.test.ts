@@ -19,9 +19,11 @@ function bench(t: TestContext) {
     return one;
   };
   t.after(async () => {
-    for (const one of all) one.leave();
-    const last = make();
-    await last.supervisor.shutdown({ children: true });
+    // The one that is at work first, so that none is started again; then those whose children they were.
+    for (const one of all.reverse()) {
+      for (const p of await one.process.list({})) await one.process.kill({ id: p.id });
+      one.leave();
+    }
     rmSync(folder, { recursive: true });
   });
   const sh = (id: string, script: string, more: Partial<ProcessSpec> = {}): ProcessSpec => ({

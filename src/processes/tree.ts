@@ -226,6 +226,7 @@ function node(member: Member, child: Child, world: World): ProcessNode {
     memory: running ? (memoryOf(pid) ?? null) : null,
     startedAt: child.startedAt,
     adopted,
+    thisBoot: child.ofThisBoot,
     tags,
     note: failed ?? (member.state === 'waiting' ? waits : running ? '' : ended),
   };
