@@ -71,7 +71,7 @@ export function openControl(log: XenLog): Control & { close(): void } {
 export class Domains {
   readonly #xch: bigint;
   readonly #log: XenLog;
-  readonly #f: ReturnType<typeof bind>;
+  readonly #f: Bound;
 
   constructor({ library, handle }: Control, log: XenLog) {
     this.#xch = handle;
@@ -209,14 +209,26 @@ export class Domains {
   }
   /** Share of the processors against other domains (256 is usual) and limit in percent of one (0: none). */
   setSchedule(domid: number, weight: number, cap: number): void {
-    const id = Buffer.alloc(4);
-    this.#check('xc_sched_id', this.#f.schedId(this.#xch, id));
-    const credit = { 5: this.#f.credit, 6: this.#f.credit2 }[id.readInt32LE()];
-    if (!credit) throw new Error(`the hypervisor's scheduler (number ${id.readInt32LE()}) knows no weight and cap`);
     const share = Buffer.alloc(layout.xen_domctl_sched_credit.size);
     share.writeUInt16LE(weight, layout.xen_domctl_sched_credit.weight);
     share.writeUInt16LE(cap, layout.xen_domctl_sched_credit.cap);
-    this.#check('xc_sched_credit_domain_set', credit(this.#xch, domid, share), `weight ${weight}, cap ${cap}`);
+    const { set } = this.#scheduler();
+    this.#check('xc_sched_credit_domain_set', set(this.#xch, domid, share), `weight ${weight}, cap ${cap}`);
+  }
+  /** As `setSchedule` sets them. */
+  schedule(domid: number): { readonly weight: number; readonly cap: number } {
+    const share = Buffer.alloc(layout.xen_domctl_sched_credit.size);
+    this.#check('xc_sched_credit_domain_get', this.#scheduler().get(this.#xch, domid, share));
+    const { weight, cap } = layout.xen_domctl_sched_credit;
+    return { weight: share.readUInt16LE(weight), cap: share.readUInt16LE(cap) };
+  }
+  /** The calls of the scheduler that the hypervisor uses. */
+  #scheduler(): Bound['credit'] {
+    const id = Buffer.alloc(4);
+    this.#check('xc_sched_id', this.#f.schedId(this.#xch, id));
+    const calls = { 5: this.#f.credit, 6: this.#f.credit2 }[id.readInt32LE()];
+    if (calls) return calls;
+    throw new Error(`the hypervisor's scheduler (number ${id.readInt32LE()}) knows no weight and cap`);
   }
   /** Binds a virtual CPU to processors of the host. */
   setAffinity(domid: number, vcpu: number, cpus: readonly number[]): void {
@@ -235,6 +247,7 @@ export class Domains {
   }
 }
 
+type Bound = ReturnType<typeof bind>;
 function bind(library: Library) {
   const f = (declaration: string) => library.func(declaration);
   return {
@@ -259,8 +272,14 @@ function bind(library: Library) {
     shutdown: f('int xc_domain_shutdown(void *xch, uint32_t domid, int reason)'),
     trigger: f('int xc_domain_send_trigger(void *xch, uint32_t domid, uint32_t trigger, uint32_t vcpu)'),
     schedId: f('int xc_sched_id(void *xch, void *id)'),
-    credit: f('int xc_sched_credit_domain_set(void *xch, uint32_t domid, void *share)'),
-    credit2: f('int xc_sched_credit2_domain_set(void *xch, uint32_t domid, void *share)'),
+    credit: {
+      set: f('int xc_sched_credit_domain_set(void *xch, uint32_t domid, void *share)'),
+      get: f('int xc_sched_credit_domain_get(void *xch, uint32_t domid, void *share)'),
+    },
+    credit2: {
+      set: f('int xc_sched_credit2_domain_set(void *xch, uint32_t domid, void *share)'),
+      get: f('int xc_sched_credit2_domain_get(void *xch, uint32_t domid, void *share)'),
+    },
     readRing: f(
       'int xc_readconsolering(void *xch, void *buffer, void *length, int clear, int incremental, void *index)',
     ),

@@ -97,6 +97,7 @@ export async function settle(core: Core, record: VmRecord, write: boolean): Prom
 
 /** Sees how the domain is now. One that cannot be seen is taken to be as it was. */
 export async function look(core: Core, record: VmRecord): Promise<void> {
+  record.looking = false;
   if (!record.run) {
     record.live = undefined;
     return;

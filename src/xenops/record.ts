@@ -60,7 +60,7 @@ export interface VmRecord extends Durable {
   entry: VmEntry | undefined;
   /** The world may hold more or less than the record says, since this: reconcile before the next operation. */
   dirty: How | null;
-  /** A look at its domain is queued. */
+  /** A look at its domain is wanted, and queued. */
   looking: boolean;
 }
 

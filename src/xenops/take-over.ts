@@ -75,16 +75,15 @@ export function watchGround(core: Core): () => void {
   };
 }
 
-/** Looks at a domain in its VM's turn; several requests make one look. */
+/** Looks at a domain in its VM's turn; several requests make one look, and an operation's own look will do. */
 function lookLater(core: Core, vm: string): void {
   const record = core.records.find(vm);
   if (!record || record.looking) return;
   record.looking = true;
   const before = () => JSON.stringify(record.live);
   inTurn(core, vm, 'look', undefined, async (op) => {
-    record.looking = false;
     const was = before();
-    await look(core, record);
+    if (record.looking) await look(core, record);
     op.quiet = !(await noteEjected(op)) && before() === was;
   }).catch((error: unknown) => {
     record.looking = false;

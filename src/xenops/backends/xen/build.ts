@@ -1,6 +1,5 @@
 /** From a created domain to a guest that stands at its first instruction, known to the store. */
-import { constants } from 'node:fs';
-import { access, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { xenopsErrors } from '../../../contracts/xenops.ts';
 import type { GuestPages } from '../../../xen/domain-builder.ts';
 import { XenFailed } from '../../../xen/session.ts';
@@ -10,7 +9,7 @@ import { cmdlineOf } from './cmdline.ts';
 import { openConsole } from './console.ts';
 import type { Domain } from './domain.ts';
 import { startMachine } from './machine.ts';
-import { ringNodes, writeNodes } from './store-layout.ts';
+import { ringNodes, storeRingPath, writeNodes } from './store-layout.ts';
 
 /** Where a PVH guest's firmware tables lie. */
 const tablesAt = 0xfc00_0000;
@@ -21,7 +20,7 @@ export async function buildDomain(domain: Domain): Promise<void> {
   const { spec, domid, ports } = domain.record;
   const { domainType: type } = spec;
   const machine = type === 'hvm' ? { firmware: await readFile(machineFiles.bios), vcpus: domain.record.vcpus } : {};
-  const { kernel, ramdisk } = type === 'hvm' ? loaderFiles : await kernelFiles(domain);
+  const { kernel, ramdisk } = type === 'hvm' ? loaderFiles : kernelFiles(domain);
   const maxVcpus = spec.vcpus.max;
   try {
     const pages = await domain.needs.xen.build({
@@ -44,16 +43,26 @@ export async function buildDomain(domain: Domain): Promise<void> {
     throw inWords(error, spec.id);
   }
 }
-/** Says where the guest's store and console are, and lets them begin. */
+/**
+ * Says where the guest's store and console are, and lets them begin. The introduction comes last, since it wakes the console
+ * daemon, which this domain's other work would wait for; a toolstack that is killed just before it leaves it to the next one.
+ */
 export async function introduce(domain: Domain, pages: GuestPages): Promise<void> {
   const { domid, ports } = domain.record;
   const { store } = domain.needs;
   const rings = { ...pages, storePort: ports.store, consolePort: ports.console };
   await store.transaction((inside) => writeNodes(inside, ringNodes(domid, rings)));
-  await store.introduce(domid, pages.store, ports.store);
-  await domain.update({ phase: 'built' });
   domain.console = openConsole(domain);
+  await domain.update({ phase: 'built' });
+  await store.introduce(domid, pages.store, ports.store);
   domain.changed();
+}
+/** Introduces a guest whose toolstack was killed just before. */
+export async function introduceAgain(domain: Domain): Promise<void> {
+  const { domid, ports } = domain.record;
+  const { store } = domain.needs;
+  if (await store.isIntroduced(domid)) return;
+  await store.introduce(domid, BigInt(await store.read(storeRingPath(domid))), ports.store);
 }
 
 const loaderFiles = { kernel: machineFiles.loader, ramdisk: undefined };
@@ -66,14 +75,9 @@ function inWords(error: unknown, vm: string): unknown {
     ? xenopsErrors.make('No_bootable_device', { vm, reason: error.message }, { cause: error })
     : xenopsErrors.make('Internal_error', { reason: `building ${vm}: ${error.message}` }, { cause: error });
 }
-async function kernelFiles(domain: Domain): Promise<{ kernel: string; ramdisk: string | undefined }> {
+function kernelFiles(domain: Domain): { readonly kernel: string; readonly ramdisk: string | undefined } {
   const { boot, id } = domain.record.spec;
   if (boot.kind !== 'kernel')
     throw xenopsErrors.make('No_bootable_device', { vm: id, reason: `it boots by ${boot.kind}, not from a kernel` });
-  for (const path of [boot.kernel, boot.ramdisk])
-    if (path !== undefined)
-      await access(path, constants.R_OK).catch((cause: unknown) => {
-        throw xenopsErrors.make('No_bootable_device', { vm: id, reason: String(cause) }, { cause });
-      });
   return { kernel: boot.kernel, ramdisk: boot.ramdisk };
 }

@@ -32,8 +32,10 @@ export function openConsole(domain: Domain): GuestConsole {
   const { store, folders, clock, log } = domain.needs;
   const paths = folders.paths(domain.vm);
   // An HVM guest's serial line is its emulator's.
-  if (domain.record.spec.domainType === 'hvm')
+  if (domain.record.spec.domainType === 'hvm') {
+    closeSync(openSync(paths.consoleLog, 'a', 0o600));
     return new ConsoleHub({ path: paths.console, serial: paths.line, consoleLog: paths.consoleLog, clock, log });
+  }
   const bridge = new Bridge(paths, log.with({ vm: domain.vm }));
   const hub = new ConsoleHub({ path: paths.console, serial: paths.line, consoleLog: paths.consoleLog, clock, log });
   const path = `${domainPath(domain.domid)}/console/tty`;

@@ -36,8 +36,8 @@ export async function createDomain(needs: DomainNeeds, spec: VmSpec, domid: numb
   try {
     makeDomain(needs, spec, domid);
     const { domains } = needs.xen;
-    const ports = { store: domains.allocateChannel(domid, 0), console: domains.allocateChannel(domid, 0) };
-    await domain.update({ ports });
+    // A toolstack that takes over has no use for a domain whose ports it does not know.
+    domain.note({ ports: { store: domains.allocateChannel(domid, 0), console: domains.allocateChannel(domid, 0) } });
     await needs.store.transaction((inside) => writeNodes(inside, guestNodes(record)));
     return domain;
   } catch (error) {

@@ -81,11 +81,15 @@ export class Domain {
   /** Changes the record, durably. Changes made at once are written in their order. */
   async update(change: Partial<DomainRecord> | ((now: DomainRecord) => Partial<DomainRecord>)): Promise<void> {
     const changes = typeof change === 'function' ? change(this.#record) : change;
-    this.#record = { ...this.#record, ...changes };
+    this.note(changes);
     const write = () => (this.doomed ? Promise.resolve() : this.needs.folders.write(this.#record));
     const next = this.#writing.then(write, write);
     this.#writing = next.catch(() => undefined);
     await next;
+  }
+  /** Changes what is known of it; written with the next `update`. */
+  note(changes: Partial<DomainRecord>): void {
+    this.#record = { ...this.#record, ...changes };
   }
   changed(): void {
     this.needs.emit({ event: 'changed', vm: this.vm });

@@ -1,5 +1,9 @@
-/** Where domains live on disk: `ROOT/<vm>/` with `domain.json`, the console's log and sockets. Only we may enter. */
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+/**
+ * Where domains live on disk: `ROOT/<vm>/` with `domain.json`, the console's log and sockets. Only we may enter. Their small files
+ * are written at once and not flushed, which is done sooner than a thread for it is woken.
+ */
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bestEffort } from '../../../base/best-effort.ts';
 import { isUuid } from '../../../base/ids.ts';
@@ -55,16 +59,13 @@ export class Folders {
       coreDump: join(this.#logDir, `${vm}.core`),
     };
   }
-  /** Makes the folder of a domain and begins its console's log anew; the last run's is kept beside it. */
+  /** Makes the folder of a domain, and the way free for a new log of its console; the last run's is kept beside it. */
   async create(record: DomainRecord): Promise<void> {
     const vm = record.spec.id;
     const { folder, consoleLog } = this.paths(vm);
-    await this.remove(vm);
-    await mkdir(folder, { mode: 0o700 });
-    await rename(consoleLog, `${consoleLog}.1`).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
-    });
-    await writeFile(consoleLog, '', { mode: 0o600 });
+    if (existsSync(folder)) await this.remove(vm);
+    mkdirSync(folder, { mode: 0o700 });
+    if (existsSync(consoleLog)) renameSync(consoleLog, `${consoleLog}.1`);
     await this.write(record);
   }
   /** The folder of a domain that has another name now: the console's log goes on. */
@@ -74,8 +75,8 @@ export class Folders {
   }
   async write(record: DomainRecord): Promise<void> {
     const file = join(this.paths(record.spec.id).folder, 'domain.json');
-    await writeFile(`${file}.next`, JSON.stringify(record), { mode: 0o600 });
-    await rename(`${file}.next`, file);
+    writeFileSync(`${file}.next`, JSON.stringify(record), { mode: 0o600 });
+    renameSync(`${file}.next`, file);
   }
   /** The domains that have a folder; `undefined` for one whose record is absent or damaged. */
   async list(): Promise<ReadonlyMap<string, DomainRecord | undefined>> {

@@ -10,7 +10,7 @@ import type { Store } from '../../../contracts/xenstore.ts';
 import type { HostInfo } from '../../../xen/libxenctrl.ts';
 import { openXen, type Xen } from '../../../xen/xen.ts';
 import type { Backend, BackendEvent, Capability, Observed } from '../../backend.ts';
-import { buildDomain } from './build.ts';
+import { buildDomain, introduceAgain } from './build.ts';
 import { checkSpec } from './check.ts';
 import { openConsole } from './console.ts';
 import { createDomain, destroyDomain, pagingMib, slackOf } from './create.ts';
@@ -21,6 +21,7 @@ import { watchEnds } from './ends.ts';
 import { Folders } from './folder.ts';
 import { Streams } from './migrate.ts';
 import { attachNic, detachNic, interfaceName } from './nic.ts';
+import { putControlDomainFirst } from './priority.ts';
 import * as rare from './rare.ts';
 import type { DomainRecord } from './record.ts';
 import { mendNames, renameDomain } from './rename.ts';
@@ -105,6 +106,7 @@ export function xenBackend(options: XenOptions): Backend {
     await folders.open();
     const xen = options.xen ?? openXen();
     ground = xen.domains.host();
+    await putControlDomainFirst(xen, log);
     if (ground.pv) can.add('pv');
     if (ground.hvm) can.add('live-migrate');
     if (ground.hvm) for (const each of ['pvh', 'hvm', 'vnc', 'sleep', 'wake', 'setShadow'] as const) can.add(each);
@@ -128,7 +130,7 @@ export function xenBackend(options: XenOptions): Backend {
   async function adopt(vm: string, record: DomainRecord | undefined): Promise<void> {
     const found = record && record.boot === boot ? new Domain(here(), record) : undefined;
     const info = found?.info();
-    if (!found || (!info && !found.built)) {
+    if (!found || (!found.built && !(info && found.record.ports.store))) {
       log.info('what is left of a domain goes', { vm, domid: record?.domid });
       if (record) await destroyDomain(new Domain(here(), record));
       else await folders.remove(vm);
@@ -139,7 +141,10 @@ export function xenBackend(options: XenOptions): Backend {
     const end = found.endOf(info);
     if (end) await found.update({ end });
     else await dropHalfMade(found);
-    if (!end && found.built) found.console = openConsole(found);
+    if (!end && found.built) {
+      await bestEffort('a guest without a store', log, () => introduceAgain(found));
+      found.console = openConsole(found);
+    }
     log.info('found a domain', { vm, domid: record?.domid, power: found.power(info), ...(end ?? {}) });
   }
   async function create(spec: VmSpec, domid: number): Promise<void> {

@@ -106,11 +106,13 @@ export function cpuNodes(domid: number, max: number, count: number): StoreNode[]
     value: cpu < count ? 'online' : 'offline',
   }));
 }
+/** Where the frame of the page that a guest shares with the store is noted. */
+export const storeRingPath = (domid: number): string => `${domainPath(domid)}/store/ring-ref`;
 /** The shared pages of the store and the console, and where they ring. */
 export function ringNodes(domid: number, rings: GuestRings): StoreNode[] {
   const base = domainPath(domid);
   return [
-    { path: `${base}/store/ring-ref`, value: String(rings.store) },
+    { path: storeRingPath(domid), value: String(rings.store) },
     { path: `${base}/store/port`, value: String(rings.storePort) },
     { path: `${base}/console/ring-ref`, value: String(rings.console) },
     { path: `${base}/console/port`, value: String(rings.consolePort) },
