@@ -135,12 +135,15 @@ export function lockOf(mode: Vif['locking_mode']): VifSpec['lock'] | undefined {
   if (mode === 'Disabled') return { mode: 'disabled', ipv4: [], ipv6: [] };
   return { mode: 'locked', ipv4: mode[1].ipv4, ipv6: mode[1].ipv6 };
 }
+export const noAgent = "(the guest's agent would have to set it, and none is spoken to)";
+export const noProxy = '(there is no PVS proxy on this host)';
+export const noVlan = "(bridges of this host carry tags as they come; give the network a bridge of the VLAN's own)";
 /** Nothing on this host would keep a guest to them: promising them is worse than refusing. */
 function refuseLimits(vif: Vif): void {
-  if (vif.ipv4_configuration !== 'Unspecified4') throw unimplemented('VIF.set_ipv4_configuration');
-  if (vif.ipv6_configuration !== 'Unspecified6') throw unimplemented('VIF.set_ipv6_configuration');
-  if (vif.pvs_proxy !== null) throw unimplemented('VIF.set_pvs_proxy');
-  if (vif.vlan !== null || vif.trunks.length > 0) throw unimplemented('VIF.set_trunks');
+  if (vif.ipv4_configuration !== 'Unspecified4') throw unimplemented(`VIF.set_ipv4_configuration ${noAgent}`);
+  if (vif.ipv6_configuration !== 'Unspecified6') throw unimplemented(`VIF.set_ipv6_configuration ${noAgent}`);
+  if (vif.pvs_proxy !== null) throw unimplemented(`VIF.set_pvs_proxy ${noProxy}`);
+  if (vif.vlan !== null || vif.trunks.length > 0) throw unimplemented(`VIF.set_trunks ${noVlan}`);
 }
 export function bridgeOf(network: Vif['backend']): string {
   if (network[0] === 'Local') return network[1];

@@ -6,6 +6,9 @@ import {
   findVif,
   lockOf,
   mediaOf,
+  noAgent,
+  noProxy,
+  noVlan,
   vbdOf,
   vbdSpecOf,
   vbdStateOf,
@@ -13,9 +16,10 @@ import {
   vifSpecOf,
   vifStateOf,
 } from '../device.ts';
-import { unimplemented } from '../errors.ts';
+import { DoorError, unimplemented } from '../errors.ts';
 import { addOther, listOther, removeOther, statOther } from '../other-devices.ts';
 import { type CallContext, task } from '../parts.ts';
+import { noUsb } from '../refusals.ts';
 import type { HandlersOf } from '../table.ts';
 import { entryOf } from './vm.ts';
 
@@ -107,11 +111,11 @@ export const vifHandlers: HandlersOf<'VIF'> = {
       await c.parts.xenops.vif.setLock({ vm, id: vif.id, lock: lockOf(locking_mode) ?? null }, call);
     }),
   'VIF.set_ipv4_configuration': (c, { id, ipv4_configuration }) =>
-    onlyUsual(c, id, 'VIF.set_ipv4_configuration', ipv4_configuration === 'Unspecified4'),
+    onlyUsual(c, id, `VIF.set_ipv4_configuration ${noAgent}`, ipv4_configuration === 'Unspecified4'),
   'VIF.set_ipv6_configuration': (c, { id, ipv6_configuration }) =>
-    onlyUsual(c, id, 'VIF.set_ipv6_configuration', ipv6_configuration === 'Unspecified6'),
-  'VIF.set_pvs_proxy': (c, { id, proxy }) => onlyUsual(c, id, 'VIF.set_pvs_proxy', proxy === null),
-  'VIF.set_trunks': (c, { id, trunks }) => onlyUsual(c, id, 'VIF.set_trunks', trunks.length === 0),
+    onlyUsual(c, id, `VIF.set_ipv6_configuration ${noAgent}`, ipv6_configuration === 'Unspecified6'),
+  'VIF.set_pvs_proxy': (c, { id, proxy }) => onlyUsual(c, id, `VIF.set_pvs_proxy ${noProxy}`, proxy === null),
+  'VIF.set_trunks': (c, { id, trunks }) => onlyUsual(c, id, `VIF.set_trunks ${noVlan}`, trunks.length === 0),
 };
 /** Changes the description; an interface that is plugged is taken out and put in again. */
 function replug(c: CallContext, id: Id, what: string, change: () => Partial<VifSpec>): string {
@@ -150,7 +154,8 @@ export const vusbHandlers: HandlersOf<'VUSB'> = {
 function notYet(c: CallContext, id: Id, what: string): string {
   return task(c, what, async () => {
     await statOther(c, 'vusb', id);
-    throw unimplemented(what);
+    if (what === 'VUSB.unplug') throw new DoorError('Device_not_connected');
+    throw noUsb((await c.parts.xenops.host.stat({})).backend);
   });
 }
 const idle = { active: false, plugged: false, emulator_pid: null };

@@ -4,6 +4,7 @@ import type { VmSpec } from '../../../contracts/xenops.ts';
 import { nameOf } from '../device.ts';
 import { errorVariant, unimplemented } from '../errors.ts';
 import type { CallContext, ChangedObject, TaskView } from '../parts.ts';
+import { hasIommu } from '../refusals.ts';
 import type { Handlers, HandlersOf } from '../table.ts';
 import { type DynamicId, errorsError, type Task, type TaskState } from '../types.ts';
 
@@ -68,7 +69,7 @@ export const hostHandlers: HandlersOf<'HOST'> = {
     return {
       cpu_info: { ...cpu, cpu_count: host.cpus, modelname: host.cpuModel },
       hypervisor: { version: host.version, capabilities: host.capabilities.join(' ') },
-      chipset_info: { iommu: false, hvm: host.capabilities.includes('hvm') },
+      chipset_info: { iommu: host.backend !== 'simulator' && hasIommu(), hvm: host.capabilities.includes('hvm') },
     };
   },
   'HOST.get_console_data': ({ parts }) => parts.xenops.host.messages({ clear: false }),

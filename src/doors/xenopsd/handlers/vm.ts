@@ -4,6 +4,7 @@ import { mediaOf, vbdOf, vbdSpecOf, vifOf, vifSpecOf } from '../device.ts';
 import { unimplemented } from '../errors.ts';
 import { notesOf, otherDevices } from '../other-devices.ts';
 import { type CallContext, type DoorParts, task } from '../parts.ts';
+import { noGpu, noPci, noUsb } from '../refusals.ts';
 import type { HandlersOf } from '../table.ts';
 import { type Metadata, metadataT, type Vm } from '../types.ts';
 import { type describe, specOf, stateOf, vmNote, vmOf } from '../vm.ts';
@@ -38,7 +39,7 @@ export const vmHandlers: HandlersOf<'VM'> = {
   },
   'VM.create': (c, { id }) =>
     task(c, 'VM.create', async (call) => {
-      refuseOthers((await entryOf(c, id)).spec);
+      await refuseOthers(c, (await entryOf(c, id)).spec);
       await c.parts.xenops.vm.create({ id }, call);
     }),
   'VM.build': (c, { id }) => task(c, 'VM.build', (call) => c.parts.xenops.vm.build({ id }, call)),
@@ -88,7 +89,7 @@ export const vmHandlers: HandlersOf<'VM'> = {
     task(c, 'VM.start', async (call) => {
       const { spec, state } = await entryOf(c, id);
       if (state.power === 'Running') return;
-      refuseOthers(spec);
+      await refuseOthers(c, spec);
       await c.parts.xenops.vm.start({ id, paused: true }, call);
     }),
   'VM.shutdown': (c, { id, delay }) =>
@@ -111,10 +112,10 @@ export const vmHandlers: HandlersOf<'VM'> = {
   'VM.import_metadata_async': (c, { metadata }) => task(c, 'VM.import_metadata', () => importMetadata(c, metadata)),
 };
 
-function refuseOthers(spec: VmEntry['spec']): void {
-  if (otherDevices(spec, 'pci').length > 0) throw unimplemented('PCI_plug');
-  if (otherDevices(spec, 'vgpu').length > 0) throw unimplemented('VGPU_start');
-  if (otherDevices(spec, 'vusb').length > 0) throw unimplemented('VUSB_plug');
+async function refuseOthers({ parts }: CallContext, spec: VmEntry['spec']): Promise<void> {
+  const refusals = { pci: noPci, vgpu: noGpu, vusb: noUsb } as const;
+  for (const kind of ['pci', 'vgpu', 'vusb'] as const)
+    if (otherDevices(spec, kind).length > 0) throw refusals[kind]((await parts.xenops.host.stat({})).backend);
 }
 /** The record and what follows from it, together. */
 async function change(
