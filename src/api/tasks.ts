@@ -37,6 +37,8 @@ interface Live {
   /** When something was last heard of it. */
   heard: number;
   written: number;
+  /** The progress that waits to be written, and its timer. */
+  pending?: { fraction: number; readonly cancel: () => void } | undefined;
   /** `task.destroy` came while it ran. */
   doomed: boolean;
 }
@@ -98,6 +100,7 @@ export class Tasks {
       this.#end(ref, { status, error_info: [...wire] });
       throw error;
     } finally {
+      live.pending?.cancel();
       this.#live.delete(ref);
       if (live.doomed) this.#parts.db.destroy('task', ref);
     }
@@ -126,8 +129,20 @@ export class Tasks {
     const now = this.#parts.clock.now();
     if (!live || !Number.isFinite(fraction)) return;
     live.heard = now;
-    if (now - live.written < progressEvery || !this.#parts.db.has('task', ref)) return;
-    live.written = now;
+    const due = live.written + progressEvery - now;
+    if (due <= 0) this.#writeProgress(ref, live, fraction);
+    else if (live.pending) live.pending.fraction = fraction;
+    // the last word of a burst is written too: what stalls shows how far it came
+    else live.pending = { fraction, cancel: this.#parts.clock.after(due, () => this.#flushProgress(ref, live)) };
+  }
+  #flushProgress(ref: string, live: Live): void {
+    const fraction = live.pending?.fraction;
+    live.pending = undefined;
+    if (fraction !== undefined && this.#live.get(ref) === live) this.#writeProgress(ref, live, fraction);
+  }
+  #writeProgress(ref: string, live: Live, fraction: number): void {
+    if (!this.#parts.db.has('task', ref)) return;
+    live.written = this.#parts.clock.now();
     this.#parts.db.set('task', ref, { progress: Math.min(1, Math.max(0, fraction)) });
   }
   #end(ref: string, patch: Partial<Rec<'task'>>): void {

@@ -37,11 +37,22 @@ async function main(argv: readonly string[]): Promise<number> {
   const reader = new ThinCliReader(socket);
   socket.write(posted(options));
   try {
-    await reader.greeting();
+    await greeted(reader, options, host);
     socket.write(encodeGreeting());
     return await obey({ options, host, socket, reader });
   } finally {
     socket.destroy();
+  }
+}
+
+/** A server of TLS hangs up on plain text without a word. */
+async function greeted(reader: ThinCliReader, { server, port, tls }: Options, host: Host): Promise<void> {
+  const remote = server !== undefined || port !== undefined;
+  try {
+    await reader.greeting();
+  } catch (error) {
+    if (tls || !remote || !(error instanceof ThinCliError)) throw error;
+    throw new ClientError(`${host.name}: ${error.message}; if it speaks TLS there, leave out --nossl`);
   }
 }
 

@@ -19,7 +19,7 @@ before(() => {
     join(dir, 'bin/xe'),
     `#!/bin/sh
 case "$*" in
-  'vm-list params=name-label --minimal is-control-domain=false') echo 'web,my vm,a\\,b,$(touch expanded)x,web*2' ;;
+  'vm-list params=name-label --minimal is-control-domain=false') printf '%s\\n' 'web,my vm,a\\,b,back\\\\,$(touch expanded)x,web*2' ;;
   *-list\\ params=uuid\\ --minimal) echo "$1-1111,$1-2222" ;;
   *) { printf '%s' "$1"; shift; printf '|%s' "$@"; echo; } >> '${dir}/typed' ;;
 esac
@@ -63,6 +63,7 @@ test('bash completes commands, parameters, fields, files, and what the host has'
     ['xe vdi-create sr-uuid=sr-list-1\t', 'vdi-create|sr-uuid=sr-list-1111'],
     ['xe vm-start vm=my\t', 'vm-start|vm=my vm'],
     ['xe vm-start vm=a\t', 'vm-start|vm=a,b'],
+    ['xe vm-start vm=ba\t', 'vm-start|vm=back\\'],
     ['xe vm-start vm=$\t', 'vm-start|vm=$(touch expanded)x'],
   ];
   assert.deepEqual(

@@ -115,7 +115,7 @@ _xe_found() {
   local all name more=
   [[ $1 == vm ]] && more=is-control-domain=false
   all=$("\${COMP_WORDS[0]}" "$1-list" params="$2" --minimal $more 2> /dev/null < /dev/null) || return
-  all=\${all//'\\,'/$'\\1'}; all=\${all//,/$'\\n'}; all=\${all//$'\\1'/,}; all=\${all//'\\\\'/'\\'}
+  all=\${all//'\\\\'/$'\\2'}; all=\${all//'\\,'/$'\\1'}; all=\${all//,/$'\\n'}; all=\${all//$'\\1'/,}; all=\${all//$'\\2'/'\\'}
   compopt +o nospace
   while IFS= read -r name; do
     [[ -n $name && $name == "$cur"* ]] && COMPREPLY+=("$(printf %q "$name")")

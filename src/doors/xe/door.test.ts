@@ -34,6 +34,11 @@ describe('refusals', () => {
       ['vm-memory-set', 'vm=web', 'memory=lots'],
       /memory is "lots"; it must be a whole number, such as 4096 or 4GiB/,
     ],
+    [
+      'large number',
+      ['vm-memory-set', 'vm=web', 'memory=9000TiB'],
+      /memory is "9000TiB"; it is too large: at most 9007199254740991/,
+    ],
     ['bad enum', ['vm-param-set', `uuid=${uuid(0x9)}`, 'actions-after-crash=explode'], /must be one of destroy/],
     ['read-only field', ['vm-param-set', `uuid=${uuid(0x9)}`, 'dom-id=1'], /dom-id cannot be set/],
     ['not available', ['update-upload', 'file-name=x'], /update-upload is not available in this version/],

@@ -11,9 +11,10 @@ export function wholeNumber(name: string, text: string): number {
   const m = /^(-?\d+)\s*(|ki|k|mi|m|gi|g|ti|t)b?$/i.exec(text.trim());
   const value = m ? Number(m[1]) * 1024 ** (units[(m[2] ?? '').toLowerCase()] ?? 0) : Number.NaN;
   if (Number.isSafeInteger(value)) return value;
-  throw new XeError(`${name} is ${JSON.stringify(text)}; it must be a whole number, such as 4096 or 4GiB`, [
-    ['parameter', name],
-  ]);
+  const wanted = m
+    ? `it is too large: at most ${Number.MAX_SAFE_INTEGER}`
+    : 'it must be a whole number, such as 4096 or 4GiB';
+  throw new XeError(`${name} is ${JSON.stringify(text)}; ${wanted}`, [['parameter', name]]);
 }
 
 /** Text as a value of the type: uuids become references, comma separated lists become sets. */
