@@ -8,6 +8,7 @@ import { Unwind } from '../base/unwind.ts';
 import { openBootloader } from '../bootloader/server.ts';
 import { simulatedBootloader } from '../bootloader/simulated.ts';
 import type { Xenops } from '../contracts/xenops.ts';
+import type { Migrate } from '../doors/xenopsd/parts.ts';
 import { openNetwork } from '../network/server.ts';
 import { createSupervisor } from '../processes/index.ts';
 import { openStorage } from '../storage/server.ts';
@@ -19,6 +20,7 @@ import { folderHooks } from '../xenops/hooks.ts';
 import { diskKernels } from '../xenops/kernels.ts';
 import { openXenops } from '../xenops/server.ts';
 import { type Hypervisor, openGround } from './ground.ts';
+import { type MigrationOptions, migrateOver, openMigration } from './migration.ts';
 import { bridgesByName } from './xenopsd-network.ts';
 
 export interface CoreOptions {
@@ -30,14 +32,20 @@ export interface CoreOptions {
   readonly workers: number;
   readonly log: Log;
   readonly version: string;
+  /** Absent: guests move within this host only. */
+  readonly migration?: MigrationOptions;
 }
 export interface RunningCore {
   readonly xenops: Xenops;
   readonly screens: ScreenPorts;
+  readonly migrate: Migrate;
+  /** Where guests of other hosts arrive. */
+  readonly reachedAt?: string | undefined;
   readonly ground: string;
   /** Guests run on, as children of nobody, and are found again. */
   close(): Promise<void>;
 }
+const noMigration: MigrationOptions = { listen: '', trust: '', plain: false };
 const schema = { major: 1, minor: 0 };
 
 export async function openCore(o: CoreOptions): Promise<RunningCore> {
@@ -69,6 +77,8 @@ export async function openCore(o: CoreOptions): Promise<RunningCore> {
   const networkGround = { ...base, processes, dir: folder('network'), store: storeOf('network'), simulated };
   const network = opened(await openNetwork(networkGround));
   const storage = opened(await openStorage({ ...base, dir: folder('storage'), store: storeOf('storage') }));
+  const migration = await openMigration(o.migration ?? noMigration, data, log);
+  opened(migration.hosts);
   const mayBridge = simulated || process.getuid?.() === 0;
   const xenops = opened(
     await openXenops({
@@ -78,6 +88,7 @@ export async function openCore(o: CoreOptions): Promise<RunningCore> {
       network: bridgesByName(network, mayBridge ? 'bridge' : 'user'),
       store: storeOf('xenops'),
       workers: o.workers,
+      connect: (url) => migration.hosts.connect(url),
       hooks: folderHooks('/etc/xapi.d', log),
       kernels: diskKernels({
         bootloader: simulated ? simulatedBootloader() : await openBootloader({ clock: systemClock, log }),
@@ -86,6 +97,9 @@ export async function openCore(o: CoreOptions): Promise<RunningCore> {
     }),
   );
   const screens = opened(await openScreenPorts({ ...base, xenops }));
+  const arrivals = await migration.serve(xenops);
+  if (arrivals) opened(arrivals);
   const owned = unwind.move();
-  return { xenops, screens, ground: backend.name, close: () => owned.run() };
+  const migrate = migrateOver(xenops, migration.hosts);
+  return { xenops, screens, migrate, reachedAt: arrivals?.url, ground: backend.name, close: () => owned.run() };
 }

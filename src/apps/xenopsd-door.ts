@@ -5,7 +5,7 @@ import type { Ids } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Xenops } from '../contracts/xenops.ts';
 import { openDoor } from '../doors/xenopsd/door.ts';
-import type { DoorParts } from '../doors/xenopsd/parts.ts';
+import type { DoorParts, Migrate } from '../doors/xenopsd/parts.ts';
 import { serveDoor } from '../doors/xenopsd/server.ts';
 import { connectSwitch } from '../switch/client.ts';
 import { SwitchServer } from '../switch/peer.ts';
@@ -24,6 +24,8 @@ export interface DoorOptions {
   /** Queues of a message switch that calls are taken from too. */
   readonly queues?: { readonly switchPath: string; readonly names: readonly string[] };
   readonly shutdown: () => void;
+  /** How VMs go to other hosts. */
+  readonly migrate?: Migrate;
 }
 /** Opens it; the answer closes it, and leaves the domain manager as it is. */
 export async function openXenopsdDoor(o: DoorOptions): Promise<() => Promise<void>> {
@@ -45,6 +47,7 @@ export async function openXenopsdDoor(o: DoorOptions): Promise<() => Promise<voi
     version,
     instance: ids.uuid(),
     shutdown,
+    ...(o.migrate ? { migrate: o.migrate } : {}),
   };
   const door = openDoor(parts);
   const close = await serveDoor(door, o.socketPath, log);

@@ -47,10 +47,16 @@ try {
     workers: Math.max(1, Number(values['worker-pool-size'])),
     log,
     version,
+    migration: {
+      listen: values['migration-listen'],
+      trust: values['migration-trust'],
+      plain: values['migration-plain'] === 'true',
+    },
   });
   const queues = { switchPath: values['switch-path'], names: queueNames(values.queue) };
   const closeDoor = await openXenopsdDoor({
     ...{ xenops: core.xenops, screens: core.screens, clock: systemClock, ids: randomIds, log, version, socketPath },
+    migrate: core.migrate,
     ...(values['use-switch'] === 'true' ? { queues } : {}),
     shutdown: () => void end('it was asked to'),
   });
@@ -66,7 +72,7 @@ try {
     process.exit(0);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void end(signal));
-  log.info('ready', { socketPath, ground: core.ground, data });
+  log.info('ready', { socketPath, arrivals: core.reachedAt ?? 'none', ground: core.ground, data });
   process.stdout.write(`ready ${socketPath}\n`);
 } catch (error) {
   fail((error as Error).message);

@@ -365,6 +365,13 @@ export const xenopsContract = contract({
   event: s.object({ id: s.string, vm: s.nullable(vm) }),
 });
 export type Xenops = Api<typeof xenopsContract>;
+/** What a domain manager of another host may ask. */
+export const incomingContract = contract({
+  name: 'incoming',
+  methods: { incoming: xenopsContract.methods.incoming },
+  event: s.nothing,
+});
+export type IncomingApi = Api<typeof incomingContract>;
 export type VmSpec = Shape<typeof vmSpec>;
 export type VbdSpec = Shape<typeof vbdSpec>;
 export type VifSpec = Shape<typeof vifSpec>;

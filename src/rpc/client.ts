@@ -28,6 +28,8 @@ export interface ConnectOptions {
   /** The connection was lost. */
   readonly onLost?: () => void;
 }
+/** A connection that may still be connecting, or one that is ready once it is answered. */
+export type Dial = () => Socket | Promise<Socket>;
 type Listener = (event: never) => void;
 interface Waiting {
   readonly method: string;
@@ -42,7 +44,16 @@ export function connectContract<const C extends Contract>(
   options: ConnectOptions = {},
 ): Api<C> & { close(): void } {
   checkSocketPath(socketPath);
-  const client = new Client(contract, socketPath, options);
+  return connectOver(contract, socketPath, () => connect(socketPath), options);
+}
+/** As `connectContract`, over connections that `dial` opens; `name` is what errors call the other side. */
+export function connectOver<const C extends Contract>(
+  contract: C,
+  name: string,
+  dial: Dial,
+  options: ConnectOptions = {},
+): Api<C> & { close(): void } {
+  const client = new Client(contract, name, dial, options);
   const api: Record<string, unknown> = {
     watch: (listener: Listener) => client.watch(listener),
     close: () => client.close(),
@@ -60,6 +71,7 @@ export function connectContract<const C extends Contract>(
 class Client {
   readonly #contract: Contract;
   readonly #path: string;
+  readonly #dial: Dial;
   readonly #options: ConnectOptions;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -72,9 +84,10 @@ class Client {
   #connecting: Promise<Socket> | undefined;
   #connectedBefore = false;
 
-  constructor(contract: Contract, path: string, options: ConnectOptions) {
+  constructor(contract: Contract, path: string, dial: Dial, options: ConnectOptions) {
     this.#contract = contract;
     this.#path = path;
+    this.#dial = dial;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#log = (options.log ?? silentLog).with({ contract: contract.name });
@@ -160,9 +173,12 @@ class Client {
   }
   /** Connects and waits for the greeting, which tells that it is the right contract. */
   #open(): Promise<Socket> {
+    const dialled = this.#dial();
+    return dialled instanceof Promise ? dialled.then((socket) => this.#greet(socket)) : this.#greet(dialled);
+  }
+  #greet(socket: Socket): Promise<Socket> {
     return new Promise((resolve, reject) => {
       const reader = new FrameReader(this.#maxBytes);
-      const socket = connect(this.#path);
       let greeted = false;
       socket.on('data', (chunk: Buffer) => {
         try {

@@ -60,6 +60,16 @@ export async function serveContract<const C extends Contract>(
   };
 }
 
+/** Serves one connection that somebody else accepted; its calls are cancelled when it ends. */
+export function serveConnection<const C extends Contract>(
+  contract: C,
+  implementation: Api<C>,
+  socket: Socket,
+  options: Omit<ServeOptions, 'socketPath' | 'mode'>,
+): void {
+  new Connection(contract, anyApi(implementation), socket, options).open();
+}
+
 /** The socket is made with its final mode, so that nobody can connect in between. */
 function listen(server: Server, path: string, mode: number): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -87,7 +97,12 @@ class Connection {
   readonly #calls = new Map<number, AbortController>();
   #unwatch: (() => void) | undefined;
 
-  constructor(contract: Contract, implementation: AnyApi, socket: Socket, options: ServeOptions) {
+  constructor(
+    contract: Contract,
+    implementation: AnyApi,
+    socket: Socket,
+    options: Omit<ServeOptions, 'socketPath' | 'mode'>,
+  ) {
     this.#contract = contract;
     this.#implementation = implementation;
     this.#socket = socket;

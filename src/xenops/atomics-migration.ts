@@ -1,4 +1,5 @@
 /** The steps of moving a guest into another domain: rows of the table in `atomics.ts`. */
+import { bestEffort } from '../base/best-effort.ts';
 import type { Call } from '../contracts/contract.ts';
 import { type VmSpec, type Xenops, xenopsErrors } from '../contracts/xenops.ts';
 import type { Atomic, Ground } from './atomics.ts';
@@ -36,7 +37,7 @@ export const migrationAtomics = {
       const about = await migrationOf(g.backend).describe(spec.id);
       await (await peer(g, { token, to })).prepare({ token, spec, startedAt, about }, signalOf(call));
     },
-    undo: async (g, a) => (await peer(g, a)).abort({ token: a.token }),
+    undo: (g, a) => dropCopy(g, a, async () => undefined),
   }),
   /** The guest's memory goes over; it stands still on both sides afterwards. */
   'VM.send': atomic<Attempt & { readonly vm: string; readonly live: boolean }>({
@@ -45,11 +46,7 @@ export const migrationAtomics = {
     waits: true,
     text: (a) => `${toText(a)}${a.live ? ' live' : ''}`,
     run: send,
-    // The copy first: until it is gone the guest must not go on here.
-    async undo(g, a) {
-      await (await peer(g, a)).abort({ token: a.token });
-      await g.backend.vm.unpause(a.vm);
-    },
+    undo: (g, a) => dropCopy(g, a, () => g.backend.vm.unpause(a.vm)),
   }),
   /** The domain makes room for another of the VM's name. */
   'VM.leaveName': atomic<Names>({
@@ -122,11 +119,22 @@ async function send(
     ),
   );
   if (!first) return;
-  // It leaves nothing behind: the guest goes on here, once its copy is gone.
-  await receiver.abort({ token: a.token });
-  const seen = await g.backend.vm.observe(a.vm);
-  if (seen?.power === 'paused') await g.backend.vm.unpause(a.vm);
+  // It leaves nothing behind.
+  await dropCopy(g, a, async () => {
+    const seen = await g.backend.vm.observe(a.vm);
+    if (seen?.power === 'paused') await g.backend.vm.unpause(a.vm);
+  });
   throw first.error;
+}
+/**
+ * The copy goes, and the guest goes on. On one host they share devices: the copy first. Another host may not answer, and is not
+ * waited for: its copy stands still until it is given the guest, and is dropped by its host when nobody asks after it.
+ */
+async function dropCopy(g: Ground, a: Attempt, goOn: () => Promise<void>): Promise<void> {
+  const abort = async () => (await peer(g, a)).abort({ token: a.token });
+  if (a.to === null) await abort();
+  await goOn();
+  if (a.to !== null) await bestEffort('a copy on another host', g.log, abort);
 }
 const failed = (vm: string, reason: string) => xenopsErrors.make('Failed_to_migrate', { vm, reason });
 const peer = (g: Ground, a: Attempt) => movingOf(g).peer(a.to);

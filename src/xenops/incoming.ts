@@ -36,10 +36,18 @@ interface Row {
 interface Arrival extends Row {
   /** Where the guest is read from; of this process only. */
   address: string;
+  /** When its sender was last heard of, ms. */
+  heardAt: number;
+  /** Its guest is coming in. */
+  busy: boolean;
+  /** Ends the wait for its sender. */
+  calm?: () => void;
 }
 type Token = { readonly token: string };
 /** How many arrive at once. */
 const lines = 64;
+/** A copy whose sender, on another host, is not heard of for this long is dropped, unless it was given the guest. */
+const silenceMs = 600_000;
 
 export class Incoming implements IncomingContract {
   readonly #core: Core;
@@ -53,7 +61,13 @@ export class Incoming implements IncomingContract {
     const incoming = new Incoming(core);
     for await (const [token, text] of core.records.arrivals()) {
       // Written by `#note`.
-      incoming.#rows.set(token, { ...(JSON.parse(text) as Row), token, address: '' });
+      incoming.#rows.set(token, {
+        ...(JSON.parse(text) as Row),
+        token,
+        address: '',
+        heardAt: core.clock.now(),
+        busy: false,
+      });
     }
     return incoming;
   }
@@ -65,6 +79,7 @@ export class Incoming implements IncomingContract {
     return [...this.#rows.values()].find((r) => r.spec.id === vm && !r.arrived)?.spec;
   }
   close(): Promise<void> {
+    for (const row of this.#rows.values()) row.calm?.();
     return this.#queue.close();
   }
 
@@ -84,12 +99,17 @@ export class Incoming implements IncomingContract {
       if (!here) guardArrival(spec.id, record, this.specOf(spec.id) !== undefined);
       reservations.reserve({ ...spec, id: token });
       const domid = this.#core.nextDomid();
-      const row: Arrival = { token, spec, domid, startedAt, here, phase: 'receiving', arrived: false, address: '' };
+      const row: Arrival = {
+        ...{ token, spec, domid, startedAt, here, phase: 'receiving', arrived: false, address: '' },
+        heardAt: this.#core.clock.now(),
+        busy: false,
+      };
       try {
         this.#rows.set(token, row);
         await this.#note(row);
         await this.#run(token, migrateReceivePlan(spec, { domain: token, domid, here, about }), signal);
         row.address = (await backend.migration?.listen(token, about)) ?? '';
+        this.#await(row);
       } catch (error) {
         await bestEffort('the sender aborts again', this.#core.log, () => this.#drop(row));
         throw error;
@@ -99,13 +119,19 @@ export class Incoming implements IncomingContract {
   async stat({ token }: Token) {
     const row = this.#rows.get(token);
     if (!row) return { phase: 'unknown' as const, address: '' };
+    row.heardAt = this.#core.clock.now();
     return { phase: row.phase, address: row.phase === 'receiving' ? row.address : '' };
   }
   receive({ token }: Token, call?: Call): Promise<void> {
     return this.#queue.push(token, 'receive', call, async ({ signal }) => {
       const row = this.#get(token);
       if (row.phase !== 'receiving') return;
-      await this.#run(token, op('VM.receive', { spec: { ...row.spec, id: token }, address: row.address }), signal);
+      row.busy = true;
+      const plan = op('VM.receive', { spec: { ...row.spec, id: token }, address: row.address });
+      await this.#run(token, plan, signal).finally(() => {
+        row.busy = false;
+        row.heardAt = this.#core.clock.now();
+      });
       row.phase = 'ready';
       await this.#note(row).catch((error: unknown) => {
         row.phase = 'receiving';
@@ -174,6 +200,18 @@ export class Incoming implements IncomingContract {
     reservations.adopt({ ...row.spec, id: row.token });
     // Its stream ended with the process that read it.
     if (row.phase === 'receiving' || !(await observe(this.#core, row.token))) await this.#drop(row);
+    else this.#await(row);
+  }
+  /** Drops a copy that nobody asks after any more: its sender has gone on with the guest. */
+  #await(row: Arrival): void {
+    const { clock, log } = this.#core;
+    if (row.here) return;
+    const look = () => {
+      if (this.#rows.get(row.token) !== row || row.phase === 'committed') return;
+      if (row.busy || clock.now() - row.heardAt < silenceMs) return this.#await(row);
+      void bestEffort('a copy whose sender is silent', log, () => this.abort(row));
+    };
+    row.calm = clock.after(Math.max(1000, silenceMs - (clock.now() - row.heardAt)), look);
   }
 
   /** From here on the copy is the VM. */
@@ -221,11 +259,13 @@ export class Incoming implements IncomingContract {
     const { backend, log } = this.#core;
     await bestEffort('logs of a domain that is gone', log, () => backend.forget?.(row.token));
     await this.#core.records.noteArrival(row.token, null);
+    row.calm?.();
     this.#rows.delete(row.token);
   }
   #note(row: Arrival, record?: VmRecord): Promise<void> {
-    const { address: _, ...kept } = row;
-    return this.#core.records.noteArrival(row.token, JSON.stringify(kept), record);
+    const { token, spec, domid, startedAt, here, phase, arrived } = row;
+    const kept: Row = { token, spec, domid, startedAt, here, phase, arrived };
+    return this.#core.records.noteArrival(token, JSON.stringify(kept), record);
   }
   #get(token: string): Arrival {
     const row = this.#rows.get(token);

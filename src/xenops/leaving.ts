@@ -71,9 +71,10 @@ export async function settleLeaving(core: Core, record: VmRecord): Promise<'here
   if (!leaving) return 'here';
   const { token, to, domain, given } = leaving;
   const limit = <T>(step: string, f: () => Promise<T>) => limited(core, id, step, f);
+  // Nobody but this sender could have told another host to go on: it need not be asked, and may be out of reach.
+  if (to !== null && !given) return takenBack(core, record, leaving, true);
   const peer = await peerOf(core, to);
   const { phase } = await limit('asking the receiver', () => peer.stat({ token }));
-  const { rename } = migrationOf(core.backend);
   if (phase === 'committed' || (phase === 'ready' && given)) {
     await limit('giving the guest away', () => peer.commit({ token }));
     await limit('destroying the domain', () => core.backend.vm.destroy(domain));
@@ -81,9 +82,15 @@ export async function settleLeaving(core: Core, record: VmRecord): Promise<'here
     return (await ended(core, record, leaving)) ? 'gone' : 'here';
   }
   await limit('taking the guest back', () => peer.abort({ token }));
-  await limit('renaming the domain', () => rename(domain, id));
-  core.log.info('a guest was not moved', { vm: id, to: to ?? 'this host' });
+  return takenBack(core, record, leaving, false);
+}
+/** `tell`: the receiver may not know yet; it drops what it hears nothing of. */
+async function takenBack(core: Core, record: VmRecord, { to, token, domain }: Leaving, tell: boolean): Promise<'here'> {
+  const { rename } = migrationOf(core.backend);
+  await limited(core, record.id, 'renaming the domain', () => rename(domain, record.id));
+  core.log.info('a guest was not moved', { vm: record.id, to: to ?? 'this host' });
   record.leaving = null;
+  if (tell) void bestEffort('a copy on another host', core.log, async () => (await peerOf(core, to)).abort({ token }));
   return 'here';
 }
 async function peerOf(core: Core, to: string | null): Promise<Xenops['incoming']> {

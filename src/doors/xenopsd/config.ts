@@ -57,6 +57,12 @@ const general = {
   'vm-suspend-ack-timeout': key('number', '30', 'heard'),
   'migration-compressor': key('text', 'stream', 'heard'),
   'migration-tls': key('text', 'stunnel', 'heard'),
+  /** Ours: `ADDRESS:PORT` where guests of other hosts arrive; none when empty. */
+  'migration-listen': key('text', '', 'used'),
+  /** Ours: a file of the certificates, in PEM, of the hosts that guests may come from and go to. */
+  'migration-trust': key('path', '', 'used'),
+  /** Ours: without TLS; whoever reaches the port is believed. */
+  'migration-plain': key('boolean', 'false', 'used'),
   'disable-logging-for': key('text', '', 'heard'),
   inventory: key('path', '/etc/xensource-inventory', 'heard'),
   timeslice: key('number', '0.05', 'heard'),
