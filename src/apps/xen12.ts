@@ -2,13 +2,18 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { createClient } from '../client/client.ts';
+import { nodeTransport } from '../client/node-transport.ts';
 import { xenopsContract } from '../contracts/xenops.ts';
 import { domControl } from '../doors/xen12/dom-control.ts';
 import { domCreate } from '../doors/xen12/dom-create.ts';
 import type { Tools } from '../doors/xen12/io.ts';
 import { readConsoles } from '../doors/xen12/read-console.ts';
+import { vdTool } from '../doors/xen12/vd-tool.ts';
+import { VirtualDisks } from '../doors/xen12/virtual-disks.ts';
 import { xendomains } from '../doors/xen12/xendomains.ts';
 import { connectContract } from '../rpc/client.ts';
+import { diskFiles } from './disk-files.ts';
 import { defaultData, places } from './places.ts';
 
 const [name = '', ...args] = process.argv.slice(2);
@@ -38,13 +43,27 @@ const tools: Tools = {
   signal: stop.signal,
   uuid: randomUUID,
   bridge: process.env['XEN12_BRIDGE'] ?? 'xenbr0',
-  virtualDisk(id) {
-    throw new Error(`there is no virtual disk ${id}: virtual disks are not kept here yet`);
-  },
+  virtualDisk: async (id) => onDisks((disks) => disks.media(id)),
 };
+/** Virtual disks are XenAPI's: a session of root over the local socket. */
+async function onDisks<T>(f: (disks: VirtualDisks, session: string) => Promise<T>): Promise<T> {
+  const transport = nodeTransport({ socketPath: at.xapiSocket });
+  const session = String(await transport.call('session.login_with_password', ['root', '', '1.0', 'xen12']));
+  const client = createClient(transport, session);
+  try {
+    return await f(new VirtualDisks({ client, now: () => Math.floor(Date.now() / 1000) }), session);
+  } finally {
+    await client.session.logout({});
+    transport.close();
+  }
+}
 const commands: Readonly<Record<string, () => Promise<number>>> = {
   xc_dom_create: () => domCreate(args, tools),
   xc_dom_control: () => domControl(args, tools),
+  xc_vd_tool: () =>
+    onDisks((disks, session) =>
+      vdTool(args, { ...tools, disks, ...diskFiles({ address: { socketPath: at.xapiSocket }, session }) }),
+    ),
   xen_read_console: () => readConsoles({ ...tools, signal: stop.signal }),
   xendomains: () =>
     xendomains(args, {

@@ -45,7 +45,7 @@ async function toolsOf(t: TestContext, h: TestHouse) {
     exists: (path: string) => path === join(folder, 'vmlinuz'),
     uuid: () => crypto.randomUUID(),
     bridge: network?.bridge ?? '',
-    virtualDisk: (id: string): string => {
+    virtualDisk: async (id: string) => {
       throw new Error(`there is no virtual disk ${id}`);
     },
     auto: () => ['/etc/xc/auto/10-first'],
@@ -111,6 +111,13 @@ test('a domain is saved and goes on, and one of XenAPI is stopped by xendomains'
   const file = join(tmpdir(), `gh-xen12-${process.pid}.state`);
   t.after(() => rmSync(file, { force: true }));
   assert.equal((await control('suspend', dom, 'relative'))[0], 1);
+  assert.match((await control('pincpu', dom, 'x'))[2], /the processor must be a number, not "x"/);
+  assert.equal((await control('pincpu', dom, '2'))[0], 0);
+  const mask = async () =>
+    (await h.house.xenops.vm.list({})).find((v) => v.spec.name === 'guest-2')?.spec.platform['mask'];
+  assert.equal(await mask(), '2');
+  assert.equal((await control('pincpu', dom, '-1'))[0], 0);
+  assert.equal(await mask(), undefined);
   assert.deepEqual(await control('suspend', dom, file), [0, 'return code 0\n', '']);
   assert.match((await create('-D', 'vmid=2', '-L', file))[1], /VM started in domain \d+/);
   const names = async () => (await control('list'))[1];

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { VbdSpec, VmSpec } from '../../contracts/xenops.ts';
 import type { DiskSetting, DomainSettings } from './settings.ts';
+import type { Media } from './virtual-disks.ts';
 
 export interface DescribeOptions {
   /** A UUID for a new VM. */
@@ -10,14 +11,13 @@ export interface DescribeOptions {
   readonly capabilities: readonly string[];
   /** Where interfaces are plugged. */
   readonly bridge: string;
-  /** The path of a virtual disk; throws when there is no such disk. */
-  readonly virtualDisk: (id: string) => string;
+  readonly virtualDisk: (id: string) => Promise<Media>;
 }
 /** Marks VMs that came through this door, with the file that they were made from. */
 export const note = 'xen12';
 
 /** Image and ramdisk must be absolute paths; everything else is checked by the domain manager. */
-export function describeDomain(s: DomainSettings, o: DescribeOptions): VmSpec {
+export async function describeDomain(s: DomainSettings, o: DescribeOptions): Promise<VmSpec> {
   const bytes = s.memoryMib * 1024 * 1024;
   const domainType = o.capabilities.includes('pv') ? 'pv' : o.capabilities.includes('pvh') ? 'pvh' : 'hvm';
   const onEnd = s.autoRestart ? 'restart' : 'destroy';
@@ -36,7 +36,7 @@ export function describeDomain(s: DomainSettings, o: DescribeOptions): VmSpec {
     onPoweroff: onEnd,
     onReboot: 'restart',
     onCrash: onEnd,
-    vbds: s.disks.map((disk, i) => drive(disk, i, o)),
+    vbds: await Promise.all(s.disks.map((disk, i) => drive(disk, i, o))),
     vifs: s.addresses.map((address, i) => ({
       id: `vif${i}`,
       position: i,
@@ -51,21 +51,22 @@ export function describeDomain(s: DomainSettings, o: DescribeOptions): VmSpec {
 /** As the original puts it together: address, root, extra. */
 export const commandLine = ({ cmdline: { ip, root, extra } }: DomainSettings): string => `${ip} ${root} ${extra}`;
 
-function drive({ uname, dev, mode }: DiskSetting, position: number, o: DescribeOptions): VbdSpec {
+async function drive({ uname, dev, mode }: DiskSetting, position: number, o: DescribeOptions): Promise<VbdSpec> {
   return {
     id: dev,
     position,
     type: 'Disk',
     mode: mode === 'r' ? 'RO' : 'RW',
-    media: { kind: 'path', path: pathOf(uname, o), format: 'raw' },
+    media: await mediaOf(uname, o),
   };
 }
 /** Throws a sentence when the name has no known form. */
-export function pathOf(uname: string, o: Pick<DescribeOptions, 'virtualDisk'>): string {
+export async function mediaOf(uname: string, o: Pick<DescribeOptions, 'virtualDisk'>): Promise<Media> {
+  const at = (path: string) => ({ kind: 'path', path, format: 'raw' }) as const;
   const [, kind, rest = ''] = /^(phy|file|vd):(.+)$/s.exec(uname) ?? [];
   if (kind === 'vd') return o.virtualDisk(rest);
-  if (kind === 'file') return rest;
-  if (kind === 'phy') return rest.startsWith('/') ? rest : `/dev/${rest}`;
+  if (kind === 'file') return at(rest);
+  if (kind === 'phy') return at(rest.startsWith('/') ? rest : `/dev/${rest}`);
   throw new Error(`Invalid block device specification : ${uname} (phy:DEVICE, vd:ID or file:PATH is expected)`);
 }
 /** The same for the same domain at every start, so that its addresses stay known. */

@@ -1,7 +1,7 @@
 /** `xc_dom_control`: what is done with domains that are there. One row per command. */
 import { isKind } from '../../contracts/contract.ts';
 import type { VmEntry } from '../../contracts/xenops.ts';
-import { pathOf } from './describe.ts';
+import { mediaOf } from './describe.ts';
 import { domains, NoSuchDomain, untilGone, vmOf } from './domains.ts';
 import type { Tools } from './io.ts';
 
@@ -17,7 +17,8 @@ const usage = `Usage: xc_dom_control COMMAND ...
   vbd_add DOM UNAME DEV MODE         a further block device
   vbd_remove DOM DEV
   vif_stats DOM VIF, vif_addip DOM VIF IP, vif_setsched DOM VIF BYTES USECS, vif_getsched DOM VIF
-  pincpu DOM CPU, cpu_bvtset DOM MCUADV WARP WARPL WARPU, cpu_bvtslice SLICE
+  pincpu DOM CPU                     on one processor from its next start on; -1: on any
+  cpu_bvtset DOM MCUADV WARP WARPL WARPU, cpu_bvtslice SLICE
 `;
 /** Seconds that a guest gets when it is asked to shut down. */
 const shutdownS = 300;
@@ -159,7 +160,13 @@ const rows: Readonly<Record<string, Row>> = {
   }),
   vif_addip: notHere('guests are on a bridge; an address of theirs needs no rule in the host'),
   vif_stats: notHere('traffic of interfaces is not counted here yet'),
-  pincpu: notHere('pinning is a setting of the VM (VCPUs_params mask); change it and start the VM again'),
+  pincpu: onDomain(2, async (t, { spec }, [cpu = '']) => {
+    const { mask: _, ...others } = spec.platform;
+    if (cpu !== '-1') number('the processor', cpu);
+    await t.xenops.vm.update({ id: spec.id, platform: cpu === '-1' ? others : { ...others, mask: cpu } });
+    t.out(`Domain ${spec.name} has this from its next start on\n`);
+    return 0;
+  }),
   cpu_bvtset: notHere('this hypervisor has no BVT scheduler; weight and cap are settings of the VM (VCPUs_params)'),
   cpu_bvtslice: notHere('this hypervisor has no BVT scheduler'),
 };
@@ -200,7 +207,7 @@ async function addDisk(
   if (!['r', 'w', 'rw'].includes(mode)) throw new Error(`the mode must be r, w or rw, not "${mode}"`);
   const taken = new Set(spec.vbds.map((v) => v.position));
   const position = [...taken, 0].reduce<number>((p) => (taken.has(p) ? p + 1 : p), 0);
-  const media = { kind: 'path', path: pathOf(uname, t), format: 'raw' } as const;
+  const media = await mediaOf(uname, t);
   const vbd = { id: dev, position, type: 'Disk', mode: mode === 'r' ? 'RO' : 'RW', media } as const;
   await t.xenops.vbd.add({ vm: spec.id, vbd });
   try {

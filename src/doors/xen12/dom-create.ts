@@ -90,7 +90,7 @@ async function create(
   try {
     const { capabilities } = await t.xenops.host.stat({});
     const known = state === undefined ? await halted(t, s.name) : await saved(t, state);
-    const spec = describeDomain(s, {
+    const spec = await describeDomain(s, {
       id: known ?? t.uuid(),
       capabilities,
       bridge: t.bridge,

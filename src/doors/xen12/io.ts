@@ -1,5 +1,6 @@
 /** What a command has besides its arguments. */
 import type { Xenops } from '../../contracts/xenops.ts';
+import type { Media } from './virtual-disks.ts';
 
 export interface Io {
   readonly out: (text: string) => void;
@@ -15,5 +16,6 @@ export interface Tools extends Io {
   readonly uuid: () => string;
   /** The bridge of interfaces that name none. */
   readonly bridge: string;
-  readonly virtualDisk: (id: string) => string;
+  /** What a virtual disk is for the domain manager; throws a sentence when there is no such disk. */
+  readonly virtualDisk: (id: string) => Promise<Media>;
 }
