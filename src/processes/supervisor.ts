@@ -26,7 +26,7 @@ export interface SupervisorOptions {
   readonly onShutdown: () => void;
   readonly clock?: Clock;
   readonly ids?: Ids;
-  /** How often adopted children are looked at; 500 by default. */
+  /** How often adopted children are looked at; 200 by default. */
   readonly adoptedCheckMs?: number;
 }
 type Event = Shape<typeof processesContract.event>;
@@ -51,7 +51,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const tree = new Tree({ records, clock, ids, log, announce });
   tree.adopt();
   const stops = [
-    repeat(clock, options.adoptedCheckMs ?? 500, () => {
+    repeat(clock, options.adoptedCheckMs ?? 200, () => {
       for (const child of tree.children) child.check();
     }),
     repeat(clock, logCheckMs, () => rotateLogs(tree.children, log)),
