@@ -6,6 +6,8 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { systemClock } from '../base/clock.ts';
+import { randomIds } from '../base/ids.ts';
 import { logTo } from '../base/log.ts';
 import { processesContract } from '../contracts/processes.ts';
 import {
@@ -18,13 +20,15 @@ import {
   parseConfig,
 } from '../processes/index.ts';
 import { serveContract } from '../rpc/server.ts';
+import { isAnswered } from '../rpc/socket-path.ts';
 import { openLogFile } from './log-file.ts';
 import { places } from './places.ts';
 import { version } from './version.ts';
 
-const usage = `usage: forkexecd --data DIR [--config FILE] [--with-children]
+const usage = `usage: forkexecd --data DIR [--config FILE] [--forker SOCKET] [--with-children]
 Starts, watches and restarts child processes, in the foreground; guesthouse ps --data DIR shows them.
   --config FILE     what to run (docs/forkexecd.md); HUP reads it again
+  --forker SOCKET   where programs are started for others, as callers of /var/xapi/forker/main know it
   --with-children   TERM and INT end the children too; without it they run on, and the next forkexecd takes them over
 `;
 closeInherited();
@@ -51,6 +55,7 @@ const supervisor = createSupervisor({
   log,
   onShutdown: () => void end('it was asked to'),
 });
+if (values.forker !== undefined) await openForker(values.forker);
 const served = await serveContract(processesContract, supervisor, { socketPath: at.supervisorSocket, log });
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void asked(signal));
 process.on('SIGHUP', () => void again());
@@ -86,12 +91,26 @@ async function end(why: string): Promise<void> {
   process.exit(0);
 }
 
+/** Loaded only where it is asked for: it needs the foreign function interface. */
+async function openForker(path: string): Promise<void> {
+  if (await isAnswered(path)) fail(`--forker ${path}: another forkexecd serves there; stop it or choose another`);
+  const { descriptorSocket, openReceiver } = await import('./descriptor-socket.ts');
+  const { serveForker } = await import('../doors/forker/index.ts');
+  const { runProgram } = await import('./forker-run.ts');
+  const needs = { folder: at.run, clock: systemClock, ids: randomIds, receive: openReceiver() };
+  const receive = () => descriptorSocket(needs);
+  await serveForker(path, { log, receive, run: runProgram }).catch((error: Error) =>
+    fail(`--forker ${path}: ${error.message}`),
+  );
+}
+
 function options() {
   try {
     const { values } = parseArgs({
       options: {
         data: { type: 'string' },
         config: { type: 'string' },
+        forker: { type: 'string' },
         'with-children': { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h' },
       },

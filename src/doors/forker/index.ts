@@ -1,0 +1,1 @@
+export { type Incoming, serveForker } from './door.ts';
