@@ -8,10 +8,13 @@ import { xenopsContract } from '../contracts/xenops.ts';
 import { domControl } from '../doors/xen12/dom-control.ts';
 import { domCreate } from '../doors/xen12/dom-create.ts';
 import type { Tools } from '../doors/xen12/io.ts';
+import { natEnable } from '../doors/xen12/nat.ts';
 import { readConsoles } from '../doors/xen12/read-console.ts';
 import { vdTool } from '../doors/xen12/vd-tool.ts';
 import { VirtualDisks } from '../doors/xen12/virtual-disks.ts';
 import { xendomains } from '../doors/xen12/xendomains.ts';
+import { setKernel } from '../network/firewall.ts';
+import { runTool } from '../network/tool.ts';
 import { connectContract } from '../rpc/client.ts';
 import { diskFiles } from './disk-files.ts';
 import { defaultData, places } from './places.ts';
@@ -21,7 +24,8 @@ const at = places(defaultData());
 const auto = process.env['XEN12_AUTO'] ?? '/etc/xc/auto';
 const lock = join(at.run, 'xendomains');
 
-if (!existsSync(at.xenopsSocket)) {
+// What is the kernel's alone needs no host.
+if (name !== 'xen_nat_enable' && !existsSync(at.xenopsSocket)) {
   process.stderr.write(`${name}: no host runs here (${at.data}); start one with "guesthouse up"\n`);
   process.exit(1);
 }
@@ -64,6 +68,13 @@ const commands: Readonly<Record<string, () => Promise<number>>> = {
     onDisks((disks, session) =>
       vdTool(args, { ...tools, disks, ...diskFiles({ address: { socketPath: at.xapiSocket }, session }) }),
     ),
+  xen_nat_enable: () =>
+    natEnable({
+      ...tools,
+      uplink: process.env['XEN12_UPLINK'],
+      run: runTool,
+      forward: () => setKernel('ip_forward', '1'),
+    }),
   xen_read_console: () => readConsoles({ ...tools, signal: stop.signal }),
   xendomains: () =>
     xendomains(args, {
