@@ -140,6 +140,6 @@ export const networkErrors = errorsOf({
   Bad_name: '{name} is not the name of a bridge: {reason}',
   Foreign: '{name} exists and was not made by this host; it is left alone',
   In_use: 'the network {bridge} has ports of {vms}',
-  Port_taken: '{protocol} port {port} of {address} is taken',
+  Port_taken: '{protocol} port {port} of {address} is taken by {by}',
   Tool_failed: '{tool} failed: {reason}',
 });

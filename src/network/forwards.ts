@@ -26,7 +26,8 @@ export function forwardVerbs(house: House): Network['forward'] {
           .filter((f) => portKey(f) !== key);
         const before = records.forwards.get(key) ?? [];
         for (const [i, forward] of wanted.entries()) {
-          if ([...others, ...wanted.slice(0, i)].some((other) => meets(forward, other))) throw taken(forward);
+          const holder = [...others, ...wanted.slice(0, i)].find((other) => meets(forward, other));
+          if (holder) throw taken(forward, `a forward of the VM ${holder.vm}`);
           if (!before.some((known) => same(known, forward))) await requireFree(forward);
         }
         if (wanted.length === 0) await records.forwards.remove(key);
@@ -36,8 +37,8 @@ export function forwardVerbs(house: House): Network['forward'] {
     list: async () => records.forwards.list().flat(),
   };
 }
-const taken = ({ protocol, hostAddress: address, hostPort: port }: ForwardRecord) =>
-  networkErrors.make('Port_taken', { protocol, address, port });
+const taken = ({ protocol, hostAddress: address, hostPort: port }: ForwardRecord, by: string) =>
+  networkErrors.make('Port_taken', { protocol, address, port, by });
 
 function checked(f: ForwardRecord): ForwardRecord {
   const bad = (reason: string) => networkErrors.make('Not_possible', { kind: 'port forward', reason });
@@ -51,7 +52,7 @@ function checked(f: ForwardRecord): ForwardRecord {
 /** Refuses (Port_taken) a port on which something on the host listens: a forward would hide it. */
 async function requireFree(f: ForwardRecord): Promise<void> {
   const trouble = await (f.protocol === 'tcp' ? tryTcp(f) : tryUdp(f));
-  if (trouble?.code === 'EADDRINUSE') throw taken(f);
+  if (trouble?.code === 'EADDRINUSE') throw taken(f, 'a program of the host');
   if (trouble?.code === 'EADDRNOTAVAIL') {
     const reason = `${f.hostAddress} is no address of this host`;
     throw networkErrors.make('Not_possible', { kind: 'port forward', reason });

@@ -61,6 +61,24 @@ test('a forward goes with its VM, and the port is free for the next one', async 
   assert.deepEqual(await holders(h), [await call('VM.get_uuid', next)]);
 });
 
+test('a VM whose port another one has does not start, and learns whose it is', async () => {
+  await using h = await testHouse({ quiet: true });
+  const { call, make, addVif, vm, uuid } = await withForward(h);
+  assert.deepEqual(await holders(h), [uuid]);
+  const second = await make('second');
+  await addVif(second);
+  const refused: { wire?: string[] } = await call('VM.start', second, false, false).then(
+    () => ({}),
+    (e: object) => e,
+  );
+  assert.match(
+    refused.wire?.join(' ') ?? '',
+    new RegExp(`tcp port \\d+ of 127.0.0.1 is taken by a forward of the VM ${uuid}`),
+  );
+  await call('VM.start', vm, false, false);
+  assert.equal(await call('VM.get_power_state', second), 'Halted');
+});
+
 test('a snapshot and a template do not take the port of their VM, after a restart neither', async () => {
   await using h = await testHouse();
   const { call, vm, uuid } = await withForward(h);
