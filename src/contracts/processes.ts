@@ -37,6 +37,15 @@ const spec = s.object({
   /** How it is asked to end, TERM by default, and the milliseconds until it is killed when the supervisor asks; 10,000 by default. */
   stopSignal: s.optional(s.oneOf('SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2')),
   stopMs: s.optional(s.size),
+  /** Of it and all that it starts: bytes of memory, processors (fractions too), processes. */
+  limits: s.optional(
+    s.object({ memory: s.optional(s.size), cpus: s.optional(s.number), processes: s.optional(s.size) }),
+  ),
+  /** What it has of its own instead of the host's. */
+  namespaces: s.optional(s.list(s.oneOf('mount', 'network', 'ipc', 'uts'))),
+  /** Bytes after which its log is put aside, 16 MiB by default, and how many old ones are kept, 1 by default. */
+  logSize: s.optional(s.size),
+  logKeep: s.optional(s.size),
   /** Kept with the process and handed back by `list`. */
   tags: s.optional(s.record(s.string)),
 });

@@ -1,12 +1,22 @@
 /** The file that a child's output is appended to, kept from growing without bound. */
-import { closeSync, constants, copyFileSync, fstatSync, openSync, statSync, truncateSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  renameSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
 
-/** Bytes after which a log is put aside as `….1`. A guest can make QEMU complain for ever. */
+/** Bytes after which a log is put aside as `….1`, those before it as `….2` and so on. A guest can make QEMU complain for ever. */
 export const maxLogBytes = 16 * 1024 * 1024;
 
 /** Opens for appending; private; never follows a link that somebody put there. */
-export function openChildLog(path: string): number {
-  rotateWhenLarge(path);
+export function openChildLog(path: string, maxBytes?: number, keep?: number): number {
+  rotateWhenLarge(path, maxBytes, keep);
   const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
   const fd = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
   if (fstatSync(fd).isFile()) return fd;
@@ -15,9 +25,10 @@ export function openChildLog(path: string): number {
 }
 
 /** Copies and cuts, because the child keeps writing to the same file; lines written in between are lost. */
-export function rotateWhenLarge(path: string, maxBytes: number = maxLogBytes): boolean {
+export function rotateWhenLarge(path: string, maxBytes: number = maxLogBytes, keep = 1): boolean {
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   if (size <= maxBytes) return false;
+  for (let n = keep - 1; n >= 1; n--) if (existsSync(`${path}.${n}`)) renameSync(`${path}.${n}`, `${path}.${n + 1}`);
   copyFileSync(path, `${path}.1`);
   truncateSync(path, 0);
   return true;

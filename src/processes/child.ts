@@ -14,6 +14,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Ids } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { type ProcessInfo, type ProcessSpec, processErrors } from '../contracts/processes.ts';
+import { type Confined, confine } from './cgroups.ts';
 import { openChildLog } from './child-log.ts';
 import { bootId, findByEnvironment, isAlive, statOf } from './proc.ts';
 import { lastWords } from './readiness.ts';
@@ -24,6 +25,8 @@ import type { Policy } from './strategy.ts';
 const goneCheckMs = 10;
 
 export interface ChildNeeds {
+  /** Tells this supervisor's control groups from those of others: its folder. */
+  readonly owner: string;
   readonly records: Records;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -41,6 +44,7 @@ export class Child {
   /** Its end was asked for. */
   #ending = false;
   #startedAt = 0;
+  #confined: Confined | undefined;
   #onGone: (() => void)[] = [];
 
   private constructor(needs: ChildNeeds, record: ChildRecord) {
@@ -146,9 +150,10 @@ export class Child {
     if (record.boot !== bootId()) this.#change({ running: false });
     else if (record.pid === 0) this.#findStarted();
     if (!this.running) return;
-    if (isAlive(this.#record.pid, this.#record.startTime))
+    if (isAlive(this.#record.pid, this.#record.startTime)) {
       this.#needs.log.info('adopted', { id: record.spec.id, pid: this.#record.pid });
-    else this.#change({ running: false, exitCode: null, exitSignal: null });
+      this.#confineAgain();
+    } else this.#change({ running: false, exitCode: null, exitSignal: null });
   }
   /** The supervisor was killed between starting it and writing down its pid. */
   #findStarted(): void {
@@ -169,7 +174,7 @@ export class Child {
     this.#change({ ...before, restarts, waiting: false, failed: null, logFrom });
     this.#starting = true;
     this.#ending = false;
-    const process = await spawned(spec, token).finally(() => {
+    const process = await this.#spawnConfined(spec, token).finally(() => {
       this.#starting = false;
     });
     const pid = process.pid ?? 0;
@@ -180,12 +185,44 @@ export class Child {
     this.#change({ pid, startTime: statOf(pid)?.startTime ?? '', running: true });
     this.#needs.announce('started', this.info());
   }
+  /** Its limits stand before it runs. */
+  async #spawnConfined(spec: ProcessSpec, token: string): Promise<ChildProcess> {
+    const confined = this.#confine();
+    try {
+      const process = await spawned(spec, token);
+      confined?.take(process.pid ?? 0);
+      this.#confined = confined;
+      return process;
+    } catch (error) {
+      confined?.drop();
+      throw error;
+    }
+  }
+  /** It is in its groups already; its end has to drop them. */
+  #confineAgain(): void {
+    try {
+      this.#confined = this.#confine();
+    } catch (error) {
+      this.#needs.log.warn('the limits of an adopted child are not sure', { id: this.spec.id, error: String(error) });
+    }
+  }
+  #confine(): Confined | undefined {
+    const { id, limits, command } = this.spec;
+    if (limits === undefined) return undefined;
+    try {
+      return confine(this.#needs.owner, id, limits);
+    } catch (error) {
+      const reason = `its limits cannot be set: ${(error as Error).message}`;
+      throw processErrors.make('Failed_to_start', { command: command[0], reason }, { cause: error });
+    }
+  }
   #ended(exitCode: number | null, exitSignal: string | null): void {
     if (!this.running) return;
     const end = { running: false, exitCode, exitSignal };
     // Whoever asked for its end hears of it now and lets it be forgotten; a successor would see that it is gone.
     if (this.#ending) this.#record = { ...this.#record, ...end };
     else this.#change(end);
+    this.#confined?.drop();
     for (const f of this.#onGone.splice(0)) f();
     this.#needs.log.info('ended', { id: this.spec.id, pid: this.#record.pid, exitCode, exitSignal });
     this.#needs.announce('exited', this.info());
@@ -246,12 +283,13 @@ async function spawned(spec: ProcessSpec, token: string): Promise<ChildProcess> 
   const { NOTIFY_SOCKET: _, ...inherited } = process.env;
   let log: number;
   try {
-    log = openChildLog(spec.log);
+    log = openChildLog(spec.log, spec.logSize, spec.logKeep);
   } catch (error) {
     throw failed(`its log cannot be opened: ${(error as Error).message}`, error);
   }
   try {
-    const child = spawn(file, args, {
+    const [program = file, ...rest] = inNamespaces(spec.namespaces ?? [], [file, ...args]);
+    const child = spawn(program, rest, {
       detached: true,
       shell: false,
       stdio: ['ignore', log, log],
@@ -269,6 +307,16 @@ async function spawned(spec: ProcessSpec, token: string): Promise<ChildProcess> 
   } finally {
     closeSync(log);
   }
+}
+
+const namespaceOptions = { mount: '--mount', network: '--net', ipc: '--ipc', uts: '--uts' } as const;
+/** `unshare` becomes the program: the process is the same. */
+function inNamespaces(
+  namespaces: NonNullable<ProcessSpec['namespaces']>,
+  command: readonly string[],
+): readonly string[] {
+  if (namespaces.length === 0) return command;
+  return ['/usr/bin/unshare', ...namespaces.map((name) => namespaceOptions[name]), '--', ...command];
 }
 
 const reasons: Readonly<Record<string, string>> = {

@@ -32,6 +32,12 @@ after = switch
 ready = line now ready
 stop-signal = SIGINT
 stop-within = 2 s
+memory = 1.5 MiB
+cpus = 0.5
+processes = 10
+namespaces = network mount
+log-size = 1 KiB
+log-keep = 3
 `;
   assert.deepEqual(parse(text), {
     groups: [
@@ -62,6 +68,10 @@ stop-within = 2 s
         ready: { kind: 'line', text: 'now ready' },
         stopSignal: 'SIGINT',
         stopMs: 2000,
+        limits: { memory: 1_572_864, cpus: 0.5, processes: 10 },
+        namespaces: ['network', 'mount'],
+        logSize: 1024,
+        logKeep: 3,
       },
     ],
   });
@@ -92,6 +102,9 @@ test('a mistake is told with its place', () => {
     [`${child}after = b`, '3:9: after: there is no child b'],
     [`${child}after = a`, '3:9: after: a waits for a itself'],
     [`${child}after = b\n[child b]\ncommand = /b\nafter = a`, '3:9: after: b waits for a itself'],
+    [`${child}cpus = 0`, '3:8: cpus: 0 is no number of 0.01 or more'],
+    [`${child}memory = 5`, '3:10: memory: 5 is no number with one of the units B, KiB'],
+    [`${child}namespaces = mount pid`, '3:20: namespaces: pid is none of mount'],
     ['[group g]\nparent = g', '2:10: parent: there is no group g above this one'],
     ['[group g]\n[group g]', '2:8: group: there is a group g already'],
     ['[group g]\nrestarts = often', '2:12: restarts: often is not of the form 5 in 60 s'],

@@ -9,7 +9,7 @@
  * `#` begins a line of comment. Words with spaces stand in double quotes. A mistake is `FILE:LINE:COLUMN: key: why`.
  */
 import type { ProcessGroup, ProcessSpec } from '../contracts/processes.ts';
-import { childKeys, groupKeys, type Key } from './config-keys.ts';
+import { childKeys, groupKeys, type Key, limitKeys } from './config-keys.ts';
 import { ConfigError, Setting } from './config-setting.ts';
 
 export interface Declared {
@@ -40,7 +40,7 @@ export function parseConfig(file: string, text: string, logOf: (id: string) => s
     } else {
       if (children.has(name.text)) name.fail(`there is a child ${name.text} already`);
       const spec = { id: name.text, command: [], log: logOf(name.text), restart: 'permanent' as const };
-      children.set(name.text, { ...spec, ...take(section, childKeys) });
+      children.set(name.text, { ...spec, ...takeChild(section) });
       if (!section.settings.has('command')) name.fail('it has no command');
     }
   }
@@ -48,6 +48,12 @@ export function parseConfig(file: string, text: string, logOf: (id: string) => s
   return { groups: [...groups.values()], children: [...children.values()] };
 }
 
+function takeChild({ settings, ...section }: Section): Partial<ProcessSpec> {
+  const isLimit = ([key]: readonly [string, Setting]) => Object.hasOwn(limitKeys, key);
+  const limits = take({ ...section, settings: new Map([...settings].filter(isLimit)) }, limitKeys);
+  const rest = take({ ...section, settings: new Map([...settings].filter((each) => !isLimit(each))) }, childKeys);
+  return { ...rest, ...(Object.keys(limits).length === 0 ? {} : { limits }) };
+}
 function take<T>({ settings }: Section, keys: Readonly<Record<string, Key<T>>>): Partial<T> {
   let all: Partial<T> = {};
   for (const [key, setting] of settings) {

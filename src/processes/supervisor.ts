@@ -31,7 +31,7 @@ export interface SupervisorOptions {
 }
 type Event = Shape<typeof processesContract.event>;
 
-const logCheckMs = 60_000;
+const logCheckMs = 10_000;
 const longestId = 120;
 const deepest = 16;
 
@@ -48,7 +48,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const announce = (event: Event['event'], process: ProcessInfo) => {
     for (const listener of [...listeners]) listener({ event, process });
   };
-  const tree = new Tree({ records, clock, ids, log, announce });
+  const tree = new Tree({ owner: options.folder, records, clock, ids, log, announce });
   tree.adopt();
   const stops = [
     repeat(clock, options.adoptedCheckMs ?? 200, () => {
@@ -162,7 +162,7 @@ function rotateLogs(children: Iterable<Child>, log: Log): void {
   for (const child of children) {
     if (!child.running) continue;
     try {
-      rotateWhenLarge(child.spec.log);
+      rotateWhenLarge(child.spec.log, child.spec.logSize, child.spec.logKeep);
     } catch (error) {
       log.warn('a log could not be put aside', { log: child.spec.log, error: String(error) });
     }
