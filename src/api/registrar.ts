@@ -10,6 +10,7 @@ import type { Log } from '../base/log.ts';
 import type { KeyedQueue } from '../base/queue.ts';
 import { isKind } from '../contracts/contract.ts';
 import type { VmSpec, Xenops } from '../contracts/xenops.ts';
+import type { Ref } from '../datamodel/dsl.ts';
 import type { Db, DbEvent } from '../db/db.ts';
 import { vmSpec } from './translate/vm.ts';
 
@@ -28,6 +29,8 @@ export class Registrar {
   readonly #known = new Map<string, string>();
   /** Descriptions come again with every event of their VM. */
   readonly #judged = new WeakMap<VmSpec, boolean>();
+  /** VM uuid → how the domain manager's description boots: kernels that another door gave it stay possible. */
+  readonly #boots = new Map<string, VmSpec['boot']>();
 
   constructor(parts: RegistrarParts) {
     this.#parts = parts;
@@ -35,10 +38,10 @@ export class Registrar {
   /** Makes the domain manager's description of the VM equal to its records. Templates and control domains are not registered. */
   push(ref: string): Promise<void> {
     return this.#parts.queue.push(ref, async () => {
-      const { db, xenops, kernelDirs } = this.#parts;
+      const { db, xenops } = this.#parts;
       const vm = db.find('VM', ref);
       if (!vm || vm.is_a_template || vm.is_control_domain) return;
-      const spec = signed(vmSpec(db, ref, { kernelDirs }));
+      const spec = signed(this.#spec(ref, vm.uuid));
       const text = JSON.stringify(spec);
       if (this.#known.get(vm.uuid) === text) return;
       this.#known.set(vm.uuid, text);
@@ -50,9 +53,14 @@ export class Registrar {
       }
     });
   }
+  #spec(ref: string, uuid: string): VmSpec {
+    const boot = this.#boots.get(uuid);
+    const kernelFiles = boot?.kind === 'kernel' ? [boot.kernel, boot.ramdisk ?? ''] : [];
+    return vmSpec(this.#parts.db, ref, { kernelDirs: this.#parts.kernelDirs, kernelFiles });
+  }
   /** Takes the VM out of the domain manager. Not registered is no error. */
   async remove(uuid: string): Promise<void> {
-    this.#known.delete(uuid);
+    this.forget(uuid);
     try {
       await this.#parts.xenops.vm.remove({ id: uuid });
     } catch (error) {
@@ -64,6 +72,7 @@ export class Registrar {
    * either: a start with thousands of VMs asks it of each.
    */
   recognise(ref: string, spec: VmSpec): boolean {
+    this.#boots.set(spec.id, spec.boot);
     const made = this.describe(ref);
     if (!made) return false;
     const text = JSON.stringify({ ...made, notes: { ...made.notes, [mark]: spec.notes?.[mark] } });
@@ -81,10 +90,14 @@ export class Registrar {
     }
     return ours;
   }
+  /** Throws the API's error when the records cannot be described. */
+  check(ref: Ref<'VM'>): void {
+    this.#spec(ref, this.#parts.db.get('VM', ref).uuid);
+  }
   /** What the records say now; undefined when they cannot be described. */
   describe(ref: string): VmSpec | undefined {
     try {
-      return vmSpec(this.#parts.db, ref, this.#parts);
+      return this.#spec(ref, this.#parts.db.get('VM', ref as Ref<'VM'>).uuid);
     } catch (error) {
       this.#parts.log.debug('a VM cannot be described', { vm: ref, error: String(error) });
       return undefined;
@@ -93,9 +106,11 @@ export class Registrar {
   /** Notes what the domain manager has: a push of the same is left out. */
   adopt(spec: VmSpec): void {
     this.#known.set(spec.id, JSON.stringify(spec));
+    this.#boots.set(spec.id, spec.boot);
   }
   forget(uuid: string): void {
     this.#known.delete(uuid);
+    this.#boots.delete(uuid);
   }
   /** Pushes VMs whose records changed; the answer stops it. */
   start(): () => void {

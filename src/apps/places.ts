@@ -49,3 +49,8 @@ export function defaultData(env: NodeJS.ProcessEnv = process.env, uid: number = 
   if (uid === 0) return '/var/lib/guesthouse';
   return join(env['XDG_DATA_HOME'] || join(homedir(), '.local', 'share'), 'guesthouse');
 }
+
+/** Where the xenvm of a VM takes commands: `$XENVM_SOCKET_DIR`, as its other clients have it, else with the host's sockets. */
+export function xenvmSocket(data: string, uuid: string, env: NodeJS.ProcessEnv = process.env): string {
+  return join(env['XENVM_SOCKET_DIR'] || join(places(data).run, 'xenvm'), `vm-${uuid}`);
+}

@@ -67,8 +67,16 @@ const pieces: readonly string[] = [
   ],
 ];
 
+/** `count` xl files. */
+export const mutations = (seed: number, count: number): Generator<string> =>
+  mutationsOf({ seeds, pieces }, seed, count);
+
+export interface Corpus {
+  readonly seeds: readonly string[];
+  readonly pieces: readonly string[];
+}
 /** `count` texts: pieces of the seeds put together, and cut, doubled, swapped and replaced here and there. */
-export function* mutations(seed: number, count: number): Generator<string> {
+export function* mutationsOf({ seeds, pieces }: Corpus, seed: number, count: number): Generator<string> {
   let state = seed >>> 0 || 1;
   const next = (n: number) => {
     // xorshift: quick, and the same everywhere.

@@ -34,6 +34,7 @@ const prints: Readonly<Record<string, RegExp>> = {
   'XenAPI by JSON-RPC': /"result":\["OpaqueRef:[0-9a-f-]{36}"\]/,
   'Disks over HTTP': /^$/,
   'The Xen 1.2 tools': /^\d+ +quick /m,
+  xenvm: /^running$/m,
   'xenopsd and xenops-cli': /one/,
   'message-switch': /^hello$/m,
   xenstored: /^world$/m,

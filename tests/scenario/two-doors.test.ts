@@ -95,3 +95,22 @@ test('a foreign change keeps what a description does not say', async () => {
   assert.deepEqual([vm.name_label, vm.actions_after_crash], ['renamed', 'coredump_and_restart']);
   assert.equal('crash-dump' in vm.platform, false);
 });
+
+test('a kernel that another door gave a VM is kept by the API, and no other is let in', async () => {
+  await using h = await testHouse();
+  const { xenops, root } = h.house;
+  const id = '11111111-0000-4000-8000-000000000002';
+  const boot = { kind: 'kernel', kernel: '/srv/kernel', cmdline: 'ro' } as const;
+  await xenops.vm.add({ ...foreign(id), domainType: 'pvh', boot, vifs: [] });
+  const vm = h.house.db.byUuid('VM', id);
+  await root('VM.set_name_label', vm, 'renamed by the API');
+  await root('VM.set_memory_static_max', vm, 512 << 20);
+  await root('VM.start', vm, false, false);
+  await h.restart();
+  await h.house.root('VM.hard_shutdown', h.house.db.byUuid('VM', id));
+  const { spec, state } = await h.house.xenops.vm.stat({ id });
+  assert.deepEqual([spec.name, spec.boot, state.power], ['renamed by the API', boot, 'Halted']);
+  await assert.rejects(h.house.root('VM.set_PV_kernel', vm, '/etc/shadow'), /VALUE_NOT_SUPPORTED/);
+  await h.house.root('VM.start', vm, false, false);
+  assert.deepEqual((await h.house.xenops.vm.stat({ id })).spec.boot, boot);
+});

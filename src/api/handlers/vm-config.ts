@@ -10,7 +10,7 @@ import { ask } from '../ask.ts';
 import { bootRecord } from '../boot-record.ts';
 import type { Ctx, SomeHandlers } from '../context.ts';
 import { refreshVm } from '../guards.ts';
-import { drivePosition, vmSpec } from '../translate/vm.ts';
+import { drivePosition } from '../translate/vm.ts';
 import { checkMemory, checkVcpus } from './vm-limits.ts';
 
 type Self = Ref<'VM'>;
@@ -23,7 +23,7 @@ async function put(ctx: Ctx, self: Self, patch: Patch<'VM'>): Promise<void> {
   const fine = ctx.registrar.describe(self) !== undefined;
   ctx.db.write((w) => {
     w.set('VM', self, patch);
-    if (fine) vmSpec(ctx.db, self, ctx);
+    if (fine) ctx.registrar.check(self);
     refreshVm(ctx.db, w, self);
   });
   if (fine || ctx.registrar.describe(self)) await ask(ctx, () => ctx.registrar.push(self));
