@@ -23,6 +23,7 @@ import { bootDemo, findDemo } from './demo.ts';
 import { type Hypervisor, openGround } from './ground.ts';
 import { type GuestImage, openHouse, type RunningHouse } from './join.ts';
 import { openLog } from './logging.ts';
+import { migrateOver, migrationSettings, openMigration } from './migration.ts';
 import { places } from './places.ts';
 import { houseId } from './toolstack.ts';
 import { root, version } from './version.ts';
@@ -118,6 +119,7 @@ async function open(): Promise<RunningHouse> {
   await takePassword(account);
   const tls = values['listen-tls'] === 'none' ? undefined : address('--listen-tls', values['listen-tls']);
   const tcp = address('--listen', values.listen);
+  const migration = await openMigration(migrationSettings(at.data), at.data, log);
   say(`opening the host in ${at.data} on ${backend.name}`);
   const opened = await openHouse({
     data: at.data,
@@ -136,10 +138,13 @@ async function open(): Promise<RunningHouse> {
     address: tcp.host,
     guest: guestImage(),
     boot: bootId(),
+    hosts: migration.hosts,
   });
   const { xenops } = opened;
   doors = await serveContract(xenopsContract, xenops, { socketPath: at.xenopsSocket, log });
+  await migration.serve(xenops);
   closeXenopsd = await openXenopsdDoor({
+    migrate: migrateOver(xenops, migration.hosts),
     ...{ xenops: opened.xenops, screens: opened.screens, clock: systemClock, ids: randomIds, log, version },
     socketPath: at.xenopsdSocket,
     shutdown: () => void stop('xenopsd was asked to end'),

@@ -30,6 +30,7 @@ import { classes } from '../datamodel/index.ts';
 import type { Db } from '../db/db.ts';
 import { openDb } from '../db/memory-db.ts';
 import { openNetwork } from '../network/server.ts';
+import type { Hosts } from '../rpc/index.ts';
 import { openStorage } from '../storage/server.ts';
 import { splitStore } from '../store/parts.ts';
 import type { Store } from '../store/store.ts';
@@ -70,6 +71,8 @@ export interface HouseOptions {
   /** Names the host's present boot. */
   readonly boot?: string;
   readonly loginDelayMs?: number;
+  /** Other hosts' domain managers; absent: guests move within this host only. */
+  readonly hosts?: Pick<Hosts, 'connect'>;
   /** Stand-ins for tests. */
   readonly storage?: Storage & { close(): Promise<void> };
   readonly network?: Network & { close(): Promise<void> };
@@ -129,6 +132,7 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
       kernels: diskKernels({ bootloader, dir: folder('boot') }),
       hooks: folderHooks('/etc/xapi.d', log),
       ...(o.boot ? { boot: o.boot } : {}),
+      ...(o.hosts ? { connect: o.hosts.connect } : {}),
     }),
   );
   const screens = opened(await openScreenPorts({ ...base, xenops }));

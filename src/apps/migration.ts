@@ -1,11 +1,12 @@
 /** Guests between this host and others: who is believed, where they arrive, and how they are sent. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { ensureCertificate } from '../api/tls.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { type Xenops, xenopsErrors } from '../contracts/xenops.ts';
+import { readConfig, type XenopsdConfig } from '../doors/xenopsd/config.ts';
 import type { Migrate } from '../doors/xenopsd/parts.ts';
 import { fingerprintsOf, type HostServer, type Hosts, type Identity, reachHosts, serveHosts } from '../rpc/index.ts';
 
@@ -22,6 +23,18 @@ export interface Migration {
   serve(xenops: Xenops): Promise<HostServer | undefined>;
 }
 
+/** What `DATA/migration.conf` says, with the keys of xenopsd's configuration. Throws `ConfigError`. */
+export function migrationSettings(data: string): MigrationOptions {
+  const file = join(data, 'migration.conf');
+  const files = existsSync(file) ? [{ file, text: readFileSync(file, 'utf8') }] : [];
+  return migrationOptions(readConfig(new Map(), files));
+}
+export const migrationOptions = ({ values }: XenopsdConfig): MigrationOptions => ({
+  listen: values['migration-listen'],
+  trust: values['migration-trust'],
+  plain: values['migration-plain'] === 'true',
+});
+
 /** `data`: the folder of the host's certificate (`tls/server.crt`, made on first need) and, in `run`, of sockets. */
 export async function openMigration(o: MigrationOptions, data: string, log: Log): Promise<Migration> {
   const identity = o.trust === '' ? undefined : await identityOf(o, data);
@@ -37,18 +50,20 @@ export async function openMigration(o: MigrationOptions, data: string, log: Log)
   };
 }
 async function identityOf({ trust, listen }: MigrationOptions, data: string): Promise<Identity> {
-  const refuse = (why: string) => new Error(`migration-trust: ${trust}: ${why}`);
-  let text: string;
-  try {
-    text = readFileSync(trust, 'utf8');
-  } catch (error) {
-    throw refuse((error as Error).message);
-  }
-  const trusted = fingerprintsOf(text);
-  if (trusted.size === 0)
-    throw refuse('it holds no certificate in PEM; copy tls/server.crt of the other hosts into it');
   const names = [hostname(), ...(listen === '' ? [] : [addressOf(listen).host])];
-  return { ...(await ensureCertificate(join(data, 'tls'), names, Date.now())), trusted };
+  // First: other hosts may need it before there is anything to trust here.
+  const own = await ensureCertificate(join(data, 'tls'), names, Date.now());
+  const others = `copy the certificates of other hosts into it; this one's is ${join(data, 'tls', 'server.crt')}`;
+  const refuse = (why: string) => new Error(`migration-trust: ${trust}: ${why}; ${others}`);
+  const trusted = (() => {
+    try {
+      return fingerprintsOf(readFileSync(trust, 'utf8'));
+    } catch (error) {
+      throw refuse((error as Error).message);
+    }
+  })();
+  if (trusted.size === 0) throw refuse('it holds no certificate in PEM');
+  return { ...own, trusted };
 }
 function addressOf(listen: string): { readonly host: string; readonly port: number } {
   const [, host = '', port = ''] = /^\[?([^\]]*)\]?:(\d{1,5})$/.exec(listen) ?? [];

@@ -11,6 +11,7 @@ import { type Level, type Log, logTo, silentLog } from '../base/log.ts';
 import { ConfigError, readConfig, readOptions, usualConfig, type XenopsdConfig } from '../doors/xenopsd/config.ts';
 import { isAnswered } from '../rpc/socket-path.ts';
 import type { Hypervisor } from './ground.ts';
+import { migrationOptions } from './migration.ts';
 import { version } from './version.ts';
 import { openCore } from './xenopsd-core.ts';
 import { openXenopsdDoor } from './xenopsd-door.ts';
@@ -47,11 +48,7 @@ try {
     workers: Math.max(1, Number(values['worker-pool-size'])),
     log,
     version,
-    migration: {
-      listen: values['migration-listen'],
-      trust: values['migration-trust'],
-      plain: values['migration-plain'] === 'true',
-    },
+    migration: migrationOptions(config),
   });
   const queues = { switchPath: values['switch-path'], names: queueNames(values.queue) };
   const closeDoor = await openXenopsdDoor({

@@ -118,6 +118,7 @@ class Run {
     if (!this.#final) signal?.throwIfAborted();
     try {
       before?.(step);
+      this.#o.log.debug('a step begins', { step: step.op });
       for (let n = 0; n < times; n++) {
         const work = () => this.#within(step, row, (call) => row.run(this.#g, step.args, call));
         await (row.waits && idle ? idle(work) : work());

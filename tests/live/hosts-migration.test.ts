@@ -1,0 +1,93 @@
+/** A guest between two xenopsds over TLS, on real QEMU; either side killed at each step, and the cable pulled. One guest runs. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import test from 'node:test';
+import { cannotRun } from './host.ts';
+import { tinyGuest } from './tiny-guest.ts';
+import { type Host, type TwoHosts, twoHosts } from './two-hosts.ts';
+
+function why(): string | false {
+  if (process.getuid?.() !== 0) return 'network namespaces need root';
+  if (spawnSync('unshare', ['--net', 'true']).status !== 0) return 'network namespaces cannot be made';
+  return cannotRun() ?? false;
+}
+const skip = why();
+const steps = {
+  sender: ['Incoming.prepare', 'VM.send', 'VM.leaveName', 'VM.give', 'Incoming.commit', 'VM.destroy'],
+  receiver: ['VM.create', 'VBD.attach', 'VM.listen', 'VM.receive', 'VM.takeName', 'VM.unpause'],
+};
+
+/** Adds the tiny guest on `a`, and starts it. Answers its id. */
+async function started(h: TwoHosts): Promise<string> {
+  const kernel = h.file('kernel', tinyGuest());
+  const disk = h.file('disk', Buffer.alloc(1 << 20));
+  const vm = randomUUID();
+  const text = `name='traveller'\nuuid='${vm}'\ntype='pvh'\nkernel='${kernel}'\nmemory=32\ndisk=['file:${disk},xvda,w']\n`;
+  await h.a.ok('create', h.file('vm.cfg', Buffer.from(text)));
+  await h.a.says(vm, (said) => said.includes('READY'));
+  return vm;
+}
+/** The guest answers. */
+async function answers(host: Host, vm: string, word: string): Promise<void> {
+  await host.type(vm, word);
+  await host.says(vm, (said) => said.includes(word));
+}
+
+test('there and back, compressed or not', { skip, timeout: 300_000 }, async () => {
+  await using h = await twoHosts();
+  const vm = await started(h);
+  await h.a.ok('migrate', 'traveller', h.b.url);
+  assert.equal((await h.settled('moved')).name, 'b');
+  await answers(h.b, vm, 'xyz');
+  assert.deepEqual(await h.a.powers(), []);
+  await h.b.ok('migrate', '--compress', 'traveller', h.a.url);
+  assert.equal((await h.settled('moved back')).name, 'a');
+  await answers(h.a, vm, 'xyz');
+  // To its own host, and to one that is not there.
+  await h.a.ok('migrate', 'traveller', '');
+  await answers(h.a, vm, 'xy');
+  const { status, err } = await h.a.cli('migrate', 'traveller', 'https://192.0.2.9:8002');
+  assert.equal(status, 1, err);
+  assert.equal((await h.settled('nobody there')).name, 'a');
+  await answers(h.a, vm, 'yz');
+});
+
+for (const side of ['sender', 'receiver'] as const)
+  for (const dies of ['sender', 'receiver'] as const)
+    test(`the ${dies} is killed at each step of the ${side}: one guest runs`, { skip, timeout: 600_000 }, async () => {
+      await using h = await twoHosts();
+      const vm = await started(h);
+      for (const name of steps[side]) {
+        const when = `${dies} killed at ${name} of the ${side}`;
+        const sender = await h.settled(`before: ${when}`);
+        const receiver = sender === h.a ? h.b : h.a;
+        const step = (side === 'sender' ? sender : receiver).step(name);
+        const victim = dies === 'sender' ? sender : receiver;
+        const moved = sender.cli('migrate', 'traveller', receiver.url).catch((error: unknown) => error);
+        await Promise.race([step.begun, moved]);
+        victim.kill();
+        step.stop();
+        await victim.killed();
+        await victim.start();
+        await moved;
+        await answers(await h.settled(when), vm, 'qyz');
+      }
+    });
+
+for (const name of ['VM.send', 'VM.leaveName', 'Incoming.commit'])
+  test(`the cable is pulled at ${name}: one guest runs, also when it is plugged in again`, {
+    skip,
+    timeout: 600_000,
+  }, async () => {
+    await using h = await twoHosts();
+    const vm = await started(h);
+    const step = h.a.step(name);
+    const moved = h.a.cli('migrate', 'traveller', h.b.url);
+    await Promise.race([step.begun, moved]);
+    h.cable(false);
+    step.stop();
+    await moved;
+    h.cable(true);
+    await answers(await h.settled(`cable pulled at ${name}`), vm, 'qyz');
+  });
