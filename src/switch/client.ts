@@ -4,10 +4,9 @@
  *
  *     open ──(a connection is lost)──▶ lost ──▶ every call fails with Switch_gone; log in again
  */
-import { Agent, type IncomingMessage, request } from 'node:http';
 import type { Message, Switch, SwitchSession, TransferRequest } from '../contracts/switch.ts';
-import { switchErrors } from '../contracts/switch.ts';
-import { formatRequest, parseSent, parseTransfer, type SwitchRequest } from '../wire/switch.ts';
+import { parseSent, parseTransfer, type SwitchRequest } from '../wire/switch.ts';
+import { Line } from './line.ts';
 
 /** The daemon that listens on a unix socket. */
 export function connectSwitch(socketPath: string): Switch {
@@ -90,57 +89,4 @@ class Session implements SwitchSession {
   async close(): Promise<void> {
     for (const line of this.#all) line.close();
   }
-}
-
-/** One connection; requests go over it one after another. A session belongs to its connection, so that it is never replaced. */
-class Line {
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  readonly #socketPath: string;
-  #lost: string | undefined;
-
-  constructor(socketPath: string) {
-    this.#socketPath = socketPath;
-  }
-  ask(asked: SwitchRequest, body = '', signal?: AbortSignal): Promise<string> {
-    const { method, path } = formatRequest(asked);
-    return new Promise((resolve, reject) => {
-      if (this.#lost !== undefined) return reject(this.#gone(this.#lost));
-      const headers = method === 'POST' ? { 'content-length': Buffer.byteLength(body) } : {};
-      const options = { agent: this.#agent, socketPath: this.#socketPath, method, path, headers };
-      const req = request(options, (res) => {
-        text(res).then(
-          (answer) => (res.statusCode === 200 ? resolve(answer) : reject(this.#refused(res.statusCode, answer))),
-          (error: Error) => reject(this.#gone(error.message)),
-        );
-      });
-      const stop = () => req.destroy(signal?.reason instanceof Error ? signal.reason : new Error('stopped'));
-      signal?.addEventListener('abort', stop, { once: true });
-      if (signal?.aborted) stop();
-      req.once('close', () => signal?.removeEventListener('abort', stop));
-      req.once('socket', (socket) => {
-        if (socket.listenerCount('close', this.#ended) === 0) socket.once('close', this.#ended);
-      });
-      req.once('error', (error) => reject(signal?.aborted ? error : this.#gone(error.message)));
-      req.end(method === 'POST' ? body : undefined);
-    });
-  }
-  close(): void {
-    this.#lost ??= 'it was closed';
-    this.#agent.destroy();
-  }
-  readonly #ended = (): void => {
-    this.#lost ??= 'the connection was lost';
-  };
-  #gone(reason: string): Error {
-    return switchErrors.make('Switch_gone', { address: this.#socketPath, reason });
-  }
-  #refused(status: number | undefined, answer: string): Error {
-    if (answer === 'Please log in.') return switchErrors.make('Not_logged_in');
-    return switchErrors.make('Switch_refused', { status, answer });
-  }
-}
-async function text(res: IncomingMessage): Promise<string> {
-  let whole = '';
-  for await (const piece of res.setEncoding('utf8')) whole += piece;
-  return whole;
 }
