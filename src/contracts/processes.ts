@@ -21,7 +21,7 @@ const spec = s.object({
   log: s.string,
   /**
    * Whether it is started again when it ends unasked: always, after a failure, never (the default). Pauses grow from 0.1 s to 30 s
-   * unless it came up or ran for a while.
+   * unless it came up.
    */
   restart: s.optional(s.oneOf('permanent', 'transient', 'temporary')),
   /** Runs in a row that may end before it came up; then it is given up. 10 by default, at least 1. */

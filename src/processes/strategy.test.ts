@@ -62,7 +62,7 @@ class Machine {
     }
   }
   add(id: string, more: Partial<MemberSpec> = {}): void {
-    this.send({ kind: 'add', spec: { id, policy: 'permanent', after: [], tries: 10, ...more } });
+    this.send({ kind: 'add', spec: { id, policy: 'permanent', after: [], tries: 10, soundAfterMs: 30_000, ...more } });
   }
   define(id: string, strategy: Strategy, more: Partial<GroupSpec> = {}): void {
     this.send({ kind: 'define', spec: { id, strategy, restarts: 1000, withinMs: 1000, ...more } });
@@ -203,6 +203,18 @@ test('a group below another is started again as a whole before that one gives up
     ['a', 'b', 'c'].map((id) => m.state(id)),
     ['failed', 'failed', 'failed'],
   );
+});
+
+test('a child that was killed after it ran for a while begins with the shortest pause', () => {
+  const m = new Machine();
+  m.add('a', { tries: 1, soundAfterMs: 1000 });
+  for (let n = 0; n < 50; n++) {
+    m.end('a', false, 1000);
+    m.send({ kind: 'paused', id: 'a' });
+  }
+  assert.equal(m.world.members.get('a')?.unsound, 1);
+  m.end('a', false, 999);
+  assert.equal(m.state('a'), 'failed');
 });
 
 test('pauses double from 0.1 s to 30 s', () => {

@@ -25,6 +25,8 @@ export interface MemberSpec {
   readonly after: readonly string[];
   /** Runs in a row that may end before they came up. */
   readonly tries: number;
+  /** A run of this many milliseconds came up, whatever it said. */
+  readonly soundAfterMs: number;
 }
 export interface GroupSpec {
   readonly id: string;
@@ -78,8 +80,6 @@ export type Action =
   | { readonly kind: 'fail'; readonly id: string; readonly why: string };
 
 export const emptyWorld: World = { groups: new Map(), members: new Map() };
-/** A child that ran this long came up, whatever it said. */
-export const soundAfterMs = 30_000;
 const firstPauseMs = 100;
 const longestPauseMs = 30_000;
 /** Before the restart that follows the `unsound`th such run in a row. */
@@ -126,7 +126,11 @@ class Turn {
         this.#members.set(event.spec.id, fresh(event.spec, 'waiting'));
         return;
       case 'adopt':
-        this.#members.set(event.spec.id, { ...fresh(event.spec, event.state), restarts: event.restarts });
+        this.#members.set(event.spec.id, {
+          ...fresh(event.spec, event.state),
+          restarts: event.restarts,
+          sound: event.state === 'up',
+        });
         return;
       case 'remove':
         this.#members.delete(event.id);
@@ -166,7 +170,7 @@ class Turn {
       this.#set(member, { state: 'ended' });
       return;
     }
-    const unsound = member.sound || ranMs >= soundAfterMs ? 1 : member.unsound + 1;
+    const unsound = member.sound || ranMs >= member.spec.soundAfterMs ? 1 : member.unsound + 1;
     this.#set(member, { state: 'pausing', sound: false, unsound });
     const its = this.#groups.get(group ?? '');
     if (unsound > tries)

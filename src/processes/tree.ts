@@ -10,6 +10,8 @@ import { type Action, type Event, emptyWorld, type Member, type MemberSpec, step
 /** How long a child gets to end when the supervisor wants it to. */
 export const defaultStopMs = 10_000;
 const defaultTries = 10;
+/** A run of this many milliseconds came up: of a child that tells when it is up, and of one that does not. */
+const soundAfterMs = { telling: 30_000, silent: 1000 };
 
 export interface TreeNeeds extends Omit<ChildNeeds, 'onEnded'> {
   readonly records: Records;
@@ -208,8 +210,9 @@ function forgetTimer(timers: Map<string, () => void>, id: string, cancel: () => 
 }
 
 function memberSpec(child: Child): MemberSpec {
-  const { id, group, after = [], tries = defaultTries } = child.spec;
-  return { id, group, after, policy: child.policy, tries: Math.max(1, tries) };
+  const { id, group, after = [], tries = defaultTries, ready } = child.spec;
+  const sound = ready === undefined || ready.kind === 'running' ? soundAfterMs.silent : soundAfterMs.telling;
+  return { id, group, after, policy: child.policy, tries: Math.max(1, tries), soundAfterMs: sound };
 }
 
 function node(member: Member, child: Child, world: World): ProcessNode {

@@ -75,15 +75,12 @@ restarts = 100000 in 1 s
 [child one]
 command = /bin/sleep 100000
 group = pair
-tries = 100000
 [child two]
 command = /bin/sleep 100000
 group = pair
-tries = 100000
 [child three]
 command = /bin/sleep 100000
 after = switch
-tries = 100000
 [child guest]
 command = /bin/sleep 100000
 restart = temporary
