@@ -31,7 +31,7 @@ const result = async <T>(h: Pick<XenopsdHost, 'post'>, method: string, params: o
 };
 
 /** Calls that answer a task, to their ends. */
-function tasksOf(h: XenopsdHost) {
+function tasksOf(h: Pick<XenopsdHost, 'post'>) {
   const finished = async (method: string, params: object = {}) => {
     const task = await result<string>(h, method, params);
     for (let last = 0; ; ) {
@@ -310,6 +310,17 @@ test('in the house, the VM of a file is a VM of XenAPI', async () => {
     assert.deepEqual([db.get('VM', ref).name_label, db.get('VM', ref).VBDs.length], ['myfirstvm', 2]);
     await ok('start', 'myfirstvm');
     assert.equal(db.get('VM', ref).power_state, 'Running');
+    const [vif] = db.get('VM', ref).VIFs;
+    assert.ok(vif);
+    const { done } = tasksOf({ post });
+    const only = { ipv4: ['10.0.0.1'], ipv6: [] };
+    await done('VIF.set_locking_mode', { id: [id, '0'], locking_mode: ['Locked', only] });
+    await xenops.barrier.wait({ vm: id });
+    const { locking_mode, ipv4_allowed } = db.get('VIF', vif);
+    assert.deepEqual([locking_mode, ipv4_allowed], ['locked', ['10.0.0.1']]);
+    await house.house.root('VIF.set_locking_mode', vif, 'disabled');
+    const [seen] = await result<[{ locking_mode: unknown }]>({ post }, 'VIF.stat', { id: [id, '0'] });
+    assert.equal(seen.locking_mode, 'Disabled');
     await house.house.root('VM.hard_shutdown', ref);
     const [row] = JSON.parse(await ok('--json', 'list')) as { power_state: string }[];
     assert.equal(row?.power_state, 'Halted');
