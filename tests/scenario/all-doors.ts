@@ -144,11 +144,14 @@ function xapi(bed: Bed): Door {
     start: async ({ uuid }) => void (await xe('vm-start', `uuid=${uuid}`)),
   };
 }
+/** Names of the doors that can add a VM. */
+export const adders = ['xenops-cli', 'xenvm', 'Xen 1.2', 'XenAPI'] as const;
 export const doorsOf = (bed: Bed): readonly Door[] => [xenopsCli(bed), xenvm(bed), xen12(bed), xapi(bed)];
 
 /** The VM that `adder` makes passes through every door; nothing is left of it. */
-export async function oneVm(bed: Bed, adder: Door): Promise<void> {
+export async function oneVm(bed: Bed, by: (typeof adders)[number]): Promise<void> {
   const doors = doorsOf(bed);
+  const adder = doors.find((d) => d.name === by) as Door;
   const name = `by-${adder.name.replace(/[^a-z0-9]/gi, '')}`;
   const told = await adder.add(name);
   const uuid = (await okOf(bed)('xe', 'vm-list', `name-label=${name}`, '--minimal')).trim();
@@ -171,8 +174,8 @@ export async function oneVm(bed: Bed, adder: Door): Promise<void> {
     await all('halted', `${door.name} stopped it`);
     const starter = [...doors.slice(i + 1), ...doors].find((d) => d.start);
     await starter?.start?.(vm);
-    await all('running', `${starter?.name} started it`);
   }
+  await all('running', 'it was started again');
   for (const door of doors) await door.leave?.(vm);
   await okOf(bed)('xe', 'vm-shutdown', '--force', `uuid=${uuid}`);
   await okOf(bed)('xenops-cli', 'remove', uuid);

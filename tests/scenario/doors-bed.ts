@@ -34,7 +34,7 @@ export async function doorsBed(guest: Bed['guest'], o: TestHouseOptions = {}): P
   const closeDoor = await openXenopsdDoor({ ...base, socketPath: at.xenopsdSocket, shutdown: () => undefined });
   const { capabilities } = await xenops.host.stat({});
   return {
-    ...{ h, guest, memoryMib: 64, type: capabilities.includes('pv') ? 'pv' : 'pvh' },
+    ...{ h, guest, memoryMib: 128, type: capabilities.includes('pv') ? 'pv' : 'pvh' },
     run: (command, ...args) => runBin(command, args, h.data),
     async file(name, text) {
       const path = join(h.data, name);
