@@ -128,10 +128,16 @@ export class Incoming implements IncomingContract {
       if (row.phase !== 'receiving') return;
       row.busy = true;
       const plan = op('VM.receive', { spec: { ...row.spec, id: token }, address: row.address });
-      await this.#run(token, plan, signal).finally(() => {
+      try {
+        await this.#run(token, plan, signal);
+      } catch (error) {
+        // Its stream is lost, and its sender may be out of reach.
+        if (!row.here) await bestEffort('the sender aborts again', this.#core.log, () => this.#drop(row));
+        throw error;
+      } finally {
         row.busy = false;
         row.heardAt = this.#core.clock.now();
-      });
+      }
       row.phase = 'ready';
       await this.#note(row).catch((error: unknown) => {
         row.phase = 'receiving';
