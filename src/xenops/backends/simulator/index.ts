@@ -17,9 +17,10 @@ import type { Backend, BackendEvent, Capability, DomainEnd, Observed } from '../
 import { Consoles } from './consoles.ts';
 import { type Faults, noFaults } from './faults.ts';
 import { Moves, type Wire } from './moves.ts';
+import { observed } from './observed.ts';
 import { rareCapabilities, rareVerbs } from './rare.ts';
 import { Screen } from './screen.ts';
-import { FileWorld, type SimDomain, SimWorld } from './world.ts';
+import { drivesOf, FileWorld, type SimDomain, SimWorld } from './world.ts';
 
 export { type Fault, FaultList, type Faults, seededRandom } from './faults.ts';
 export type { Wire } from './moves.ts';
@@ -369,31 +370,7 @@ class SimulatedHost implements Simulator {
     return d;
   }
   #seen(d: SimDomain): Observed {
-    const discs: Record<string, boolean> = {};
-    for (const [id, drive] of d.vbds) if (drive.changed) discs[id] = drive.path !== null;
-    const serial = this.#consoles?.socketOf(d);
-    const screen = this.#screen;
-    return {
-      vm: d.vm,
-      domid: d.domid,
-      power: d.power,
-      ...(d.end ? { end: d.end } : {}),
-      startedAt: d.startedAt,
-      memoryTarget: d.memoryTarget,
-      memoryActual: d.memoryTarget,
-      vcpus: d.vcpus,
-      accelerator: 'simulator',
-      consoles:
-        serial === undefined || screen === undefined
-          ? []
-          : [
-              { protocol: 'vt100', socket: serial },
-              { protocol: 'rfb', socket: screen.path },
-            ],
-      vbds: [...d.vbds.keys()],
-      vifs: [...d.vifs.keys()],
-      discs,
-    };
+    return observed(d, this.#consoles?.socketOf(d), this.#screen?.path);
   }
   #changed(vm: string): void {
     this.world.changed(vm);
@@ -403,6 +380,3 @@ class SimulatedHost implements Simulator {
     for (const listener of this.#listeners) listener(event);
   }
 }
-/** The positions of its drives: what a saved guest must find again. */
-const drivesOf = (d: SimDomain): readonly number[] =>
-  [...d.vbds.values()].map(({ spec }) => spec.position).sort((a, b) => a - b);

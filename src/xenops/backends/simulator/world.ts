@@ -25,6 +25,10 @@ export interface SimDomain {
   readonly vbds: Map<string, { spec: VbdSpec; path: string | null; changed?: boolean }>;
   readonly vifs: Map<string, { spec: VifSpec; port: string }>;
 }
+/** The positions of its drives: what a saved guest must find again. */
+export const drivesOf = (d: SimDomain): readonly number[] =>
+  [...d.vbds.values()].map(({ spec }) => spec.position).sort((a, b) => a - b);
+
 /** A guest in a suspend image. */
 export interface SimImage {
   readonly vm: string;
