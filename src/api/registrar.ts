@@ -29,8 +29,8 @@ export class Registrar {
   readonly #known = new Map<string, string>();
   /** Descriptions come again with every event of their VM. */
   readonly #judged = new WeakMap<VmSpec, boolean>();
-  /** VM uuid → how the domain manager's description boots: kernels that another door gave it stay possible. */
-  readonly #boots = new Map<string, VmSpec['boot']>();
+  /** VM uuid → what other doors said in the domain manager's description, and our records do not hold. */
+  readonly #theirs = new Map<string, Theirs>();
 
   constructor(parts: RegistrarParts) {
     this.#parts = parts;
@@ -54,9 +54,10 @@ export class Registrar {
     });
   }
   #spec(ref: string, uuid: string): VmSpec {
-    const boot = this.#boots.get(uuid);
-    const kernelFiles = boot?.kind === 'kernel' ? [boot.kernel, boot.ramdisk ?? ''] : [];
-    return vmSpec(this.#parts.db, ref, { kernelDirs: this.#parts.kernelDirs, kernelFiles });
+    const { db, kernelDirs } = this.#parts;
+    const theirs = this.#theirs.get(uuid);
+    if (!theirs) return vmSpec(db, ref, { kernelDirs });
+    return withNotes(vmSpec(db, ref, { kernelDirs, kernelFiles: theirs.kernelFiles }), theirs);
   }
   /** Takes the VM out of the domain manager. Not registered is no error. */
   async remove(uuid: string): Promise<void> {
@@ -72,7 +73,7 @@ export class Registrar {
    * either: a start with thousands of VMs asks it of each.
    */
   recognise(ref: string, spec: VmSpec): boolean {
-    this.#boots.set(spec.id, spec.boot);
+    this.#hear(spec);
     const made = this.describe(ref);
     if (!made) return false;
     const text = JSON.stringify({ ...made, notes: { ...made.notes, [mark]: spec.notes?.[mark] } });
@@ -106,11 +107,16 @@ export class Registrar {
   /** Notes what the domain manager has: a push of the same is left out. */
   adopt(spec: VmSpec): void {
     this.#known.set(spec.id, JSON.stringify(spec));
-    this.#boots.set(spec.id, spec.boot);
+    this.#hear(spec);
   }
   forget(uuid: string): void {
     this.#known.delete(uuid);
-    this.#boots.delete(uuid);
+    this.#theirs.delete(uuid);
+  }
+  #hear(spec: VmSpec): void {
+    const theirs = theirsOf(spec, this.#parts.kernelDirs);
+    if (theirs) this.#theirs.set(spec.id, theirs);
+    else this.#theirs.delete(spec.id);
   }
   /** Pushes VMs whose records changed; the answer stops it. */
   start(): () => void {
@@ -137,6 +143,37 @@ export class Registrar {
 }
 
 const mark = 'xenapi';
+
+type Notes = Readonly<Record<string, string>>;
+interface Theirs {
+  /** Paths of kernels that another door gave the VM stay possible. */
+  readonly kernelFiles: readonly string[];
+  readonly notes: Notes;
+  /** By the device's id. */
+  readonly devices: ReadonlyMap<string, Notes>;
+}
+/** Undefined when there is nothing to keep, as with most VMs of ours. */
+function theirsOf(spec: VmSpec, kernelDirs: readonly string[]): Theirs | undefined {
+  const { boot } = spec;
+  const files = boot.kind === 'kernel' ? [boot.kernel, boot.ramdisk ?? ''] : [];
+  const kernelFiles = files.filter((file) => file !== '' && !kernelDirs.some((dir) => file.startsWith(`${dir}/`)));
+  const { [mark]: _, ...notes } = spec.notes ?? {};
+  const noted = [...spec.vbds, ...spec.vifs].flatMap((d) => (d.notes ? [[d.id, d.notes] as const] : []));
+  if (kernelFiles.length + noted.length + Object.keys(notes).length === 0) return undefined;
+  return { kernelFiles, notes, devices: new Map(noted) };
+}
+function withNotes(spec: VmSpec, { notes, devices }: Theirs): VmSpec {
+  const noted = <D extends { readonly id: string }>(device: D): D => {
+    const kept = devices.get(device.id);
+    return kept ? { ...device, notes: kept } : device;
+  };
+  return {
+    ...spec,
+    ...(Object.keys(notes).length > 0 ? { notes: { ...notes, ...spec.notes } } : {}),
+    vbds: spec.vbds.map(noted),
+    vifs: spec.vifs.map(noted),
+  };
+}
 
 /** Of everything but our own mark, in an order that does not depend on how the value was made. */
 function digest(spec: VmSpec): string {

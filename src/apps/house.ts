@@ -50,6 +50,7 @@ let readyNow: HouseReady | null = null;
 let house: RunningHouse | undefined;
 let closeXenopsd: (() => Promise<void>) | undefined;
 let doors: Served | undefined;
+let closeHosts: (() => Promise<void>) | undefined;
 let stopping = false;
 const listeners = new Set<(event: { event: 'progress'; text: string }) => void>();
 const say = (text: string) => {
@@ -142,7 +143,11 @@ async function open(): Promise<RunningHouse> {
   });
   const { xenops } = opened;
   doors = await serveContract(xenopsContract, xenops, { socketPath: at.xenopsSocket, log });
-  await migration.serve(xenops);
+  const arrivals = await migration.serve(xenops);
+  closeHosts = async () => {
+    await arrivals?.close();
+    await migration.hosts.close();
+  };
   closeXenopsd = await openXenopsdDoor({
     migrate: migrateOver(xenops, migration.hosts),
     ...{ xenops: opened.xenops, screens: opened.screens, clock: systemClock, ids: randomIds, log, version },
@@ -202,6 +207,7 @@ async function stop(why: string): Promise<void> {
   try {
     await doors?.close();
     await closeXenopsd?.();
+    await closeHosts?.();
     await house?.close();
   } catch (error) {
     log.error('not everything was closed', { error: String(error) });

@@ -98,6 +98,16 @@ test('the work flow of the HOWTO', async (t) => {
   assert.ok(again || (await shown()));
   assert.equal([...db.refs('VM')].filter((r) => db.get('VM', r).name_label === 'guest-1').length, 1);
   assert.equal((await xenops.vm.stat({ id: db.get('VM', vm!).uuid })).state.power, 'Running');
+  // What this door notes outlives a change through XenAPI.
+  await h.house.root('VM.set_name_description', vm, 'changed');
+  await h.house.root('VM.set_VCPUs_params', vm, { weight: '300' });
+  const { notes } = (await xenops.vm.stat({ id: db.get('VM', vm!).uuid })).spec;
+  assert.equal(notes?.['xen12'], 'xc_dom_create');
+
+  // Drives of another VM have the same names there, and records of their own here.
+  assert.equal((await create('-q', '-D', 'vmid=3'))[0], 0);
+  const other = [...db.refs('VM')].find((r) => db.get('VM', r).name_label === 'guest-3');
+  assert.equal(db.get('VM', other!).VBDs.length, 2);
 });
 
 test('a domain is saved and goes on, and one of XenAPI is stopped by xendomains', async (t) => {

@@ -1,6 +1,7 @@
 /** The settings of a Xen 1.2 domain as a VM's description. */
 import { createHash } from 'node:crypto';
 import type { VbdSpec, VmSpec } from '../../contracts/xenops.ts';
+import { deviceUuid, nameNote } from '../xenopsd/device.ts';
 import type { DiskSetting, DomainSettings } from './settings.ts';
 import type { Media } from './virtual-disks.ts';
 
@@ -38,10 +39,11 @@ export async function describeDomain(s: DomainSettings, o: DescribeOptions): Pro
     onCrash: onEnd,
     vbds: await Promise.all(s.disks.map((disk, i) => drive(disk, i, o))),
     vifs: s.addresses.map((address, i) => ({
-      id: `vif${i}`,
+      id: deviceUuid('vif', o.id, String(i)),
       position: i,
       mac: macOf(s.name, address, i),
       bridge: o.bridge,
+      notes: { [nameNote]: String(i) },
     })),
     platform: {},
     ...{ autostart: false, order: 0, startDelayS: 0, shutdownDelayS: 0 },
@@ -52,13 +54,16 @@ export async function describeDomain(s: DomainSettings, o: DescribeOptions): Pro
 export const commandLine = ({ cmdline: { ip, root, extra } }: DomainSettings): string => `${ip} ${root} ${extra}`;
 
 async function drive({ uname, dev, mode }: DiskSetting, position: number, o: DescribeOptions): Promise<VbdSpec> {
-  return {
-    id: dev,
-    position,
-    type: 'Disk',
-    mode: mode === 'r' ? 'RO' : 'RW',
-    media: await mediaOf(uname, o),
-  };
+  return driveAs(o.id, { dev, position, mode, media: await mediaOf(uname, o) });
+}
+/** A drive of the VM, named as the guest was told. */
+export function driveAs(
+  vm: string,
+  a: { readonly dev: string; readonly position: number; readonly mode: string; readonly media: Media },
+): VbdSpec {
+  const { dev, position, media } = a;
+  const mode = a.mode === 'r' ? 'RO' : 'RW';
+  return { id: deviceUuid('vbd', vm, dev), position, type: 'Disk', mode, media, notes: { [nameNote]: dev } };
 }
 /** Throws a sentence when the name has no known form. */
 export async function mediaOf(uname: string, o: Pick<DescribeOptions, 'virtualDisk'>): Promise<Media> {

@@ -1,7 +1,8 @@
 /** `xc_dom_control`: what is done with domains that are there. One row per command. */
 import { isKind } from '../../contracts/contract.ts';
 import type { VmEntry } from '../../contracts/xenops.ts';
-import { mediaOf } from './describe.ts';
+import { findVbd } from '../xenopsd/device.ts';
+import { driveAs, mediaOf } from './describe.ts';
 import { domains, NoSuchDomain, untilGone, vmOf } from './domains.ts';
 import type { Tools } from './io.ts';
 
@@ -135,8 +136,9 @@ const rows: Readonly<Record<string, Row>> = {
   vbd_add: onDomain(4, addDisk),
   vbd_remove: onDomain(2, async (t, { spec }, [dev = '']) => {
     try {
-      await t.xenops.vbd.unplug({ vm: spec.id, id: dev, force: false });
-      await t.xenops.vbd.remove({ vm: spec.id, id: dev });
+      const { id } = findVbd(spec, dev);
+      await t.xenops.vbd.unplug({ vm: spec.id, id, force: false });
+      await t.xenops.vbd.remove({ vm: spec.id, id });
     } catch (error) {
       t.err(`${(error as Error).message}\n`);
       t.out('Failed\n');
@@ -208,12 +210,12 @@ async function addDisk(
   const taken = new Set(spec.vbds.map((v) => v.position));
   const position = [...taken, 0].reduce<number>((p) => (taken.has(p) ? p + 1 : p), 0);
   const media = await mediaOf(uname, t);
-  const vbd = { id: dev, position, type: 'Disk', mode: mode === 'r' ? 'RO' : 'RW', media } as const;
+  const vbd = driveAs(spec.id, { dev, position, mode, media });
   await t.xenops.vbd.add({ vm: spec.id, vbd });
   try {
-    await t.xenops.vbd.plug({ vm: spec.id, id: dev });
+    await t.xenops.vbd.plug({ vm: spec.id, id: vbd.id });
   } catch (error) {
-    await t.xenops.vbd.remove({ vm: spec.id, id: dev }).catch(() => undefined); // what went wrong is told
+    await t.xenops.vbd.remove({ vm: spec.id, id: vbd.id }).catch(() => undefined); // what went wrong is told
     if (!isKind(error, 'Storage_error')) throw error;
     t.out('That mapping is too unsafe for the current VBD expertise level\n');
     return -1;

@@ -18,6 +18,7 @@ export async function awaitNode(
   signal?: AbortSignal,
 ): Promise<Awaited> {
   const done = Promise.withResolvers<Awaited>();
+  done.promise.catch(() => undefined); // it may fail before it is waited for
   let last: string | undefined;
   const look = () =>
     store.find(path).then((value) => {
