@@ -11,10 +11,18 @@ import { dial } from './clients/bridge.ts';
 const skip = cannotBox();
 const readyMs = 120_000;
 
+/** The uuid of the guest's text console: its own uuid leads to its screen. */
+async function serial(b: LiveBox, uuid: string): Promise<string> {
+  for (const ref of (await b.call('VM.get_consoles', await b.call('VM.get_by_uuid', uuid))) as string[]) {
+    const { protocol, uuid: found } = (await b.call('console.get_record', ref)) as Record<string, string>;
+    if (protocol === 'vt100' && found) return found;
+  }
+  throw new Error(`${uuid} has no text console`);
+}
 /** The guest's console has a line READY; what it said since it was started is told to everybody who comes. */
 async function ready(b: LiveBox, uuid: string): Promise<void> {
   const deadline = AbortSignal.timeout(readyMs);
-  const socket = await dial({ url: b.url, path: `/console?uuid=${uuid}`, session: await b.session() });
+  const socket = await dial({ url: b.url, path: `/console?uuid=${await serial(b, uuid)}`, session: await b.session() });
   let said = '';
   try {
     while (!/^READY\r?$/m.test(said)) {
