@@ -51,8 +51,12 @@ async function greeted(reader: ThinCliReader, { server, port, tls }: Options, ho
   try {
     await reader.greeting();
   } catch (error) {
-    if (tls || !remote || !(error instanceof ThinCliError)) throw error;
-    throw new ClientError(`${host.name}: ${error.message}; if it speaks TLS there, leave out --nossl`);
+    // With what was sent still unread, a hang-up is a reset.
+    const reset = ['ECONNRESET', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '');
+    if (!reset && !(error instanceof ThinCliError)) throw error;
+    const said = reset ? 'the connection was closed before the greeting' : (error as Error).message;
+    const hint = remote && !tls ? '; if it speaks TLS there, leave out --nossl' : '';
+    throw new ClientError(`${host.name}: ${said}${hint}`);
   }
 }
 

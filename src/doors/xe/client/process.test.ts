@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -51,15 +51,19 @@ test('output and status are what the host says', async () => {
   assert.match(bad.stderr, /^Error: No matching VM found\nvm: none\n/);
 });
 
-test('a server that hangs up on plain text may speak TLS', async () => {
-  const closing = createServer((socket) => socket.destroy());
-  await new Promise<void>((resolve) => closing.listen(0, '127.0.0.1', resolve));
-  const { port } = closing.address() as { port: number };
-  const ended = await run(['-s', '127.0.0.1', '-p', String(port), '--nossl', '-u', 'root', '-pw', 'x', 'vm-list']);
-  closing.close();
-  assert.equal(ended.code, 1);
-  assert.match(ended.stderr, /closed before the greeting; if it speaks TLS there, leave out --nossl\n$/);
-});
+for (const [how, hangUp] of [
+  ['ends the connection', (socket: Socket) => void socket.destroy()],
+  ['resets it', (socket: Socket) => void socket.once('data', () => socket.resetAndDestroy())],
+] as const)
+  test(`a server that ${how} at plain text may speak TLS`, async () => {
+    const closing = createServer(hangUp);
+    await new Promise<void>((resolve) => closing.listen(0, '127.0.0.1', resolve));
+    const { port } = closing.address() as { port: number };
+    const ended = await run(['-s', '127.0.0.1', '-p', String(port), '--nossl', '-u', 'root', '-pw', 'x', 'vm-list']);
+    closing.close();
+    assert.equal(ended.code, 1);
+    assert.match(ended.stderr, /closed before the greeting; if it speaks TLS there, leave out --nossl\n$/);
+  });
 
 test('a question is answered from stdin', async () => {
   assert.match((await run(['vm-uninstall', 'vm=web'], 'no\n')).stderr, /Nothing was done/);
