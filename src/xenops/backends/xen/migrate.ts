@@ -15,6 +15,7 @@ import { xenopsErrors } from '../../../contracts/xenops.ts';
 import type { Round } from '../../../xen/migration.ts';
 import { introduce } from './build.ts';
 import type { Domain } from './domain.ts';
+import { weights } from './priority.ts';
 import type { DomainRecord } from './record.ts';
 import { cpuNodes, domainPath, writeNodes } from './store-layout.ts';
 import { goOn, suspended, suspendGuest, takeBack } from './suspend.ts';
@@ -108,9 +109,14 @@ async function sendLive(domain: Domain, file: FileHandle, call: Call): Promise<v
   const { xen, store, clock, patience, log } = domain.needs;
   const control = `${domainPath(domain.domid)}/control/shutdown`;
   const memory = domain.live().memory;
+  const share = xen.domains.schedule(domain.domid);
   let askedAt: number | undefined;
   const ask = () => {
     askedAt = clock.now();
+    // On a busy processor it would wait for its turn behind the sending, which goes on until it has suspended.
+    void bestEffort('the guest suspends with the share that it has', log, () =>
+      xen.domains.setSchedule(domain.domid, Math.max(share.weight, weights.control), share.cap),
+    );
     void bestEffort('the guest is waited for in vain, and the moving given up', log, () =>
       store.write(control, 'suspend'),
     );
@@ -129,6 +135,9 @@ async function sendLive(domain: Domain, file: FileHandle, call: Call): Promise<v
   try {
     await xen.save({ domid: domain.domid, fd: file.fd, live: decide });
   } catch (error) {
+    await bestEffort('a guest that was not moved has a larger share', log, () =>
+      xen.domains.setSchedule(domain.domid, share.weight, share.cap),
+    );
     // A guest that has taken the request will suspend: it is waited for, so that it can be told to go on.
     if (askedAt !== undefined)
       await bestEffort('a guest that suspends late is found paused', log, async () => {
