@@ -25,8 +25,10 @@ export interface RegistrarParts {
 
 export class Registrar {
   readonly #parts: RegistrarParts;
-  /** VM uuid → the description last pushed or taken over, as text. */
-  readonly #known = new Map<string, string>();
+  /** VM uuid → the description last pushed or taken over. */
+  readonly #known = new Map<string, Known>();
+  /** VMs whose push has not begun: it will see what is written until then. */
+  readonly #waiting = new Map<string, Promise<void>>();
   /** Descriptions come again with every event of their VM. */
   readonly #judged = new WeakMap<VmSpec, boolean>();
   /** VM uuid → what other doors said in the domain manager's description, and our records do not hold. */
@@ -37,21 +39,34 @@ export class Registrar {
   }
   /** Makes the domain manager's description of the VM equal to its records. Templates and control domains are not registered. */
   push(ref: string): Promise<void> {
-    return this.#parts.queue.push(ref, async () => {
-      const { db, xenops } = this.#parts;
-      const vm = db.find('VM', ref);
-      if (!vm || vm.is_a_template || vm.is_control_domain) return;
-      const spec = signed(this.#spec(ref, vm.uuid));
-      const text = JSON.stringify(spec);
-      if (this.#known.get(vm.uuid) === text) return;
-      this.#known.set(vm.uuid, text);
-      try {
-        await xenops.vm.add(spec);
-      } catch (error) {
-        this.#known.delete(vm.uuid);
-        throw error;
-      }
+    let pushed = this.#waiting.get(ref);
+    if (pushed) return pushed;
+    pushed = this.#parts.queue.push(ref, async () => {
+      // All that is written in one turn of the event loop goes with one push.
+      await Promise.resolve();
+      this.#waiting.delete(ref);
+      await this.#push(ref);
     });
+    this.#waiting.set(ref, pushed);
+    return pushed;
+  }
+  async #push(ref: string): Promise<void> {
+    const { db, xenops } = this.#parts;
+    const vm = db.find('VM', ref);
+    if (!vm || vm.is_a_template || vm.is_control_domain) return;
+    const made = this.#spec(ref, vm.uuid);
+    const text = JSON.stringify(made);
+    const known = this.#known.get(vm.uuid);
+    if (known && this.isOurs(known.spec) && unsigned(known) === text) return;
+    const spec = signed(made);
+    this.#judged.set(spec, true);
+    this.#known.set(vm.uuid, { spec, unsigned: text });
+    try {
+      await xenops.vm.add(spec);
+    } catch (error) {
+      this.#known.delete(vm.uuid);
+      throw error;
+    }
   }
   #spec(ref: string, uuid: string): VmSpec {
     const { db, kernelDirs } = this.#parts;
@@ -79,7 +94,7 @@ export class Registrar {
     const text = JSON.stringify({ ...made, notes: { ...made.notes, [mark]: spec.notes?.[mark] } });
     if (text !== JSON.stringify(spec)) return false;
     this.#judged.set(spec, true);
-    this.#known.set(spec.id, text);
+    this.#known.set(spec.id, { spec });
     return true;
   }
   /** Whether the description was made from our records, not by another door. */
@@ -106,7 +121,9 @@ export class Registrar {
   }
   /** Notes what the domain manager has: a push of the same is left out. */
   adopt(spec: VmSpec): void {
-    this.#known.set(spec.id, JSON.stringify(spec));
+    // It comes with every event of the VM.
+    if (this.#known.get(spec.id)?.spec === spec) return;
+    this.#known.set(spec.id, { spec });
     this.#hear(spec);
   }
   forget(uuid: string): void {
@@ -192,5 +209,18 @@ function canonical(value: unknown): string {
   for (const name of Object.keys(members).sort())
     if (members[name] !== undefined) text += `${text && ','}${JSON.stringify(name)}:${canonical(members[name])}`;
   return `{${text}}`;
+}
+interface Known {
+  readonly spec: VmSpec;
+  /** Its text without our mark, once somebody asked. */
+  unsigned?: string;
+}
+function unsigned(known: Known): string {
+  if (known.unsigned === undefined) {
+    const { notes: { [mark]: _, ...notes } = {}, ...rest } = known.spec;
+    const bare = Object.keys(notes).length > 0 ? { ...known.spec, notes } : rest;
+    known.unsigned = JSON.stringify(bare);
+  }
+  return known.unsigned;
 }
 const signed = (spec: VmSpec): VmSpec => ({ ...spec, notes: { ...spec.notes, [mark]: digest(spec) } });

@@ -286,8 +286,10 @@ function storedChanged(shape: Shape, before: Fields | undefined, after: Fields |
 }
 /** The text of a row in the store. */
 export function storedText(shape: Shape, rec: Fields): string {
-  if (shape.stored.length === shape.fields.size) return JSON.stringify(rec);
-  return JSON.stringify(Object.fromEntries(shape.stored.map((f) => [f.name, rec[f.name]])));
+  if (shape.unstored.length === 0) return JSON.stringify(rec);
+  const stored: Record<string, unknown> = { ...rec };
+  for (const name of shape.unstored) stored[name] = undefined;
+  return JSON.stringify(stored);
 }
 function publicRecord(shape: Shape, rec: Fields): Fields {
   if (shape.internal.length === 0) return rec;

@@ -28,6 +28,7 @@ export interface Shape {
   /** Every field at its default, in declared order. Copied for each new record, so that all share one layout. */
   readonly template: Fields;
   readonly stored: readonly FieldShape[];
+  readonly unstored: readonly string[];
   readonly computed: readonly (FieldShape & { readonly from: End })[];
   readonly mirrored: readonly (FieldShape & { readonly mirrors: End })[];
   /** Single references that are the one end of a relation, with every set end that is computed from them. */
@@ -127,6 +128,7 @@ function shapeOf(c: Class, ends: Map<string, Map<string, End[]>>): Shape {
     fields,
     template: Object.fromEntries(list.map((f) => [f.name, f.default])),
     stored: list.filter((f) => f.stored),
+    unstored: list.filter((f) => !f.stored).map((f) => f.name),
     computed: list.filter((f): f is FieldShape & { from: End } => f.from !== undefined),
     mirrored: list.filter((f): f is FieldShape & { mirrors: End } => f.mirrors !== undefined),
     ends: ends.get(c.name) ?? new Map(),

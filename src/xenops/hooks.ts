@@ -4,7 +4,7 @@
  * before it has touched anything, or, for those that run afterwards, told in the log.
  */
 import { spawn } from 'node:child_process';
-import { accessSync, constants, readdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../base/log.ts';
 import { xenopsErrors } from '../contracts/xenops.ts';
@@ -50,6 +50,8 @@ export function folderHooks(dir: string, log: Log): Hooks {
   };
 }
 function programsOf(folder: string): string[] {
+  // As on most hosts; an error made for each would cost more than the question.
+  if (!existsSync(folder)) return [];
   const names = readable(() => readdirSync(folder)) ?? [];
   return names
     .sort()

@@ -1,5 +1,5 @@
 /** Serial consoles of simulated guests: a boot text, READY, and a shell that echoes and knows a few words. */
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Clock } from '../../../base/clock.ts';
@@ -28,7 +28,7 @@ export class Consoles {
     if (this.#open.has(d.vm)) return;
     const path = join(this.#dir, `sim-${d.vm}`);
     // What an earlier process left behind.
-    rmSync(path, { force: true });
+    if (existsSync(path)) rmSync(path);
     const sockets = new Set<Socket>();
     const server = createServer((socket) => this.#serve(d, socket, sockets));
     this.#open.set(d.vm, { server, path, sockets });
