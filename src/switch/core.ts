@@ -4,7 +4,7 @@
  * A message:   sent ──(durable, if its queue is)──▶ in the queue ──transfer, as often as asked──▶ … ──ack──▶ gone
  *
  * A send into a persistent queue is answered when it is durable, and seen by transfers only then. An acknowledgement is written
- * soon, not at once: after a crash in between the message comes again, as at-least-once allows.
+ * with the next send, or soon: after a crash in between the message comes again, as at-least-once allows.
  */
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
@@ -51,6 +51,8 @@ interface Live {
   /** Queue → until when (ms) its consumer is expected to ask again; Infinity while it waits. */
   readonly listens: Map<string, number>;
 }
+/** How long an acknowledgement may wait for a send to be written with. */
+const ackMs = 50;
 /** How long a consumer that has just been answered still counts as one. */
 const listenMs = 30_000;
 
@@ -72,6 +74,9 @@ export class SwitchCore implements Switch {
   readonly #epoch = randomBytes(6).toString('hex');
   #serial = 0;
   #revision = 0;
+  /** What is acknowledged and not written yet, and what ends its wait for company. */
+  #acked: Change[] = [];
+  #cancelAcks: (() => void) | undefined;
 
   constructor(parts: SwitchParts) {
     this.#parts = parts;
@@ -92,6 +97,7 @@ export class SwitchCore implements Switch {
   }
   /** Waits for what was acknowledged to be written. */
   async close(): Promise<void> {
+    this.#writeAcks();
     await this.#parts.store?.close();
   }
   queues(): IterableIterator<Queue> {
@@ -266,12 +272,25 @@ export class SwitchCore implements Switch {
     const input = entry.origin;
     this.trace.add({ time, input, queue: name, output: token, what: { acknowledged: id }, tookMs: time - entry.time });
     if (queue.durability === 'transient') return;
-    this.#commit([{ table: tables.messages, key: keyOf(id), value: null }]).catch((error: unknown) => {
-      this.#parts.log.error('an acknowledgement was not written; the message may come again', { id, error });
+    if (!this.#parts.store) return;
+    this.#acked.push({ table: tables.messages, key: keyOf(id), value: null });
+    this.#cancelAcks ??= this.#parts.clock.after(ackMs, () => this.#writeAcks());
+  }
+  #writeAcks(): void {
+    if (this.#acked.length === 0) return;
+    this.#commit([]).catch((error: unknown) => {
+      this.#parts.log.error('acknowledgements were not written; the messages may come again', { error });
     });
   }
+  /** With what was acknowledged before. */
   async #commit(changes: readonly Change[]): Promise<void> {
-    await this.#parts.store?.commit(++this.#revision, changes);
+    const { store } = this.#parts;
+    if (!store) return;
+    this.#cancelAcks?.();
+    this.#cancelAcks = undefined;
+    const acked = this.#acked;
+    this.#acked = [];
+    await store.commit(++this.#revision, [...acked, ...changes]);
   }
 }
 const put = (entry: Entry): Change => ({ table: tables.messages, key: keyOf(entry.id), value: JSON.stringify(entry) });

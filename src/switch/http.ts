@@ -1,6 +1,9 @@
 /**
  * The switch over HTTP: a connection logs in once and belongs to that session until it closes. Several connections may share
  * a token; the session's transient queues go with the last of them.
+ *
+ * Requests may be sent ahead of the answers to those before (pipelining). They are begun in their order; only messages that are
+ * sent do not wait for the end of what they follow, so that many of them are made durable at once.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -22,42 +25,60 @@ export interface HttpParts {
 /** JSON of what a payload may be at most, and a little more. */
 const bodyLimit = limits.bytes + 64 * 1024;
 
+/** What is known of a connection. */
+interface Connection {
+  session?: SwitchSession;
+  /** Settled when the next request may begin. */
+  turn: Promise<void>;
+}
+
 /** A server that is not listening yet. */
 export function switchServer(parts: HttpParts): Server {
-  const sessions = new WeakMap<Socket, SwitchSession>();
+  const connections = new WeakMap<Socket, Connection>();
   const server = createServer({ keepAliveTimeout: 0, requestTimeout: 60_000 }, (req, res) => {
-    void new Exchange(parts, sessions, req, res).run();
+    const connection = connections.get(req.socket);
+    if (connection) void new Exchange(parts, connection, req, res).run();
   });
   server.on('connection', (socket) => {
+    const connection: Connection = { turn: Promise.resolve() };
+    connections.set(socket, connection);
     socket.setNoDelay(true);
-    socket.once('close', () => void sessions.get(socket)?.close());
+    socket.once('close', () => void connection.session?.close());
   });
   return server;
 }
 
 class Exchange {
   readonly #parts: HttpParts;
-  readonly #sessions: WeakMap<Socket, SwitchSession>;
+  readonly #connection: Connection;
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
 
-  constructor(parts: HttpParts, sessions: WeakMap<Socket, SwitchSession>, req: IncomingMessage, res: ServerResponse) {
+  constructor(parts: HttpParts, connection: Connection, req: IncomingMessage, res: ServerResponse) {
     this.#parts = parts;
-    this.#sessions = sessions;
+    this.#connection = connection;
     this.#req = req;
     this.#res = res;
   }
   async run(): Promise<void> {
+    const before = this.#connection.turn;
+    const over = Promise.withResolvers<void>();
+    this.#connection.turn = over.promise;
     try {
       const body = await this.#body();
       const asked = parseRequest(this.#req.method ?? '', this.#req.url ?? '');
+      await before;
       if (!asked || (this.#req.method === 'GET' && body !== '')) {
         this.#answer(404, 'There is no such operation.');
         return;
       }
-      this.#answer(200, await this.#do(asked, body));
+      const done = this.#do(asked, body);
+      if (asked.op === 'request' || asked.op === 'response') over.resolve();
+      this.#answer(200, await done);
     } catch (error) {
       this.#refuse(error);
+    } finally {
+      over.resolve();
     }
   }
   async #do(asked: SwitchRequest, body: string): Promise<string> {
@@ -84,15 +105,14 @@ class Exchange {
     return JSON.stringify(await session.send(asked.queue, { payload: body, kind }));
   }
   get #session(): SwitchSession | undefined {
-    return this.#sessions.get(this.#req.socket);
+    return this.#connection.session;
   }
   async #login(token: string): Promise<string> {
-    const { socket } = this.#req;
-    const before = this.#sessions.get(socket);
+    const before = this.#connection.session;
     const session = await this.#parts.core.login(token);
-    this.#sessions.set(socket, session);
+    this.#connection.session = session;
     await before?.close();
-    if (socket.destroyed) await session.close();
+    if (this.#req.socket.destroyed) await session.close();
     return '';
   }
   async #transfer(session: SwitchSession, body: string): Promise<string> {
@@ -148,15 +168,18 @@ class Exchange {
     };
   }
 
-  async #body(): Promise<string> {
+  #body(): Promise<string> {
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
     const pieces: Buffer[] = [];
     let bytes = 0;
-    for await (const piece of this.#req) {
-      bytes += (piece as Buffer).length;
-      if (bytes > bodyLimit) throw switchErrors.make('Bad_message', { bytes, limit: limits.bytes });
-      pieces.push(piece as Buffer);
-    }
-    return Buffer.concat(pieces).toString('utf8');
+    this.#req.on('data', (piece: Buffer) => {
+      bytes += piece.length;
+      if (bytes <= bodyLimit) pieces.push(piece);
+      else reject(switchErrors.make('Bad_message', { bytes, limit: limits.bytes }));
+    });
+    this.#req.once('end', () => resolve(Buffer.concat(pieces).toString('utf8')));
+    this.#req.once('error', reject);
+    return promise;
   }
   #refuse(error: unknown): void {
     if (error instanceof ContractError) {

@@ -30,11 +30,12 @@ const ok = (body: string) => `HTTP/1.1 200 OK\r\nContent-Length: ${Buffer.byteLe
 const login = { op: 'login', token: 'me' } as const;
 const gone = (reason: RegExp) => (error: unknown) => isKind(error, 'Switch_gone') && reason.test(String(error));
 
-test('requests go one after another, and answers may come in pieces', async (t) => {
+test('requests go ahead of the answers, which come in their order and in pieces', async (t) => {
   const seen: string[] = [];
-  const line = await lineTo(t, (socket, request) => {
-    seen.push(request.split('\r\n')[0] ?? '');
-    const bytes = Buffer.from(ok(`ü${seen.length}`));
+  const line = await lineTo(t, (socket, text) => {
+    seen.push(...text.split('\r\n').filter((each) => each.startsWith('GET')));
+    if (seen.length < 3) return;
+    const bytes = Buffer.from(['ü1', 'ü2', 'ü3'].map(ok).join(''));
     let at = 0;
     const piece = () => {
       if (at < bytes.length) socket.write(bytes.subarray(at, ++at), piece);
@@ -44,6 +45,12 @@ test('requests go one after another, and answers may come in pieces', async (t) 
   const asked = { op: 'ack', id: ['q', 7] } as const;
   assert.deepEqual(await Promise.all([line.ask(login), line.ask(asked), line.ask(login)]), ['ü1', 'ü2', 'ü3']);
   assert.deepEqual(seen, ['GET /login/me HTTP/1.1', 'GET /ack/q/7 HTTP/1.1', 'GET /login/me HTTP/1.1']);
+});
+
+test('an answer that nobody asked for ends the connection', async (t) => {
+  const line = await lineTo(t, (socket) => socket.write(ok('one') + ok('two')));
+  assert.equal(await line.ask(login), 'one');
+  await assert.rejects(line.ask(login), gone(/what nobody asked/));
 });
 
 test('a refusal leaves the connection as it is', async (t) => {

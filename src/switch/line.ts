@@ -1,8 +1,9 @@
 /**
- * One connection to a switch, and the requests that go over it one after another. HTTP/1.1 as the switch speaks it, answers with
- * a length; a general client costs more than the rest of a call. A session belongs to its connection, so that it is never replaced.
+ * One connection to a switch. Requests are written as they come, without waiting for the answers to those before (HTTP's
+ * pipelining); answers come in the same order. HTTP/1.1 as the switch speaks it, answers with a length; a general client costs
+ * more than the rest of a call. A session belongs to its connection, so that it is never replaced.
  *
- *     idle ──ask──▶ connecting, or at once ──written──▶ reading the answer ──▶ the next request, or idle
+ *     idle ──ask──▶ connecting, or at once ──written──▶ reading answers, the oldest request's first ──none left──▶ idle
  *                        └──────────────────────────────┴── lost, aborted, closed, no HTTP ──▶ every call fails
  */
 import { connect, type Socket } from 'node:net';
@@ -10,8 +11,6 @@ import { switchErrors } from '../contracts/switch.ts';
 import { formatRequest, type SwitchRequest } from '../wire/switch.ts';
 
 interface Job {
-  readonly bytes: string;
-  readonly signal: AbortSignal | undefined;
   readonly resolve: (answer: string) => void;
   readonly reject: (error: Error) => void;
 }
@@ -45,8 +44,6 @@ export class Line {
       const settled = () => signal?.removeEventListener('abort', stop);
       signal?.addEventListener('abort', stop, { once: true });
       this.#jobs.push({
-        bytes,
-        signal,
         resolve: (answer) => {
           settled();
           resolve(answer);
@@ -56,18 +53,21 @@ export class Line {
           reject(error);
         },
       });
-      if (this.#jobs.length === 1) this.#write();
+      this.#write(bytes);
     });
   }
   close(): void {
     this.#end('it was closed');
   }
-  #write(): void {
-    const [job] = this.#jobs;
-    if (job) {
-      this.#socket ??= this.#connect();
-      this.#socket.write(job.bytes);
+  /** What is asked in one turn of the event loop goes out in one piece. */
+  #write(bytes: string): void {
+    this.#socket ??= this.#connect();
+    const socket = this.#socket;
+    if (socket.writableCorked === 0) {
+      socket.cork();
+      queueMicrotask(() => socket.uncork());
     }
+    socket.write(bytes);
   }
   #connect(): Socket {
     const socket = connect(this.#socketPath);
@@ -85,19 +85,23 @@ export class Line {
   #read(bytes: Buffer): void {
     this.#pieces.push(bytes);
     this.#bytes += bytes.length;
-    if (!this.#whole && !this.#readHead()) return;
+    while (this.#bytes > 0 && this.#lost === undefined && this.#readAnswer());
+  }
+  /** Whether a whole answer was there. */
+  #readAnswer(): boolean {
+    if (!this.#whole && !this.#readHead()) return false;
     const whole = this.#whole;
-    if (!whole || this.#bytes < whole.length) return;
+    if (!whole || this.#bytes < whole.length) return false;
     const all = this.#joined();
     this.#pieces = all.length > whole.length ? [all.subarray(whole.length)] : [];
     this.#bytes -= whole.length;
     this.#whole = undefined;
     const answer = all.toString('utf8', whole.head, whole.length);
     const job = this.#jobs.shift();
-    if (!job || this.#bytes > 0) this.#end('it answers what nobody asked');
-    else this.#write();
+    if (!job || (this.#jobs.length === 0 && this.#bytes > 0)) this.#end('it answers what nobody asked');
     if (whole.status === 200) job?.resolve(answer);
     else job?.reject(refused(whole.status, answer));
+    return true;
   }
   /** Whether the head of an answer is there. */
   #readHead(): boolean {

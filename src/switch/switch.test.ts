@@ -230,6 +230,61 @@ test('bytes of the protocol', async () => {
   await http.close();
 });
 
+test('requests sent ahead of the answers are begun in their order', async () => {
+  const http = await overHttp();
+  const { connect } = await import('node:net');
+  const socket = connect(http.path);
+  const post = (path: string, body: string) =>
+    `POST ${path} HTTP/1.1\r\nHost: s\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: s\r\n\r\n`;
+  socket.write(
+    [
+      get('/login/t'),
+      get('/persistent/q'),
+      post('/request/q/r', 'x'.repeat(200_000)),
+      post('/request/q/r', 'small'),
+      get('/ack/q/0'),
+      post('/transfer', '{"timeout":0,"queues":["q"]}'),
+      get('/list/q'),
+    ].join(''),
+  );
+  let text = '';
+  for await (const bytes of socket) {
+    text += String(bytes);
+    if (text.endsWith('["q"]')) break;
+  }
+  const bodies = [...text.matchAll(/\r\n\r\n(.*?)(?=HTTP\/1|$)/gs)].map((m) => m[1]);
+  assert.deepEqual(bodies.slice(0, 4), ['', 'q', '["q",0]', '["q",1]']);
+  assert.match(bodies[5] ?? '', /^\{"messages":\[\[\["q",1\],\{"payload":"small"/);
+  await http.close();
+});
+
+test('an acknowledgement is written with the next message, or soon by itself', async () => {
+  const disk = emptyDisk();
+  const clock = new ManualClock();
+  const core = await openSwitch({ clock, log: silentLog, store: openMemoryStore({ disk }) });
+  const me = await core.login('me');
+  await me.create('q', 'persistent');
+  const kept = async () => {
+    await settle(50);
+    const after = await openSwitch({ ...parts, store: openMemoryStore({ disk }) });
+    const { messages } = await (await after.login('me')).transfer({ queues: ['q'], timeoutS: 0 });
+    return messages.map((m) => m.id[1]);
+  };
+  await me.send('q', request('0'));
+  await me.ack(['q', 0]);
+  assert.deepEqual(await kept(), [0]);
+  await me.send('q', request('1'));
+  assert.deepEqual(await kept(), [1]);
+  await me.ack(['q', 1]);
+  await clock.advance(50);
+  assert.deepEqual(await kept(), []);
+  await me.send('q', request('2'));
+  await me.ack(['q', 2]);
+  await core.close();
+  assert.deepEqual(await kept(), []);
+});
+
 test('configuration: settings, comments, and mistakes with their places', () => {
   const text = '; here\n((path "/run/a b")\n (statedir /var/x))';
   assert.deepEqual(parseSwitchConfig('f', text), { path: '/run/a b', statedir: '/var/x' });
