@@ -21,10 +21,12 @@ const lay = `set -e
 mkdir -p /run/box/push/upper /run/box/push/work
 mount -t overlay push -o lowerdir=/opt/guesthouse,upperdir=/run/box/push/upper,workdir=/run/box/push/work /opt/guesthouse
 tar -x --no-same-owner -C /opt/guesthouse`;
+/** A call of Xen's libraries that never comes back would hold its process, and so what the test said, for good. */
+const limitS = (file: string) => (quick.includes(file) ? 420 : 1200);
 const runFile = (file: string) => `cd /opt/guesthouse
 export GUESTHOUSE_TEST_COUNT=/tmp/count BACKEND=xen
 rm -f /tmp/count
-bin/node --test --test-timeout=300000 --test-reporter=/opt/guesthouse/tools/test-report.ts --test-reporter-destination=stdout tests/live/${file} 2>&1
+timeout --kill-after=10 ${limitS(file)} bin/node --test --test-timeout=300000 --test-reporter=/opt/guesthouse/tools/test-report.ts --test-reporter-destination=stdout tests/live/${file} 2>&1
 echo
 cat /tmp/count`;
 
