@@ -65,12 +65,15 @@ export interface Services {
   /** Sets root's password. */
   changePassword(password: string): Promise<void>;
 }
-export interface Ctx extends House {
+/** What work on behalf of a task needs: of a call, or of a transfer over HTTP. */
+export interface Working extends House {
+  readonly task: TaskHandle;
+}
+export interface Ctx extends Working {
   readonly session: LiveSession;
   /** The connection that the call came through. */
   readonly caller: Caller;
   readonly server: Services;
-  readonly task: TaskHandle;
   /** The method as called, `VM.start`. */
   readonly method: string;
   /** Checks a role in the middle of a handler: RBAC_PERMISSION_DENIED. */

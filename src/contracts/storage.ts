@@ -127,20 +127,27 @@ export const storageContract = contract({
       ),
     },
     transfer: {
-      /** `length` is the announced number of bytes, for progress. An import ends when the sender closes the socket. */
+      /**
+       * `length` is the announced number of bytes, for progress. An import ends when the sender closes the socket.
+       * `framed`: pieces with their places (a little-endian u64, a u32 length; twelve zero bytes end it), what is zero left out.
+       * `base`: only differences to that disk of the same repository are given (vhd, framed).
+       * `offset`: where to begin: of an export, the byte of the file; of a raw import, the byte that an earlier one was `kept` at.
+       */
       begin: method(
         'Open a unix socket (mode 0600) that takes the content of a disk, or gives it.',
         s.object({
           sr: s.string,
           vdi: s.string,
           direction: s.oneOf('import', 'export'),
-          format: s.oneOf('raw', 'qcow2', 'vhd'),
+          format: s.oneOf('raw', 'framed', 'qcow2', 'vhd', 'vmdk'),
           length: s.optional(s.size),
+          base: s.optional(s.string),
+          offset: s.optional(s.size),
         }),
         s.object({
           transfer: s.string,
           socket: s.string,
-          /** Bytes that an export will give, when known beforehand. */ length: s.nullable(s.size),
+          /** Bytes of the whole file that an export gives, when known beforehand. */ length: s.nullable(s.size),
         }),
       ),
       wait: method(
@@ -149,9 +156,9 @@ export const storageContract = contract({
         s.object({ bytes: s.size }),
       ),
       cancel: method(
-        'Stop a transfer and remove its socket. An unknown one is no error.',
-        s.object({ transfer: s.string }),
-        s.nothing,
+        'Stop a transfer and remove its socket. With `keep`, what a raw import has written is kept for an hour. An unknown one is no error.',
+        s.object({ transfer: s.string, keep: s.optional(s.boolean) }),
+        s.object({ /** Bytes that are kept, from the start of the disk. */ kept: s.size }),
       ),
     },
   },

@@ -96,6 +96,8 @@ export interface Staged {
   readonly path: string;
   readonly format: 'raw' | 'qcow2';
   readonly virtualSize: number;
+  /** Path of another hidden file, for what has to be kept while this one is made. It is removed with it. */
+  readonly spool: string;
   /** Makes it durable and gives it its name. */
   commit(): Promise<VdiInfo>;
   discard(): Promise<void>;

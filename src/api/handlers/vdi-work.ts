@@ -5,7 +5,7 @@ import { fail } from '../../datamodel/errors.ts';
 import type { Rec } from '../../datamodel/index.ts';
 import type { Patch } from '../../db/db.ts';
 import { ask } from '../ask.ts';
-import type { Ctx } from '../context.ts';
+import type { Working } from '../context.ts';
 import { refreshAllowed } from '../guards.ts';
 import { wireTime } from '../wire-time.ts';
 
@@ -21,7 +21,7 @@ export interface NewDisk {
 }
 
 /** The repository, if it can be used from this host: SR_NOT_ATTACHED otherwise. */
-export function usableSr(ctx: Ctx, sr: Ref<'SR'>): Rec<'SR'> {
+export function usableSr(ctx: Working, sr: Ref<'SR'>): Rec<'SR'> {
   const record = ctx.db.get('SR', sr);
   if (!record.PBDs.some((p) => ctx.db.get('PBD', p).currently_attached)) throw fail('SR_NOT_ATTACHED', { sr });
   return record;
@@ -34,7 +34,7 @@ const sizesOf = (info: VdiInfo): Patch<'VDI'> => ({
   read_only: info.readOnly,
 });
 
-export async function createDisk(ctx: Ctx, disk: NewDisk): Promise<Ref<'VDI'>> {
+export async function createDisk(ctx: Working, disk: NewDisk): Promise<Ref<'VDI'>> {
   const sr = usableSr(ctx, disk.sr);
   const vdi = ctx.ids.uuid();
   const { size: virtualSize, name, description, format } = disk;
@@ -50,7 +50,7 @@ export async function createDisk(ctx: Ctx, disk: NewDisk): Promise<Ref<'VDI'>> {
 }
 
 /** The record of a disk that storage has just made, and the sizes of its repository. */
-export async function addRecord(ctx: Ctx, sr: Ref<'SR'>, info: VdiInfo, fields: Patch<'VDI'>): Promise<Ref<'VDI'>> {
+export async function addRecord(ctx: Working, sr: Ref<'SR'>, info: VdiInfo, fields: Patch<'VDI'>): Promise<Ref<'VDI'>> {
   const ref = ctx.db.write((w) => {
     const made = w.create('VDI', {
       uuid: info.vdi,
@@ -68,7 +68,7 @@ export async function addRecord(ctx: Ctx, sr: Ref<'SR'>, info: VdiInfo, fields: 
   return ref;
 }
 
-export async function destroyDisk(ctx: Ctx, ref: Ref<'VDI'>): Promise<void> {
+export async function destroyDisk(ctx: Working, ref: Ref<'VDI'>): Promise<void> {
   const vdi = ctx.db.get('VDI', ref);
   const sr = ctx.db.get('SR', vdi.SR);
   await ask(ctx, (call) => ctx.storage.vdi.destroy({ sr: sr.uuid, vdi: vdi.uuid }, call));
@@ -90,7 +90,7 @@ function inherited(vdi: Rec<'VDI'>): Patch<'VDI'> {
 }
 
 /** A fast copy in the same repository: a snapshot (read-only, linked) or a clone (writable, its own). */
-export async function branchDisk(ctx: Ctx, ref: Ref<'VDI'>, kind: 'snapshot' | 'clone'): Promise<Ref<'VDI'>> {
+export async function branchDisk(ctx: Working, ref: Ref<'VDI'>, kind: 'snapshot' | 'clone'): Promise<Ref<'VDI'>> {
   const vdi = ctx.db.get('VDI', ref);
   const sr = usableSr(ctx, vdi.SR);
   const args = { sr: sr.uuid, vdi: vdi.uuid, to: ctx.ids.uuid(), name: vdi.name_label };
@@ -105,7 +105,7 @@ export async function branchDisk(ctx: Ctx, ref: Ref<'VDI'>, kind: 'snapshot' | '
 }
 
 /** A full copy, in `to` or the same repository. */
-export async function copyDisk(ctx: Ctx, ref: Ref<'VDI'>, to: string): Promise<Ref<'VDI'>> {
+export async function copyDisk(ctx: Working, ref: Ref<'VDI'>, to: string): Promise<Ref<'VDI'>> {
   const vdi = ctx.db.get('VDI', ref);
   const target = (ctx.db.has('SR', to) ? to : vdi.SR) as Ref<'SR'>;
   const toSr = usableSr(ctx, target).uuid;
@@ -117,7 +117,7 @@ export async function copyDisk(ctx: Ctx, ref: Ref<'VDI'>, to: string): Promise<R
 }
 
 /** Writes what storage says about the disk now. */
-export async function refreshDisk(ctx: Ctx, ref: Ref<'VDI'>): Promise<void> {
+export async function refreshDisk(ctx: Working, ref: Ref<'VDI'>): Promise<void> {
   const vdi = ctx.db.get('VDI', ref);
   const sr = ctx.db.get('SR', vdi.SR);
   const info = await ask(ctx, (call) => ctx.storage.vdi.stat({ sr: sr.uuid, vdi: vdi.uuid }, call));
@@ -126,7 +126,7 @@ export async function refreshDisk(ctx: Ctx, ref: Ref<'VDI'>): Promise<void> {
 }
 
 /** Writes the sizes of a repository as they are now. */
-export async function refreshSizes(ctx: Ctx, ref: Ref<'SR'>): Promise<void> {
+export async function refreshSizes(ctx: Working, ref: Ref<'SR'>): Promise<void> {
   const sr = ctx.db.find('SR', ref);
   if (!sr?.PBDs.some((p) => ctx.db.get('PBD', p).currently_attached)) return;
   const stat = await ask(ctx, (call) => ctx.storage.sr.stat({ sr: sr.uuid }, call));

@@ -41,8 +41,8 @@ const clone: Verb = async (work) => {
 
 function formatOf(work: Work): string {
   const format = work.request.params.get('format') ?? 'raw';
-  if (['raw', 'vhd', 'qcow2', 'tar'].includes(format)) return format;
-  throw new XeError(`format is ${JSON.stringify(format)}; it must be raw, vhd, qcow2 or tar`, [
+  if (['raw', 'vhd', 'qcow2', 'vmdk', 'tar'].includes(format)) return format;
+  throw new XeError(`format is ${JSON.stringify(format)}; it must be raw, vhd, qcow2, vmdk or tar`, [
     ['parameter', 'format'],
   ]);
 }

@@ -113,8 +113,10 @@ export class FileRepository implements Repository {
     await requireSpace(this.#folder, this.#sr, emptyDiskBytes);
     const temporary = this.#chains.newTemporary();
     const path = this.#chains.at(temporary);
+    const spool = this.#chains.at(this.#chains.newTemporary());
     const discard = async () => {
       await removeFile(path);
+      await removeFile(spool);
     };
     try {
       await createImage(path, format, virtualSize);
@@ -123,6 +125,7 @@ export class FileRepository implements Repository {
       throw error;
     }
     const commit = async () => {
+      await removeFile(spool);
       if ('create' in target) {
         this.#requireAbsent(vdi);
         const { name, description } = target.create;
@@ -130,7 +133,7 @@ export class FileRepository implements Repository {
       }
       return this.#describe(vdi, await this.#chains.install(temporary, vdi, format));
     };
-    return { path, format, virtualSize, commit, discard };
+    return { path, format, virtualSize, spool, commit, discard };
   }
   #target(target: { readonly create: NewDisk } | { readonly replace: string }) {
     if ('replace' in target) {

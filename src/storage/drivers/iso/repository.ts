@@ -101,10 +101,12 @@ export class IsoRepository implements Repository {
   }
   async stage(target: { readonly create: NewDisk } | { readonly replace: string }): Promise<Staged> {
     const { file, vdi, row, virtualSize } = await this.#target(target);
-    const path = join(this.#folder, `.guesthouse-${this.#ground.ids.uuid()}.tmp`);
+    const temporary = () => join(this.#folder, `.guesthouse-${this.#ground.ids.uuid()}.tmp`);
+    const [path, spool] = [temporary(), temporary()];
     await requireSpace(this.#folder, this.#sr, virtualSize);
     await createImage(path, 'raw', virtualSize);
     const commit = async () => {
+      await removeFile(spool);
       // The tools write whole sectors; the file is as long as was asked for.
       await truncate(path, virtualSize);
       await syncPath(path);
@@ -117,8 +119,9 @@ export class IsoRepository implements Repository {
     };
     const discard = async () => {
       await removeFile(path);
+      await removeFile(spool);
     };
-    return { path, format: 'raw', virtualSize, commit, discard };
+    return { path, format: 'raw', virtualSize, spool, commit, discard };
   }
   async #target(target: { readonly create: NewDisk } | { readonly replace: string }) {
     if ('replace' in target) {

@@ -1,0 +1,68 @@
+/** The giving side of a transfer: the content of a disk as a file of some format. */
+import type { Socket } from 'node:net';
+import { Unwind } from '../base/unwind.ts';
+import { storageErrors } from '../contracts/storage.ts';
+import { FormatError } from '../wire/format-error.ts';
+import { formats } from './formats/index.ts';
+import { type Plan, send } from './formats/plan.ts';
+import { type ServedImage, serveImage } from './nbd-server.ts';
+import type { Job } from './transfers.ts';
+
+export interface Given {
+  /** Bytes of the whole file; null when only its end tells. */
+  readonly length: number | null;
+  /** Answers the bytes that were given. */
+  move(peer: Socket): Promise<number>;
+  /** Ends what serves the disk, if it still does. */
+  drop(): Promise<void>;
+}
+
+/** Opens the disk, and its base, and finds out what there is to give. */
+export async function prepareGive(job: Job): Promise<Given> {
+  const { vdi, format, base, offset: from = 0, size } = job;
+  const unwind = new Unwind();
+  try {
+    const disk = await serve(job, vdi, `${job.socket}.nbd`);
+    unwind.add(() => disk.kill());
+    const under = base === undefined ? undefined : await serve(job, base, `${job.socket}.nb2`);
+    if (under) unwind.add(() => under.kill());
+    const source = disk.client;
+    const lower = under && base !== undefined ? { id: base, source: under.client, size: under.client.size } : undefined;
+    const plan = await formats[format].plan({ source, size, id: vdi, ...(lower ? { base: lower } : {}) });
+    const { length } = plan;
+    if (length === null ? from > 0 : from > length)
+      throw storageErrors.make('Bad_size', {
+        size: from,
+        reason: `the file has ${length ?? 'an unknown number of'} bytes`,
+      });
+    return {
+      length,
+      move: async (peer) => {
+        const total = await give(plan, job, disk, peer);
+        for (const each of [disk, under]) await each?.close();
+        unwind.keep();
+        return total;
+      },
+      drop: () => unwind.run(),
+    };
+  } catch (error) {
+    await unwind.run();
+    throw error instanceof FormatError
+      ? storageErrors.make('Bad_data', { reason: `as ${format}: ${error.message}` }, { cause: error })
+      : error;
+  }
+}
+async function serve({ ground, sr }: Job, vdi: string, socket: string): Promise<ServedImage> {
+  const { repositories, clock } = ground;
+  const image = await repositories.serial(sr, () => repositories.get(sr).repository.path(vdi));
+  return serveImage({ ...image, readOnly: true }, socket, clock);
+}
+async function give(plan: Plan, job: Job, { client }: ServedImage, peer: Socket): Promise<number> {
+  const { offset: from = 0, onBytes } = job;
+  const total = await send(plan, client, peer, { from, onBytes });
+  await new Promise<void>((resolve, reject) => {
+    peer.once('error', reject);
+    peer.end(resolve);
+  });
+  return total;
+}

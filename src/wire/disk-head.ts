@@ -1,0 +1,23 @@
+/** How large a disk is that a file holds, from the file's first bytes. */
+import { FormatError } from './format-error.ts';
+import { readQcow2Header } from './qcow2.ts';
+import { isFooter, readFooter, vhdSector } from './vhd.ts';
+import { readVmdkHeader } from './vmdk.ts';
+
+/** Bytes of a file that are enough to tell. */
+export const diskHeadSize = 512;
+export type DiskFormat = 'raw' | 'vhd' | 'qcow2' | 'vmdk';
+
+/** Bytes of the disk. `length` is that of the file, where it is known: plain files and fixed VHDs need it. */
+export function diskSizeOf(format: DiskFormat, head: Buffer, length: number | undefined): number {
+  if (format === 'qcow2') return readQcow2Header(head).size;
+  if (format === 'vmdk') return readVmdkHeader(head).size;
+  if (format === 'vhd' && isFooter(head)) {
+    const footer = readFooter(head);
+    if (footer.kind !== 'fixed') return footer.size;
+  }
+  if (length === undefined) throw new FormatError('its length is not announced: send a Content-Length');
+  const size = format === 'vhd' ? length - vhdSector : length;
+  if (size <= 0) throw new FormatError(`it has ${length} bytes only`);
+  return size;
+}
