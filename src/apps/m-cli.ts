@@ -5,12 +5,16 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../base/clock.ts';
 import { ContractError } from '../contracts/contract.ts';
-import { askSwitch, connectSwitch } from '../switch/client.ts';
+import type { Switch, SwitchSession } from '../contracts/switch.ts';
+import { switchAt } from '../switch/at.ts';
+import { askSwitch } from '../switch/client.ts';
 import { SwitchCaller, SwitchServer } from '../switch/peer.ts';
 import { chartOf, diagnosticsText, eventText, type WireTraceEvent } from '../switch/show.ts';
+import type { SwitchRequest } from '../wire/switch.ts';
+import { parseSwitchAddress } from '../wire/switch-address.ts';
 import { stderrLog } from './stderr-log.ts';
 
-const usage = `usage: m-cli [--path SOCKET] COMMAND
+const usage = `usage: m-cli [--path SOCKET|nats://HOST] COMMAND
   diagnostics [--json]                  queues, what is in them, who listens
   list [--prefix P] [--all]             names of queues; only those with a listener, unless --all
   tail [--follow]                       what passes through
@@ -22,21 +26,20 @@ const usage = `usage: m-cli [--path SOCKET] COMMAND
   shutdown                              end the switch
 `;
 const { values, positionals } = parse();
-const socket = values.path;
 const verbose = values.debug || values.verbose;
 const log = verbose ? stderrLog('m-cli') : { ...stderrLog('m-cli'), debug: none, info: none, warn: none };
 const token = `m-cli-${process.pid}-${randomBytes(6).toString('hex')}`;
-const peer = { switch: connectSwitch(socket), token, clock: systemClock, log };
+const peer = { switch: openSwitch(), token, clock: systemClock, log };
 const print = (text: string) => process.stdout.write(text.endsWith('\n') || text === '' ? text : `${text}\n`);
 
 const commands: Readonly<Record<string, (...args: string[]) => Promise<void>>> = {
   async diagnostics() {
-    const text = await askSwitch(socket, { op: 'diagnostics' });
+    const text = await askDaemon({ op: 'diagnostics' });
     print(values.json ? text : diagnosticsText(JSON.parse(text)));
   },
   async list() {
-    const names = await askSwitch(socket, { op: 'list', prefix: values.prefix, alive: !values.all });
-    for (const name of JSON.parse(names) as string[]) print(name);
+    const names = await inSession((session) => session.list(values.prefix, !values.all));
+    for (const name of names) print(name);
   },
   async tail() {
     let from = -1;
@@ -77,7 +80,7 @@ const commands: Readonly<Record<string, (...args: string[]) => Promise<void>>> =
     await server.close();
   },
   async shutdown() {
-    await askSwitch(socket, { op: 'shutdown' });
+    await askDaemon({ op: 'shutdown' });
   },
 };
 const [name = '', ...args] = positionals;
@@ -93,12 +96,25 @@ try {
 }
 
 async function trace(from: number, timeoutS: number): Promise<readonly (readonly [number, WireTraceEvent])[]> {
-  const text = await askSwitch(socket, { op: 'trace', from, timeoutS });
+  const text = await askDaemon({ op: 'trace', from, timeoutS });
   return (JSON.parse(text) as { events: [number, WireTraceEvent][] }).events;
 }
-async function inSession(f: (session: Awaited<ReturnType<typeof peer.switch.login>>) => Promise<void>): Promise<void> {
+function openSwitch(): Switch {
+  try {
+    return switchAt(values.path, { clock: systemClock, log });
+  } catch (error) {
+    return refuse(`--path: ${(error as Error).message}`);
+  }
+}
+/** What only the daemon knows of itself. */
+async function askDaemon(asked: SwitchRequest): Promise<string> {
+  const address = parseSwitchAddress(values.path);
+  if (address.kind === 'nats') refuse(`${name} is of the message-switch daemon; NATS servers have tools of their own`);
+  return askSwitch(values.path, asked);
+}
+async function inSession<T>(f: (session: SwitchSession) => Promise<T>): Promise<T> {
   const session = await peer.switch.login(token);
-  await f(session).finally(() => session.close());
+  return f(session).finally(() => session.close());
 }
 function runProgram(command: string, args: readonly string[], input: string): Promise<string> {
   return new Promise((resolve, reject) => {

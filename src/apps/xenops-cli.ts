@@ -9,7 +9,7 @@ import { randomIds } from '../base/ids.ts';
 import { silentLog } from '../base/log.ts';
 import { runCli } from '../doors/xenops-cli/cli.ts';
 import { type Transport, xenopsdClient } from '../doors/xenops-cli/client.ts';
-import { connectSwitch } from '../switch/client.ts';
+import { switchAt } from '../switch/at.ts';
 import { SwitchCaller } from '../switch/peer.ts';
 import { defaultData } from './places.ts';
 
@@ -38,7 +38,8 @@ function transportFor(options: ReadonlyMap<string, string>): Transport {
   if (queue === undefined) return overSocket(options.get('socket') ?? localSocket());
   const path = options.get('switch-path') ?? '/var/run/message-switch/sock';
   const token = `xenops-cli-${process.pid}-${randomBytes(6).toString('hex')}`;
-  const caller = new SwitchCaller({ switch: connectSwitch(path), token, clock: systemClock, log: silentLog });
+  const parts = { clock: systemClock, log: silentLog };
+  const caller = new SwitchCaller({ ...parts, switch: switchAt(path, parts), token });
   closeQueue = () => caller.close();
   return (text) => caller.call(queue, text, 60);
 }

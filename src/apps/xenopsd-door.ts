@@ -7,7 +7,7 @@ import type { Xenops } from '../contracts/xenops.ts';
 import { openDoor } from '../doors/xenopsd/door.ts';
 import type { DoorParts, Migrate } from '../doors/xenopsd/parts.ts';
 import { serveDoor } from '../doors/xenopsd/server.ts';
-import { connectSwitch } from '../switch/client.ts';
+import { switchAt } from '../switch/at.ts';
 import { SwitchServer } from '../switch/peer.ts';
 import type { ScreenPorts } from '../vncterm/ports.ts';
 import { Tasks } from '../xenops/tasks.ts';
@@ -22,7 +22,7 @@ export interface DoorOptions {
   readonly version: string;
   readonly socketPath: string;
   /** Queues of a message switch that calls are taken from too. */
-  readonly queues?: { readonly switchPath: string; readonly names: readonly string[] };
+  readonly queues?: { readonly address: string; readonly names: readonly string[] };
   readonly shutdown: () => void;
   /** How VMs go to other hosts. */
   readonly migrate?: Migrate;
@@ -54,7 +54,7 @@ export async function openXenopsdDoor(o: DoorOptions): Promise<() => Promise<voi
   const never = new AbortController().signal;
   const servers = (o.queues?.names ?? []).map((name) => {
     const token = `xenopsd-${process.pid}-${randomBytes(6).toString('hex')}`;
-    const peer = { switch: connectSwitch(o.queues?.switchPath ?? ''), token, clock, log };
+    const peer = { switch: switchAt(o.queues?.address ?? '', { clock, log }), token, clock, log };
     return new SwitchServer(peer, name, (text) => door(text, never));
   });
   return async () => {

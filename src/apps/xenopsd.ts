@@ -50,7 +50,7 @@ try {
     version,
     migration: migrationOptions(config),
   });
-  const queues = { switchPath: values['switch-path'], names: queueNames(values.queue) };
+  const queues = { address: values['switch-path'], names: queueNames(values.queue) };
   const closeDoor = await openXenopsdDoor({
     ...{ xenops: core.xenops, screens: core.screens, clock: systemClock, ids: randomIds, log, version, socketPath },
     migrate: core.migrate,

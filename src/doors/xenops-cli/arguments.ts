@@ -82,7 +82,7 @@ const optionHelp: Readonly<Record<string, string>> = {
   now: 'show what there is, and end',
   socket: "xenopsd's socket; else that of the house, or /var/lib/xcp/xenopsd",
   queue: 'call over a message switch: this queue',
-  'switch-path': "the switch's socket; else /var/run/message-switch/sock",
+  'switch-path': "the switch's socket, or nats://HOST; else /var/run/message-switch/sock",
   json: 'print for programs',
   verbose: 'tell of every call (-v)',
   debug: 'tell where an error came from',

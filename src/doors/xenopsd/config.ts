@@ -1,10 +1,12 @@
 /** `xenopsd.conf`: `key = value` lines, and the same keys on the command line; where both set a key, the file wins. */
 
+import { parseSwitchAddress } from '../../wire/switch-address.ts';
+
 /** A mistake in the settings: `FILE:LINE:COLUMN: key: why`, or the option's name. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
-type Kind = 'text' | 'path' | 'boolean' | 'number';
+type Kind = 'text' | 'path' | 'boolean' | 'number' | 'switch';
 /** What is done with a key: `used`; `fixed`: fine at its usual value alone; `heard`: what it tunes is not there. */
 type Role = 'used' | 'fixed' | 'heard';
 interface Key {
@@ -23,7 +25,7 @@ const general = {
   hypervisor: key('text', 'auto', 'used'),
   'worker-pool-size': key('number', '4', 'used'),
   'use-switch': key('boolean', 'false', 'used'),
-  'switch-path': key('path', '/var/run/message-switch/sock', 'used'),
+  'switch-path': key('switch', '/var/run/message-switch/sock', 'used'),
   'search-path': key('text', '', 'used'),
   pidfile: key('path', '', 'used'),
   log: key('text', 'stderr:', 'used'),
@@ -131,9 +133,20 @@ function checked(name: string, given: Given, at: string): Given {
   if (known.kind === 'boolean' && value !== 'true' && value !== 'false') throw wrong('is neither true nor false');
   if (known.kind === 'number' && !/^[0-9]+(\.[0-9]+)?$/.test(value)) throw wrong('is no number');
   if (known.kind === 'path' && value !== '' && !value.startsWith('/')) throw wrong('is no absolute path');
+  if (known.kind === 'switch') checkSwitch(value, wrong);
   if (known.role === 'fixed' && Number(value) !== 0 && value !== known.usual)
     throw wrong(`is not supported; leave it out, or write ${known.usual}`);
   return given;
+}
+/** An absolute path or another address. */
+function checkSwitch(value: string, wrong: (why: string) => ConfigError): void {
+  try {
+    const parsed = parseSwitchAddress(value);
+    if (parsed.kind === 'nats' || parsed.path.startsWith('/')) return;
+  } catch (error) {
+    throw wrong(`is no message switch: ${(error as Error).message}`);
+  }
+  throw wrong('is neither an absolute path nor nats://HOST');
 }
 function warningOf(name: string, { value, where }: Given): string[] {
   if (resources.includes(name)) return [];
