@@ -11,7 +11,7 @@ import { StoreError } from '../store/store.ts';
 import type { Objects, Table } from './objects.ts';
 import type { FieldShape, Fields, Shape } from './shape.ts';
 import { fits } from './shape.ts';
-import { freezeDeep, same } from './value.ts';
+import { copyOf, freezeDeep, same } from './value.ts';
 
 /** Fills empty `objects`. Afterwards its steps are the repairs. Throws StoreError when a row cannot be read. */
 export async function load(objects: Objects, store: Store, ids: Ids, log: Log): Promise<void> {
@@ -67,7 +67,7 @@ const adviceOnDamage =
 
 function recordFrom(shape: Shape, ref: string, text: string, intern: Map<string, string>, notes: Notes): Fields {
   const given = parseRow(shape.name, ref, text);
-  const rec: Record<string, unknown> = { ...shape.template };
+  const rec = copyOf(shape.template);
   let used = 0;
   for (const f of shape.stored) {
     const value = given[f.name];

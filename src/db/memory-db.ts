@@ -20,6 +20,7 @@ import type { Row, Step, Table } from './objects.ts';
 import { Objects } from './objects.ts';
 import type { Fields, Shape } from './shape.ts';
 import { shapesOf } from './shape.ts';
+import { copyOf } from './value.ts';
 
 /** Makes the wire text of a public record. Injected: the codecs live in a room of their own. */
 export interface Encode {
@@ -270,30 +271,25 @@ interface Touched {
 /** Per class and object: whether it was there before the steps, and whether anything that is stored changed. */
 function sumUp(steps: readonly Step[]): Map<Table, Map<string, Touched>> {
   const tables = new Map<Table, Map<string, Touched>>();
-  for (const { table, row, before, after } of steps) {
-    const rows = tables.get(table) ?? new Map<string, Touched>();
-    tables.set(table, rows);
-    const touched = rows.get(row.ref) ?? { existed: before !== undefined, stored: false };
-    rows.set(row.ref, touched);
-    touched.stored ||= storedChanged(table.shape, before, after);
+  for (const { table, row, before, stored } of steps) {
+    let rows = tables.get(table);
+    if (!rows) tables.set(table, (rows = new Map<string, Touched>()));
+    const touched = rows.get(row.ref);
+    if (!touched) rows.set(row.ref, { existed: before !== undefined, stored });
+    else touched.stored ||= stored;
   }
   return tables;
-}
-function storedChanged(shape: Shape, before: Fields | undefined, after: Fields | undefined): boolean {
-  if (!shape.persistent || before === after) return false;
-  if (!before || !after) return true;
-  return shape.stored.some((f) => !Object.is(before[f.name], after[f.name]));
 }
 /** The text of a row in the store. */
 export function storedText(shape: Shape, rec: Fields): string {
   if (shape.unstored.length === 0) return JSON.stringify(rec);
-  const stored: Record<string, unknown> = { ...rec };
+  const stored = copyOf(rec);
   for (const name of shape.unstored) stored[name] = undefined;
   return JSON.stringify(stored);
 }
 function publicRecord(shape: Shape, rec: Fields): Fields {
   if (shape.internal.length === 0) return rec;
-  const open: Record<string, unknown> = { ...rec };
+  const open = copyOf(rec);
   for (const name of shape.internal) delete open[name];
   return Object.freeze(open);
 }

@@ -10,7 +10,7 @@ import { nullRef } from '../datamodel/dsl.ts';
 import { fail } from '../datamodel/errors.ts';
 import { Multimap } from './multimap.ts';
 import type { End, FieldShape, Fields, Shape } from './shape.ts';
-import { frozenCopy, same } from './value.ts';
+import { copyOf, frozenCopy, same } from './value.ts';
 
 export class Row {
   readonly ref: string;
@@ -49,6 +49,8 @@ export interface Step {
   readonly row: Row;
   readonly before: Fields | undefined;
   readonly after: Fields | undefined;
+  /** Something that the store keeps was changed. */
+  readonly stored: boolean;
 }
 
 export class Objects {
@@ -77,7 +79,7 @@ export class Objects {
   create(table: Table, ref: string, given: Fields): void {
     const { shape } = table;
     if (ref === '' || ref === nullRef || table.rows.has(ref)) throw notUnique(shape.name, 'ref', ref);
-    const rec: Record<string, unknown> = { ...shape.template };
+    const rec = copyOf(shape.template);
     const links: [FieldShape, unknown][] = [];
     for (const [name, value] of Object.entries(given)) {
       if (value === undefined) continue;
@@ -94,7 +96,7 @@ export class Objects {
   insert(table: Table, ref: string, rec: Fields): void {
     this.#mustBeUnique(table, ref, rec);
     const row = new Row(ref, rec, table.shape.computed.length > 0);
-    this.steps.push({ table, row, before: undefined, after: rec });
+    this.steps.push({ table, row, before: undefined, after: rec, stored: table.shape.persistent });
     this.#apply(table, row, undefined, rec);
   }
 
@@ -103,6 +105,7 @@ export class Objects {
     const row = table.rows.get(ref);
     if (!row) throw fail('HANDLE_INVALID', { class: shape.name, handle: ref });
     let next: Record<string, unknown> | undefined;
+    let stored = false;
     const links: [FieldShape, unknown][] = [];
     for (const [name, value] of Object.entries(patch)) {
       if (value === undefined) continue;
@@ -110,11 +113,12 @@ export class Objects {
       mustBeWritable(shape, f);
       if (f.mirrors) links.push([f, value]);
       else if (!same(row.rec[name], value)) {
-        next ??= { ...row.rec };
+        next ??= copyOf(row.rec);
         next[name] = frozenCopy(value);
+        stored ||= f.stored;
       }
     }
-    if (next) this.#change(table, row, Object.freeze(next));
+    if (next) this.#change(table, row, Object.freeze(next), stored);
     for (const [f, value] of links) this.#link(table, ref, f, value);
   }
 
@@ -130,14 +134,14 @@ export class Objects {
     for (const f of table.shape.mirrored)
       for (const other of row.rec[f.name] as readonly string[]) this.#without(f.mirrors, other, ref);
     const { rec } = row;
-    this.steps.push({ table, row, before: rec, after: undefined });
+    this.steps.push({ table, row, before: rec, after: undefined, stored: table.shape.persistent });
     this.#apply(table, row, rec, undefined);
   }
   /** Reports the row as changed, though nothing in it did. */
   touch(table: Table, ref: string): void {
     const row = table.rows.get(ref);
     if (!row) throw fail('HANDLE_INVALID', { class: table.shape.name, handle: ref });
-    this.steps.push({ table, row, before: row.rec, after: row.rec });
+    this.steps.push({ table, row, before: row.rec, after: row.rec, stored: false });
   }
 
   /** Takes back every step after the first `mark`, newest first. */
@@ -153,10 +157,10 @@ export class Objects {
     this.steps.length = 0;
   }
 
-  #change(table: Table, row: Row, next: Fields): void {
+  #change(table: Table, row: Row, next: Fields, stored: boolean): void {
     const before = row.rec;
     this.#mustBeUnique(table, row.ref, next);
-    this.steps.push({ table, row, before, after: next });
+    this.steps.push({ table, row, before, after: next, stored });
     this.#apply(table, row, before, next);
   }
   #mustBeUnique(table: Table, ref: string, rec: Fields): void {
@@ -204,7 +208,7 @@ export class Objects {
     row.stale = true;
     row.xml = undefined;
     row.json = undefined;
-    this.steps.push({ table, row, before: row.rec, after: row.rec });
+    this.steps.push({ table, row, before: row.rec, after: row.rec, stored: false });
   }
   #refresh(table: Table, row: Row): void {
     row.stale = false;
@@ -212,7 +216,7 @@ export class Objects {
     for (const { name, from } of table.shape.computed) {
       const members = this.table(from.cls).ends.get(from.field)?.get(row.ref) ?? [];
       if (same(row.rec[name], members)) continue;
-      next ??= { ...row.rec };
+      next ??= copyOf(row.rec);
       next[name] = frozenCopy(members);
     }
     if (next) row.rec = Object.freeze(next);
@@ -227,7 +231,7 @@ export class Objects {
     const row = table.rows.get(ref);
     const had = (row?.rec[f.name] ?? []) as readonly string[];
     if (!row || same(had, wanted)) return;
-    this.#change(table, row, Object.freeze({ ...row.rec, [f.name]: frozenCopy(wanted) }));
+    this.#replace(table, row, f, frozenCopy(wanted));
     const keep = new Set(wanted);
     const held = new Set(had);
     for (const r of had) if (!keep.has(r)) this.#without(other, r, ref);
@@ -238,14 +242,19 @@ export class Objects {
     const row = table.rows.get(at);
     const list = row?.rec[end.field] as readonly string[] | undefined;
     if (!row || !list || list.includes(ref)) return;
-    this.#change(table, row, Object.freeze({ ...row.rec, [end.field]: Object.freeze([...list, ref]) }));
+    this.#replace(table, row, fieldOf(table.shape, end.field), Object.freeze([...list, ref]));
   }
   #without(end: End, at: string, ref: string): void {
     const table = this.table(end.cls);
     const row = table.rows.get(at);
     const list = row?.rec[end.field] as readonly string[] | undefined;
     if (!row || !list?.includes(ref)) return;
-    this.#change(table, row, Object.freeze({ ...row.rec, [end.field]: frozenCopy(list.filter((r) => r !== ref)) }));
+    this.#replace(table, row, fieldOf(table.shape, end.field), frozenCopy(list.filter((r) => r !== ref)));
+  }
+  #replace(table: Table, row: Row, f: FieldShape, value: unknown): void {
+    const next = copyOf(row.rec);
+    next[f.name] = value;
+    this.#change(table, row, Object.freeze(next), f.stored);
   }
 }
 

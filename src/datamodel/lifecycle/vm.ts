@@ -165,11 +165,14 @@ function together(op: VmOperation, running: string): boolean {
   return running === 'migrate_send' && duringMigration.has(op);
 }
 
+const statesFor = (op: VmOperation, vm: VmView): readonly VmPower[] =>
+  vm.is_control_domain && op.startsWith('changing_') ? any : needs[op];
+
 /** Why `op` may not start on the VM now; undefined when it may. */
 export function refuseVm(op: VmOperation, vm: VmView, ref: string): Refusal | undefined {
   const blocked = vm.blocked_operations[op];
   if (blocked !== undefined) return refusal('OPERATION_BLOCKED', { ref, code: blocked });
-  const states = vm.is_control_domain && op.startsWith('changing_') ? any : needs[op];
+  const states = statesFor(op, vm);
   if (!states.includes(vm.power_state)) {
     const expected = states.map((p) => p.toLowerCase()).join(', ');
     return refusal('VM_BAD_POWER_STATE', { vm: ref, expected, actual: vm.power_state.toLowerCase() });
@@ -205,5 +208,7 @@ function refuseKind(op: VmOperation, vm: VmView, ref: string): Refusal | undefin
 
 /** The value of `allowed_operations`. */
 export function allowedVm(vm: VmView, ref: string): VmOperation[] {
-  return (Object.keys(needs) as VmOperation[]).filter((op) => !unlisted.has(op) && refuseVm(op, vm, ref) === undefined);
+  // Asked at every change of a VM: what its power state rules out is not worth an error.
+  return listed.filter((op) => statesFor(op, vm).includes(vm.power_state) && refuseVm(op, vm, ref) === undefined);
 }
+const listed = (Object.keys(needs) as VmOperation[]).filter((op) => !unlisted.has(op));

@@ -1,4 +1,8 @@
-/** Serial consoles of simulated guests: a boot text, READY, and a shell that echoes and knows a few words. */
+/**
+ * Serial consoles of simulated guests: a boot text, READY, and a shell that echoes and knows a few words. The socket of a VM
+ * stays when its domain ends and serves the next one, as far as there is room: making a socket costs more than all else of a
+ * simulated start.
+ */
 import { existsSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -8,12 +12,28 @@ import type { SimDomain } from './world.ts';
 
 const words: Readonly<Record<string, DomainEnd['reason']>> = { poweroff: 'poweroff', reboot: 'reboot', crash: 'crash' };
 
+/** So many sockets wait for their VM's next domain. */
+const keep = 64;
+interface Console {
+  readonly server: Server;
+  readonly path: string;
+  readonly sockets: Set<Socket>;
+  domain: SimDomain | undefined;
+}
+function hangUp(console: Console): void {
+  for (const socket of console.sockets) socket.destroy();
+  console.domain = undefined;
+}
+
 export class Consoles {
   readonly #dir: string;
   readonly #clock: Clock;
   readonly #bootDelayMs: number;
   readonly #endGuest: (vm: string, end: DomainEnd) => void;
-  readonly #open = new Map<string, { server: Server; path: string; sockets: Set<Socket> }>();
+  /** By VM. */
+  readonly #open = new Map<string, Console>();
+  /** VMs without a domain, the one that was let go of longest ago first. */
+  readonly #idle = new Set<string>();
 
   constructor(dir: string, clock: Clock, bootDelayMs: number, endGuest: (vm: string, end: DomainEnd) => void) {
     this.#dir = dir;
@@ -22,32 +42,57 @@ export class Consoles {
     this.#endGuest = endGuest;
   }
   socketOf(d: SimDomain): string | undefined {
-    return this.#open.get(d.vm)?.path;
+    const console = this.#open.get(d.vm);
+    return console?.domain && console.path;
   }
   async open(d: SimDomain): Promise<void> {
-    if (this.#open.has(d.vm)) return;
+    const known = this.#open.get(d.vm);
+    if (known) {
+      this.#idle.delete(d.vm);
+      known.domain = d;
+      return;
+    }
     const path = join(this.#dir, `sim-${d.vm}`);
     // What an earlier process left behind.
     if (existsSync(path)) rmSync(path);
-    const sockets = new Set<Socket>();
-    const server = createServer((socket) => this.#serve(d, socket, sockets));
-    this.#open.set(d.vm, { server, path, sockets });
+    const server = createServer((socket) => this.#accept(console, socket));
+    const console: Console = { server, path, sockets: new Set(), domain: d };
+    this.#open.set(d.vm, console);
     await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
+      server.once('error', (error) => {
+        this.#open.delete(d.vm);
+        reject(error);
+      });
       server.listen({ path, backlog: 16 }, resolve);
     });
   }
-  async drop(vm: string): Promise<void> {
+  /** The domain has ended. */
+  drop(vm: string): void {
     const console = this.#open.get(vm);
     if (!console) return;
-    this.#open.delete(vm);
-    for (const socket of console.sockets) socket.destroy();
-    await new Promise<void>((resolve) => {
-      console.server.close(() => resolve());
-    });
+    hangUp(console);
+    this.#idle.add(vm);
+    if (this.#idle.size <= keep) return;
+    const [oldest = vm] = this.#idle;
+    this.#idle.delete(oldest);
+    this.#open.get(oldest)?.server.close();
+    this.#open.delete(oldest);
   }
   async close(): Promise<void> {
-    await Promise.all([...this.#open.keys()].map((vm) => this.drop(vm)));
+    const all = [...this.#open.values()];
+    this.#open.clear();
+    this.#idle.clear();
+    await Promise.all(
+      all.map((console) => {
+        hangUp(console);
+        return new Promise((resolve) => console.server.close(resolve));
+      }),
+    );
+  }
+
+  #accept({ domain, sockets }: Console, socket: Socket): void {
+    if (domain) this.#serve(domain, socket, sockets);
+    else socket.destroy();
   }
 
   #serve(d: SimDomain, socket: Socket, sockets: Set<Socket>): void {

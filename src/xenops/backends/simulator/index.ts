@@ -172,7 +172,7 @@ class SimulatedHost implements Simulator {
       this.#verb('vm.destroy', vm, async () => {
         this.#moves.cut(vm);
         if (!this.world.domains.delete(vm)) return;
-        await this.#consoles?.drop(vm);
+        this.#consoles?.drop(vm);
         this.#changed(vm);
       }),
     pause: (vm) => this.#verb('vm.pause', vm, () => this.#setPower(vm, 'paused')),
