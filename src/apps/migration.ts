@@ -16,6 +16,8 @@ export interface MigrationOptions {
   /** Path of the certificates of other hosts, in PEM; '' for none. */
   readonly trust: string;
   readonly plain: boolean;
+  /** How long another host may say nothing before it is out of reach. */
+  readonly silenceS: number;
 }
 export interface Migration {
   readonly hosts: Hosts;
@@ -33,6 +35,7 @@ export const migrationOptions = ({ values }: XenopsdConfig): MigrationOptions =>
   listen: values['migration-listen'],
   trust: values['migration-trust'],
   plain: values['migration-plain'] === 'true',
+  silenceS: Math.max(1, Number(values['migration-silence'])),
 });
 
 /** `data`: the folder of the host's certificate (`tls/server.crt`, made on first need) and, in `run`, of sockets. */
@@ -43,10 +46,11 @@ export async function openMigration(o: MigrationOptions, data: string, log: Log)
     throw new Error(
       'migration-listen: needs migration-trust, the certificates of the hosts that guests come from (or migration-plain = true: whoever reaches the port is believed)',
     );
+  const silenceMs = o.silenceS * 1000;
   const secure = o.plain && o.trust === '' ? undefined : identity;
   return {
-    hosts: reachHosts({ identity, plain: o.plain, dir: join(data, 'run'), clock: systemClock, log }),
-    serve: async ({ incoming }) => (at ? serveHosts({ ...at, identity: secure, incoming, log }) : undefined),
+    hosts: reachHosts({ identity, plain: o.plain, dir: join(data, 'run'), silenceMs, clock: systemClock, log }),
+    serve: async ({ incoming }) => (at ? serveHosts({ ...at, identity: secure, incoming, silenceMs, log }) : undefined),
   };
 }
 async function identityOf({ trust, listen }: MigrationOptions, data: string): Promise<Identity> {

@@ -45,7 +45,7 @@ export interface RunningCore {
   /** Guests run on, as children of nobody, and are found again. */
   close(): Promise<void>;
 }
-const noMigration: MigrationOptions = { listen: '', trust: '', plain: false };
+const noMigration: MigrationOptions = { listen: '', trust: '', plain: false, silenceS: 30 };
 const schema = { major: 1, minor: 0 };
 
 export async function openCore(o: CoreOptions): Promise<RunningCore> {

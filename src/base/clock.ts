@@ -71,7 +71,7 @@ export class ManualClock implements Clock {
       this.#now = Math.max(this.#now, next[1].at);
       next[1].f();
     }
-    this.#now = end;
+    this.#now = Math.max(this.#now, end);
     await settle();
   }
 }

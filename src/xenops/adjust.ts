@@ -3,9 +3,9 @@ import type { Call } from '../contracts/contract.ts';
 import { xenopsErrors } from '../contracts/xenops.ts';
 import type { Core } from './core.ts';
 import { guard, needsCapability } from './guard.ts';
-import { runOf } from './lifecycle.ts';
 import { operate } from './operation.ts';
 import { keysPlan, memoryPlan, vcpusPlan } from './plans/adjust.ts';
+import { runOf } from './record.ts';
 
 export function setVcpus(core: Core, id: string, count: number, call?: Call): Promise<void> {
   return operate(core, id, 'setVcpus', call, async (op) => {

@@ -1,5 +1,4 @@
 /** The steps of moving a guest into another domain: rows of the table in `atomics.ts`. */
-import { bestEffort } from '../base/best-effort.ts';
 import type { Call } from '../contracts/contract.ts';
 import { type VmSpec, type Xenops, xenopsErrors } from '../contracts/xenops.ts';
 import type { Atomic, Ground } from './atomics.ts';
@@ -127,14 +126,12 @@ async function send(
   throw first.error;
 }
 /**
- * The copy goes, and the guest goes on. On one host they share devices: the copy first. Another host may not answer, and is not
- * waited for: its copy stands still until it is given the guest, and is dropped by its host when nobody asks after it.
+ * The guest goes on. On one host it shares devices with its copy, which goes first. Another host may not answer, and is not waited
+ * for: its copy stands still until it is given the guest, and its host is told to drop it when the attempt is settled.
  */
 async function dropCopy(g: Ground, a: Attempt, goOn: () => Promise<void>): Promise<void> {
-  const abort = async () => (await peer(g, a)).abort({ token: a.token });
-  if (a.to === null) await abort();
+  if (a.to === null) await (await peer(g, a)).abort({ token: a.token });
   await goOn();
-  if (a.to !== null) await bestEffort('a copy on another host', g.log, abort);
 }
 const failed = (vm: string, reason: string) => xenopsErrors.make('Failed_to_migrate', { vm, reason });
 const peer = (g: Ground, a: Attempt) => movingOf(g).peer(a.to);

@@ -5,6 +5,7 @@ import type { Log } from '../base/log.ts';
 import type { Ground } from './atomics.ts';
 import type { Backend } from './backend.ts';
 import type { Ends } from './ends.ts';
+import type { Farewells } from './farewells.ts';
 import type { Hooks } from './hooks.ts';
 import type { Incoming } from './incoming.ts';
 import type { VmQueue } from './queue.ts';
@@ -31,6 +32,7 @@ export interface Core {
   readonly reconciler: Reconciler;
   readonly ends: Ends;
   readonly incoming: Incoming;
+  readonly farewells: Farewells;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;

@@ -3,12 +3,11 @@ import type { Call } from '../contracts/contract.ts';
 import { type Media, type VbdSpec, type VifSpec, type VmSpec, xenopsErrors } from '../contracts/xenops.ts';
 import type { Core } from './core.ts';
 import { guard, needsCapability } from './guard.ts';
-import { runOf } from './lifecycle.ts';
 import { type Operation, operate } from './operation.ts';
 import { followPlan } from './plans/adjust.ts';
 import { vbdEjectPlan, vbdInsertPlan, vbdPlugPlan, vbdUnplugPlan } from './plans/vbd.ts';
 import { vifPlugPlan, vifUnplugPlan } from './plans/vif.ts';
-import { setDisc, type VmRecord } from './record.ts';
+import { runOf, setDisc, type VmRecord } from './record.ts';
 import { checkVbd, checkVif, withDevice } from './spec.ts';
 
 type Kind = 'vbds' | 'vifs';

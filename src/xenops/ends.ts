@@ -11,9 +11,10 @@ import { xenopsErrors } from '../contracts/xenops.ts';
 import type { BackendEvent, DomainEnd } from './backend.ts';
 import { type Core, nowS } from './core.ts';
 import { type EndAction, endAction } from './end-action.ts';
-import { ended, rebootNow, runOf, startNow } from './lifecycle.ts';
+import { ended, rebootNow, startNow } from './lifecycle.ts';
 import { inTurn, type Operation, observe } from './operation.ts';
 import { shutdownPlan } from './plans/shutdown.ts';
+import { runOf } from './record.ts';
 
 /** A guest that is asked to end and does not is asked again after this: a request before its driver is loaded is lost. */
 const askAgainMs = 5_000;

@@ -15,7 +15,8 @@ import { type VmSpec, type Xenops, xenopsErrors } from '../contracts/xenops.ts';
 import type { Core } from './core.ts';
 import { guardArrival, needsCapability } from './guard.ts';
 import { observe, settle } from './operation.ts';
-import { op, type Plan } from './plan.ts';
+import { op, type Plan, seq } from './plan.ts';
+import { closeAll } from './plans/devices.ts';
 import { migrateArrivePlan, migrateReceivePlan } from './plans/migrate.ts';
 import { VmQueue } from './queue.ts';
 import type { VmRecord } from './record.ts';
@@ -48,11 +49,15 @@ type Token = { readonly token: string };
 const lines = 64;
 /** A copy whose sender, on another host, is not heard of for this long is dropped, unless it was given the guest. */
 const silenceMs = 600_000;
+/** How many attempts that were aborted are remembered: a call of theirs may still be on its way. */
+const remembered = 1000;
 
 export class Incoming implements IncomingContract {
   readonly #core: Core;
   readonly #rows = new Map<string, Arrival>();
   readonly #queue = new VmQueue(lines);
+  /** The last attempts that were aborted. A connection that brings a late call ends with this process. */
+  readonly #over = new Set<string>();
 
   private constructor(core: Core) {
     this.#core = core;
@@ -90,6 +95,7 @@ export class Incoming implements IncomingContract {
     const { token, spec, startedAt, about } = a;
     return this.#queue.push(token, 'prepare', call, async ({ signal }) => {
       if (this.#rows.has(token)) return;
+      if (this.#over.has(token)) throw xenopsErrors.make('Cancelled', { task: `receiving ${spec.id}` });
       const { backend, records, reservations } = this.#core;
       needsCapability(backend, 'live-migrate', 'receiving a guest');
       checkSpec(spec);
@@ -138,6 +144,7 @@ export class Incoming implements IncomingContract {
         row.busy = false;
         row.heardAt = this.#core.clock.now();
       }
+      this.#core.log.debug('a guest has come in whole', { vm: row.spec.id });
       row.phase = 'ready';
       await this.#note(row).catch((error: unknown) => {
         row.phase = 'receiving';
@@ -150,6 +157,7 @@ export class Incoming implements IncomingContract {
       const row = this.#get(token);
       if (row.phase === 'receiving') throw refused(row, 'its guest has not arrived');
       if (row.arrived) return;
+      await this.#assertThere(row);
       const { queue, records } = this.#core;
       const vm = row.spec.id;
       // The sender of this same domain manager has the VM's turn.
@@ -164,8 +172,9 @@ export class Incoming implements IncomingContract {
     this.#queue.supersede(token, ['prepare', 'receive']);
     return this.#queue.push(token, 'abort', undefined, async () => {
       const row = this.#rows.get(token);
+      if (row?.phase === 'committed') throw refused(row, 'its guest was given away already');
+      this.#bury(token);
       if (!row) return;
-      if (row.phase === 'committed') throw refused(row, 'its guest was given away already');
       await this.#drop(row);
     });
   }
@@ -177,6 +186,20 @@ export class Incoming implements IncomingContract {
       this.#core.reservations.release(token);
       await this.#forget(row);
     });
+  }
+
+  /** A copy that has died is no guest to go on with: the sender, who still has its own, takes that back. Does_not_exist. */
+  async #assertThere(row: Arrival): Promise<void> {
+    if (row.phase !== 'ready' || (await observe(this.#core, row.token))) return;
+    await this.#drop(row);
+    this.#get(row.token);
+  }
+  #bury(token: string): void {
+    this.#over.add(token);
+    for (const oldest of this.#over) {
+      if (this.#over.size <= remembered) break;
+      this.#over.delete(oldest);
+    }
   }
 
   /** After a restart, before anything else: what cannot arrive any more goes, what was committed goes on. */
@@ -255,7 +278,9 @@ export class Incoming implements IncomingContract {
     });
   }
   async #drop(row: Arrival): Promise<void> {
-    await this.#run(row.token, op('VM.destroy', { vm: row.token }));
+    const destroy = op('VM.destroy', { vm: row.token });
+    // Before the row: nobody would look for the disks and ports of a VM that is not known here. A guest of this host uses them on.
+    await this.#run(row.token, row.here ? destroy : seq(destroy, closeAll(row.spec)));
     this.#core.reservations.release(row.token);
     await this.#forget(row);
     // Disks and ports that nobody uses now.

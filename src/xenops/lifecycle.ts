@@ -16,6 +16,7 @@ import { type Core, nowS } from './core.ts';
 import { guard, guardArrival, needsCapability } from './guard.ts';
 import type { HookName, HookReason } from './hooks.ts';
 import { expectedSpec } from './kernels.ts';
+import { abandonLeaving } from './leaving.ts';
 import { type Operation, operate } from './operation.ts';
 import { pausePlan, unpausePlan } from './plans/adjust.ts';
 import { rebootPlan } from './plans/reboot.ts';
@@ -23,7 +24,7 @@ import { resumePlan } from './plans/resume.ts';
 import { shutdownPlan } from './plans/shutdown.ts';
 import { buildPlan, createPlan, startPlan } from './plans/start.ts';
 import { suspendPlan } from './plans/suspend.ts';
-import type { LastEnd, Run, VmRecord } from './record.ts';
+import { type LastEnd, type Run, runOf } from './record.ts';
 import { checkSpec } from './spec.ts';
 
 export function startVm(core: Core, id: string, paused: boolean, call?: Call): Promise<void> {
@@ -217,17 +218,13 @@ export function resetPower(core: Core, id: string, call?: Call): Promise<void> {
     if (record.run || record.power !== 'Halted') {
       record.lastEnd = { reason: 'poweroff', detail: 'its power state was reset', at: nowS(core) };
     }
+    await abandonLeaving(core, record);
     await op.run(shutdownPlan(record.run?.spec ?? record.spec, { timeoutS: null }));
     record.suspended = null;
     ended(op, null);
   });
 }
 
-/** What runs; there is one when the power state is Running or Paused. */
-export function runOf(record: VmRecord): Run {
-  if (!record.run) throw new Error(`${record.id} is ${record.power} without a domain`);
-  return record.run;
-}
 /** Why a run ended, as the guest's own end says if it says more than was asked for. */
 export function lastEnd(core: Core, end: DomainEnd | undefined, asked: LastEnd['reason'], detail: string): LastEnd {
   const byItself = end && end.reason !== 'poweroff' && end.reason !== 'reboot';

@@ -10,7 +10,7 @@ import type { Core } from './core.ts';
 import { within } from './deadline.ts';
 import type { Plan } from './plan.ts';
 import type { Turn } from './queue.ts';
-import type { Marked, Run, VmRecord } from './record.ts';
+import type { Leaving, Marked, Run, VmRecord } from './record.ts';
 import { run } from './run.ts';
 import { powerOf } from './state.ts';
 
@@ -73,6 +73,7 @@ export function inTurn(core: Core, id: string, name: string, call: Call | undefi
   return core.queue.push(id, name, call, async (turn) => {
     if (core.records.get(id).dirty) await core.reconciler.reconcile(id, 'failed');
     const record = core.records.get(id);
+    if (record.leaving && name !== 'resetPower') throw undecided(id, record.leaving);
     const op = new Operation(core, record, turn, call);
     try {
       await body(op);
@@ -84,6 +85,15 @@ export function inTurn(core: Core, id: string, name: string, call: Call | undefi
     if (!op.quiet) await settle(core, record, op.changed);
     if (record.dirty) await core.reconciler.reconcile(id, 'failed');
   });
+}
+
+/** The guest was given away, and nobody has said yet whether it was taken. */
+export function undecided(vm: string, { to }: Leaving, cause?: unknown) {
+  const reason =
+    to === null
+      ? 'its last migration could not be settled yet; try again'
+      : `it was given to ${to}, which has not answered yet whether it took it; it stands still until then. If that host is gone for good, reset the power state (the guest is lost)`;
+  return xenopsErrors.make('Failed_to_migrate', { vm, reason }, { cause });
 }
 
 /** Brings the record up to date with its domain, writes it when asked, and tells the watchers. */

@@ -4,9 +4,9 @@ import { xenopsErrors } from '../contracts/xenops.ts';
 import type { RareGuestVerbs, RareHostVerbs } from './backend.ts';
 import type { Core } from './core.ts';
 import { type Guarded, guard, needsCapability } from './guard.ts';
-import { runOf } from './lifecycle.ts';
 import { type Operation, operate } from './operation.ts';
 import { shadowPlan, sleepPlan, wakePlan } from './plans/adjust.ts';
+import { runOf } from './record.ts';
 
 export function sleepVm(core: Core, id: string, call?: Call): Promise<void> {
   return rare(core, id, 'sleep', call, (op) => op.run(sleepPlan(id)));

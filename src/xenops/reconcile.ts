@@ -24,6 +24,7 @@ export interface Holdings {
 const stepMs = 120_000;
 const firstRetryMs = 5_000;
 const lastRetryMs = 300_000;
+const askAgainMs = 2_000;
 
 export class Reconciler {
   readonly #core: Core;
@@ -173,7 +174,9 @@ export class Reconciler {
     if (this.#closed) return;
     const before = this.#retries.get(vm);
     before?.cancel();
-    const waitMs = before ? Math.min(lastRetryMs, before.waitMs * 2) : firstRetryMs;
+    const grown = before ? Math.min(lastRetryMs, before.waitMs * 2) : firstRetryMs;
+    // A guest that stands still until its receiver answers is not left waiting.
+    const waitMs = this.#core.records.find(vm)?.leaving?.given ? askAgainMs : grown;
     const cancel = this.#core.clock.after(waitMs, () => this.later(vm, 'it could not be reconciled before'));
     this.#retries.set(vm, { cancel, waitMs });
   }

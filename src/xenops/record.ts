@@ -110,6 +110,11 @@ export function newRecord(spec: VmSpec): VmRecord {
     looking: false,
   };
 }
+/** What runs; there is one when the power state is Running or Paused. */
+export function runOf(record: VmRecord): Run {
+  if (!record.run) throw new Error(`${record.id} is ${record.power} without a domain`);
+  return record.run;
+}
 /** What is in a drive that is plugged, now and after the guest's next reboot. */
 export function setDisc(r: VmRecord, id: string, media: Media | null): void {
   const change = (spec: VmSpec): VmSpec => ({

@@ -8,10 +8,19 @@ import { stateOf } from './state.ts';
 
 const table = 'xenops_vm';
 const incoming = 'xenops_incoming';
+const farewell = 'xenops_farewell';
 /** `revision`: no revision up to this one is given out again. */
 const counters = 'xenops_counter';
 /** How many revisions of changes that are not written (a guest's memory) go between two writes of the counter. */
 const stride = 10_000;
+
+/** What another host is to be told, written together with the record that it follows from. */
+export interface OwedRow {
+  readonly token: string;
+  readonly text: string;
+}
+const owedChange = (owed: OwedRow | undefined): Change[] =>
+  owed ? [{ table: farewell, key: owed.token, value: owed.text }] : [];
 
 export class Records {
   readonly #store: Store;
@@ -79,8 +88,16 @@ export class Records {
     await written;
   }
   /** Writes a record as it is in the middle of an operation: durable, but nobody is told. Io_error. */
-  note(record: VmRecord): Promise<void> {
-    return this.#commit([{ table, key: record.id, value: encode(record) }]);
+  note(record: VmRecord, owed?: OwedRow): Promise<void> {
+    return this.#commit([{ table, key: record.id, value: encode(record) }, ...owedChange(owed)]);
+  }
+  /** The rows of what other hosts are to be told, by token. */
+  farewells(): AsyncIterable<readonly [string, string]> {
+    return this.#store.load(farewell);
+  }
+  /** It was told. Io_error. */
+  async dropFarewell(token: string): Promise<void> {
+    await this.#commit([{ table: farewell, key: token, value: null }]);
   }
   /** The rows of guests that are arriving, by token. */
   arrivals(): AsyncIterable<readonly [string, string]> {
@@ -97,9 +114,9 @@ export class Records {
     if (this.#revision > this.#ceiling) this.#raiseCeiling();
     this.tell(record);
   }
-  async remove(record: VmRecord): Promise<void> {
+  async remove(record: VmRecord, owed?: OwedRow): Promise<void> {
     this.#vms.delete(record.id);
-    await this.#commit([{ table, key: record.id, value: null }]);
+    await this.#commit([{ table, key: record.id, value: null }, ...owedChange(owed)]);
     this.#events.tell({ id: record.id, vm: null });
   }
 

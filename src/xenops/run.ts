@@ -147,6 +147,7 @@ class Run {
     const cancel = () => stop.abort(signal?.reason);
     const listens = !this.#final && signal !== undefined;
     if (listens) signal.addEventListener('abort', cancel, { once: true });
+    if (listens && signal.aborted) cancel();
     const part = progress ? (p: number) => this.#part(step, row, p) : undefined;
     const call: Call = part ? { signal: stop.signal, progress: part } : { signal: stop.signal };
     const late = () => {

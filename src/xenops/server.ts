@@ -15,6 +15,7 @@ import * as devices from './devices.ts';
 import { Domids } from './domids.ts';
 import { Ends } from './ends.ts';
 import { Listeners } from './events.ts';
+import { Farewells } from './farewells.ts';
 import { follow } from './follow.ts';
 import { guard } from './guard.ts';
 import type { Hooks } from './hooks.ts';
@@ -26,6 +27,7 @@ import * as life from './lifecycle.ts';
 import { VmQueue } from './queue.ts';
 import * as rare from './rare.ts';
 import { Reconciler } from './reconcile.ts';
+import { runOf } from './record.ts';
 import { Records } from './records.ts';
 import { Reservations } from './reservations.ts';
 import { checkSpec } from './spec.ts';
@@ -74,23 +76,27 @@ export async function openXenops(o: XenopsOptions): Promise<XenopsServer> {
     unwatch();
     closing.abort(xenopsErrors.make('Interrupted', { operation: 'the operation', vm: 'all VMs' }));
     core.reconciler.close();
+    core.farewells.close();
     await Promise.all([core.queue.close(), core.incoming.close()]);
     core.reconciler.close();
     await core.backend.close();
   });
 }
 
+/** They and the core know each other. */
+interface Parts {
+  ends: Ends;
+  reconciler: Reconciler;
+  incoming: Incoming;
+  farewells: Farewells;
+}
 async function makeCore(o: XenopsOptions, events: Listeners<XenopsEvent>, closing: AbortSignal): Promise<Core> {
   const { backend, storage, network, clock, ids, log } = o;
   await backend.open();
   const records = await Records.open(o.store, events, log);
   const domids = await Domids.open(backend, records);
   const { memoryTotal } = await backend.host();
-  const core: Omit<Core, 'ends' | 'reconciler' | 'incoming'> & {
-    ends?: Ends;
-    reconciler?: Reconciler;
-    incoming?: Incoming;
-  } = {
+  const core: Omit<Core, keyof Parts> & Partial<Parts> = {
     backend,
     records,
     clock,
@@ -125,7 +131,7 @@ async function makeCore(o: XenopsOptions, events: Listeners<XenopsEvent>, closin
       setSuspended: async (vm, image) => {
         const record = records.get(vm);
         const before = record.suspended;
-        record.suspended = image && { image, spec: life.runOf(record).spec };
+        record.suspended = image && { image, spec: runOf(record).spec };
         await records.note(record).catch((error: unknown) => {
           record.suspended = before;
           throw error;
@@ -133,11 +139,11 @@ async function makeCore(o: XenopsOptions, events: Listeners<XenopsEvent>, closin
       },
     },
   };
-  // These and the core know each other.
-  const made = core as Core & { ends: Ends; reconciler: Reconciler; incoming: Incoming };
+  const made = core as Core & Parts;
   core.ends = new Ends(made);
   core.reconciler = new Reconciler(made);
   core.incoming = await Incoming.open(made);
+  core.farewells = await Farewells.open(made);
   return made;
 }
 

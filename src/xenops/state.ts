@@ -5,7 +5,8 @@ import type { VmRecord } from './record.ts';
 /** The power state that follows from record and domain, once no operation is under way. */
 export function powerOf(r: VmRecord): PowerState {
   if (!r.run) return r.suspended ? 'Suspended' : 'Halted';
-  if (r.run.preserved) return 'Paused';
+  // Given away, and it is not known yet to whom it went: it stands still here.
+  if (r.run.preserved || r.leaving?.given) return 'Paused';
   if (r.live?.power === 'paused') return 'Paused';
   if (r.live?.power === 'running') return 'Running';
   // The guest has just ended: what happens now is queued, and until then it counts as running.

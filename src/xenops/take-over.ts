@@ -36,6 +36,7 @@ export async function takeOver(core: Core): Promise<void> {
     work.push(core.queue.push(vm, 'take over', undefined, () => core.reconciler.reconcile(vm, 'found', holdings)));
   }
   await Promise.all(work);
+  core.farewells.begin();
 }
 
 /** A VM was registered: a domain of its that was left running is taken over. */

@@ -1,4 +1,4 @@
-/** A guest between two xenopsds over TLS, on real QEMU; either side killed at each step. One guest runs. */
+/** A guest between two xenopsds over TLS, on real QEMU; either side killed, or the network cut, at each step. One guest runs. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -62,15 +62,43 @@ for (const side of ['sender', 'receiver'] as const)
         const when = `${dies} killed at ${name} of the ${side}`;
         const sender = await h.settled(`before: ${when}`);
         const receiver = sender === h.a ? h.b : h.a;
-        const step = (side === 'sender' ? sender : receiver).step(name);
         const victim = dies === 'sender' ? sender : receiver;
+        const step = (side === 'sender' ? sender : receiver).whenTold(name, () => victim.kill());
         const moved = sender.cli('migrate', 'traveller', receiver.url).catch((error: unknown) => error);
-        await Promise.race([step.begun, moved]);
-        victim.kill();
+        await Promise.race([step.told, moved]);
         step.stop();
+        victim.kill();
         await victim.killed();
         await victim.start();
         await moved;
         await answers(await h.settled(when), vm, 'qyz');
       }
     });
+
+for (const side of ['sender', 'receiver'] as const)
+  test(`the network is cut at each step of the ${side}: one guest runs, soon after it is whole`, {
+    skip,
+    timeout: 900_000,
+  }, async (t) => {
+    await using h = await twoHosts();
+    const vm = await started(h);
+    for (const name of [...steps[side], ...(side === 'receiver' ? ['a guest has come in whole'] : [])]) {
+      const when = `cut at ${name} of the ${side}`;
+      const sender = await h.settled(`before: ${when}`);
+      const receiver = sender === h.a ? h.b : h.a;
+      const step = (side === 'sender' ? sender : receiver).whenTold(name, () => h.cable(false));
+      const moved = sender.cli('migrate', 'traveller', receiver.url);
+      // Told of as soon as it is known that there is no network.
+      const { status, err } = await moved;
+      step.stop();
+      const apart = [...(await h.a.powers()), ...(await h.b.powers())];
+      assert.ok(apart.filter((power) => power === 'Running').length <= 1, `${when}: ${apart.join()}`);
+      h.cable(true);
+      const whole = Date.now();
+      const where = await h.settled(when);
+      t.diagnostic(
+        `${when}: answered ${status} ${err.trim()}; then ${apart.join()}; on the ${where === sender ? 'sender' : 'receiver'} ${Date.now() - whole} ms after it was whole`,
+      );
+      await answers(where, vm, 'qyz');
+    }
+  });

@@ -22,6 +22,8 @@ import { processesWith } from './host.ts';
 
 const xenopsd = join(import.meta.dirname, '../../bin/xenopsd');
 const patienceMs = 120_000;
+/** Short, so that a network that was cut is seen soon. */
+const silenceS = 6;
 const ip = (...args: string[]) => execFileSync('/usr/sbin/ip', args, { stdio: ['ignore', 'pipe', 'pipe'] });
 
 export class Host {
@@ -42,6 +44,7 @@ export class Host {
     this.#options = [
       ...['-hypervisor', 'qemu', '-database-path', this.data, '-sockets-path', this.data],
       ...['-migration-listen', `${address}:8002`, '-migration-trust', join(folder, 'trusted.pem')],
+      ...['-migration-silence', String(silenceS)],
       ...['-log', `file:${this.log}`, '-loglevel', 'debug'],
     ];
   }
@@ -73,15 +76,18 @@ export class Host {
     const all = JSON.parse(await this.ok('--json', 'list')) as { power_state: string }[];
     return all.map((vm) => vm.power_state);
   }
-  /** Resolves when the log tells of the step, from here on. */
-  step(name: string): { readonly begun: Promise<void>; stop(): void } {
+  /** Calls `then`, once, when the log tells of the step (or other words), from here on. */
+  whenTold(words: string, then: () => void): { readonly told: Promise<void>; stop(): void } {
     const from = existsSync(this.log) ? readFileSync(this.log).length : 0;
     const { promise, resolve } = Promise.withResolvers<void>();
     const look = () => {
-      if (readFileSync(this.log).subarray(from).includes(`"step":"${name}"`)) resolve();
+      if (!readFileSync(this.log).subarray(from).includes(`"${words}"`)) return;
+      watcher.close();
+      then();
+      resolve();
     };
     const watcher = watch(this.log, look);
-    return { begun: promise, stop: () => watcher.close() };
+    return { told: promise, stop: () => watcher.close() };
   }
   consoleLog(vm: string): string {
     return join(this.data, 'domains', vm, 'console.log');
@@ -108,7 +114,7 @@ export interface TwoHosts extends AsyncDisposable {
   readonly a: Host;
   readonly b: Host;
   readonly folder: string;
-  /** Pulls the cable, or plugs it in. */
+  /** Pulls the cable, or plugs it in: from when the kernel has done so. */
   cable(up: boolean): void;
   file(name: string, bytes: Buffer): string;
   qemus(): number;
@@ -137,12 +143,14 @@ export async function twoHosts(): Promise<TwoHosts> {
     const { cert } = await ensureCertificate(join(host.data, 'tls'), [host.name], Date.now());
     appendFileSync(join(folder, 'trusted.pem'), cert);
   }
+  // There before it is needed: a program that is started then is late.
+  const hand = spawn('/usr/sbin/ip', ['-n', na, '-batch', '-'], { stdio: ['pipe', 'inherit', 'inherit'] });
   const qemus = () => [...processesWith(folder)].filter(([, line]) => line.includes('qemu-system')).length;
   const hosts: TwoHosts = {
     a,
     b,
     folder,
-    cable: (up) => void ip('-n', na, 'link', 'set', 'cable', up ? 'up' : 'down'),
+    cable: (up) => void hand.stdin.write(`link set cable ${up ? 'up' : 'down'}\n`),
     file(name, bytes) {
       const path = join(folder, name);
       writeFileSync(path, bytes);
@@ -161,6 +169,7 @@ export async function twoHosts(): Promise<TwoHosts> {
       }
     },
     async [Symbol.asyncDispose]() {
+      hand.stdin.end();
       for (const host of [a, b]) {
         host.kill();
         await host.killed();

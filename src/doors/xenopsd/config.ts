@@ -65,6 +65,8 @@ const general = {
   'migration-trust': key('path', '', 'used'),
   /** Ours: without TLS; whoever reaches the port is believed. */
   'migration-plain': key('boolean', 'false', 'used'),
+  /** Ours: seconds without a word from another host after which it is out of reach. */
+  'migration-silence': key('number', '30', 'used'),
   'disable-logging-for': key('text', '', 'heard'),
   inventory: key('path', '/etc/xensource-inventory', 'heard'),
   timeslice: key('number', '0.05', 'heard'),

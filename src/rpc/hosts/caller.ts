@@ -15,7 +15,7 @@ import type { Call } from '../../contracts/contract.ts';
 import { type IncomingApi, incomingContract, xenopsErrors } from '../../contracts/xenops.ts';
 import { connectOver } from '../client.ts';
 import { checkSocketPath } from '../socket-path.ts';
-import { distrust, type Head, headText, type Identity, type Kind, readFrame, silenceMs } from './link.ts';
+import { distrust, type Head, headText, type Identity, type Kind, readFrame, usualSilenceMs } from './link.ts';
 
 export interface HostsOptions {
   /** Needed for `https`. */
@@ -24,6 +24,8 @@ export interface HostsOptions {
   readonly plain: boolean;
   /** Folder of the sockets; guests' users must be able to enter it. */
   readonly dir: string;
+  /** Another host that says nothing for so long, while it is asked, is out of reach; 30 s. */
+  readonly silenceMs?: number | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -64,25 +66,32 @@ function checkUrl(o: HostsOptions, text: string): URL {
 
 class Peer {
   readonly #o: HostsOptions;
+  readonly #silenceMs: number;
   readonly #url: URL;
   readonly #calls: IncomingApi & { close(): void };
   readonly #relays = new Map<string, { readonly path: string; readonly server: Server }>();
   readonly #vms = new Map<string, string>();
+  /** The connection that carries the calls. */
+  #line: Socket | undefined;
   readonly incoming: IncomingApi['incoming'];
 
   constructor(o: HostsOptions, url: URL) {
     this.#o = o;
+    this.#silenceMs = o.silenceMs ?? usualSilenceMs;
     this.#url = url;
-    const dial = () => this.#dial('vm', '00000000-0000-0000-0000-000000000000', new Map([['dbg', 'migration']]));
+    const dial = async () => {
+      this.#line = await this.#dial('vm', '00000000-0000-0000-0000-000000000000', new Map([['dbg', 'migration']]));
+      return this.#line;
+    };
     this.#calls = connectOver(incomingContract, url.href, dial, { log: o.log, clock: o.clock, connectTimeoutMs: 0 });
     const { incoming } = this.#calls;
     const soon = <T>(step: string, answer: Promise<T>) => this.#soon(step, answer);
     this.incoming = {
       prepare: (a, call) => {
         this.#vms.set(a.token, a.spec.id);
-        return this.#untilStopped(incoming.prepare(a, call), call);
+        return this.#attended(a.token, incoming.prepare(a, call), call);
       },
-      receive: (a, call) => this.#untilStopped(incoming.receive(a, call), call),
+      receive: (a, call) => this.#attended(a.token, incoming.receive(a, call), call),
       stat: async (a) => {
         const seen = await soon('stat', incoming.stat(a));
         return seen.phase === 'receiving' ? { ...seen, address: await this.#relay(a.token) } : seen;
@@ -102,22 +111,38 @@ class Peer {
     this.#calls.close();
     await Promise.all([...this.#relays.keys()].map((token) => this.#endRelay(token)));
   }
-  /** A host that does not answer is none, for now. */
+  /** A host that does not answer is none, for now: the next call finds out over a connection of its own. */
   #soon<T>(step: string, answer: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const late = () => reject(this.#failed(`${step}: no answer within ${silenceMs / 1000} s`));
-      const cancel = this.#o.clock.after(silenceMs, late);
+      const cancel = this.#o.clock.after(this.#silenceMs, () => {
+        reject(this.#failed(`${step}: no answer within ${this.#silenceMs / 1000} s`));
+        this.#line?.destroy();
+      });
       answer.then(resolve, reject).finally(cancel);
     });
   }
-  /** As long as it takes; once it is to stop, no longer than any other answer. */
-  #untilStopped<T>(answer: Promise<T>, call: Call | undefined): Promise<T> {
+  /**
+   * As long as it takes, and as the other host answers when it is asked meanwhile; once it is to stop, no longer than any other
+   * answer.
+   */
+  #attended<T>(token: string, answer: Promise<T>, call: Call | undefined): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const stop = () => void this.#soon('stopping', answer).then(resolve, reject);
     if (call?.signal?.aborted) stop();
     call?.signal?.addEventListener('abort', stop, { once: true });
-    answer.then(resolve, reject).finally(() => call?.signal?.removeEventListener('abort', stop));
-    return promise;
+    let over = false;
+    let cancel: () => void = () => undefined;
+    const later = () => {
+      if (!over) cancel = this.#o.clock.after(this.#silenceMs / 3, ask);
+    };
+    const ask = () => void this.#soon('stat', this.#calls.incoming.stat({ token })).then(later, reject);
+    later();
+    answer.then(resolve, reject);
+    return promise.finally(() => {
+      over = true;
+      cancel();
+      call?.signal?.removeEventListener('abort', stop);
+    });
   }
   #failed(reason: string, cause?: unknown) {
     return xenopsErrors.make('Failed_to_migrate', { vm: 'a guest', reason: `${this.#url.host}: ${reason}` }, { cause });
@@ -158,7 +183,7 @@ class Peer {
     ]);
     local.on('error', () => local.destroy());
     const remote = await this.#dial('mem', vm, cookies);
-    remote.setTimeout(silenceMs, () => remote.destroy(this.#failed('the network is silent')));
+    remote.setTimeout(this.#silenceMs, () => remote.destroy(this.#failed('the network is silent')));
     remote.once('close', () => local.destroy());
     remote.resume();
     const level = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
@@ -182,7 +207,7 @@ class Peer {
       socket.setKeepAlive(true, connectMs);
       socket.setNoDelay(true);
       socket.write(headText(this.#url.host, { kind, vm, cookies }));
-      const words = await readFrame(socket);
+      const words = await readFrame(socket, this.#silenceMs);
       if (words !== '') throw new Error(`it refuses: ${words}`);
       return socket;
     } catch (error) {
@@ -191,8 +216,9 @@ class Peer {
     }
   }
   #connected(socket: Socket, event: 'connect' | 'secureConnect'): Promise<void> {
+    const ms = Math.min(connectMs, this.#silenceMs);
     return new Promise((resolve, reject) => {
-      const cancel = this.#o.clock.after(connectMs, () => reject(new Error(`no answer within ${connectMs / 1000} s`)));
+      const cancel = this.#o.clock.after(ms, () => reject(new Error(`no answer within ${ms / 1000} s`)));
       socket.once(event, () => {
         cancel();
         resolve();

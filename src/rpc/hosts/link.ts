@@ -25,8 +25,11 @@ export interface Head {
   readonly vm: string;
   readonly cookies: ReadonlyMap<string, string>;
 }
-/** A connection that nothing comes over for this long is given up while a guest's state is on its way, or a head is waited for. */
-export const silenceMs = 30_000;
+/**
+ * A connection that nothing comes over for this long, while an answer, a guest's state or a head is waited for, is given up: what
+ * is usual.
+ */
+export const usualSilenceMs = 30_000;
 const headLimit = 16 * 1024;
 const pem = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
@@ -48,8 +51,8 @@ export function headText(host: string, { kind, vm, cookies }: Head): string {
   return `PUT /services/xenops/migrate/${kind}/${vm} HTTP/1.1\r\nHost: ${host}\r\nConnection: keep-alive\r\nCookie: ${cookie}\r\n\r\n`;
 }
 /** Reads the head of a request; undefined when it is not one of these. */
-export async function readHead(socket: Socket): Promise<Head | undefined> {
-  const bytes = await take(socket, (seen) => {
+export async function readHead(socket: Socket, silenceMs: number): Promise<Head | undefined> {
+  const bytes = await take(socket, silenceMs, (seen) => {
     const end = seen.indexOf('\r\n\r\n');
     if (end >= 0) return end + 4;
     if (seen.length > headLimit) throw new Error(`a head of more than ${headLimit} bytes`);
@@ -79,15 +82,15 @@ export function writeFrame(socket: Socket, words: string): void {
   socket.write(Buffer.concat([length, text]));
 }
 /** The words of a frame: '' is success. */
-export async function readFrame(socket: Socket): Promise<string> {
-  const bytes = await take(socket, (seen) => {
+export async function readFrame(socket: Socket, silenceMs: number): Promise<string> {
+  const bytes = await take(socket, silenceMs, (seen) => {
     const whole = seen.length < 2 ? undefined : 2 + seen.readUInt16BE();
     return whole !== undefined && seen.length >= whole ? whole : undefined;
   });
   return bytes.subarray(2).toString('utf8');
 }
 /** As many of the next bytes as `enough` says; the others stay where they are. Rejects when the connection ends before. */
-function take(socket: Socket, enough: (seen: Buffer) => number | undefined): Promise<Buffer> {
+function take(socket: Socket, silenceMs: number, enough: (seen: Buffer) => number | undefined): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let seen = Buffer.alloc(0);
     const look = () => {

@@ -7,7 +7,7 @@ import { createZstdDecompress } from 'node:zlib';
 import type { Log } from '../../base/log.ts';
 import { type IncomingApi, incomingContract } from '../../contracts/xenops.ts';
 import { serveConnection } from '../server.ts';
-import { distrust, type Head, type Identity, readHead, silenceMs, writeFrame } from './link.ts';
+import { distrust, type Head, type Identity, readHead, usualSilenceMs, writeFrame } from './link.ts';
 
 export interface HostServerOptions {
   readonly host: string;
@@ -16,6 +16,8 @@ export interface HostServerOptions {
   /** Absent: plain, and whoever reaches the port is believed. */
   readonly identity?: Identity | undefined;
   readonly incoming: IncomingApi['incoming'];
+  /** Connections over which nothing comes for so long are given up; 30 s. */
+  readonly silenceMs?: number | undefined;
   readonly log: Log;
 }
 export interface HostServer {
@@ -55,7 +57,7 @@ export async function serveHosts(o: HostServerOptions): Promise<HostServer> {
   };
 }
 async function serve(o: HostServerOptions, socket: Socket): Promise<void> {
-  const head = await readHead(socket);
+  const head = await readHead(socket, o.silenceMs ?? usualSilenceMs);
   if (!head) {
     socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
     return;
@@ -72,7 +74,8 @@ async function serve(o: HostServerOptions, socket: Socket): Promise<void> {
   }
 }
 /** The guest's state, to where its new domain reads it. */
-async function takeState({ incoming, log }: HostServerOptions, socket: Socket, { cookies }: Head): Promise<void> {
+async function takeState(o: HostServerOptions, socket: Socket, { cookies }: Head): Promise<void> {
+  const { incoming, log, silenceMs = usualSilenceMs } = o;
   const token = cookies.get('instance_id') ?? '';
   const { phase, address } = await incoming.stat({ token });
   if (phase !== 'receiving' || address === '') {

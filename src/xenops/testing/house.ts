@@ -18,6 +18,8 @@ export interface TestHouse {
   network: FakeNetwork;
   xenops: XenopsServer;
   backend: Simulator;
+  /** The domain manager is dead, as after kill -9, until `restart`. */
+  kill(): void;
   /** Ends the domain manager without a word, as kill -9 does, and opens the next one over what is left. */
   restart(how?: 'kill' | 'close'): Promise<void>;
   /** How many domain managers died without closing. */
@@ -26,7 +28,7 @@ export interface TestHouse {
   dieAtCommit(n: number, how: 'crash' | 'crash-after'): void;
   /** Whether it has died so. */
   readonly dead: boolean;
-  /** Resolves when the present domain manager has died so. */
+  /** Resolves when the present domain manager has died. */
   death(): Promise<void>;
   /** What is held in the world: domains, open disks, ports. Empty when nothing runs. */
   held(): readonly string[];
@@ -42,10 +44,12 @@ export interface HouseOptions
   readonly wires?: Map<string, Wire>;
   readonly memoryBytes?: number;
   readonly log?: Log;
+  /** Of several hosts in one time. */
+  readonly clock?: ManualClock;
 }
 
 export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
-  const clock = new ManualClock(1_700_000_000_000);
+  const clock = o.clock ?? new ManualClock(1_700_000_000_000);
   const ids = seededIds(o.host ?? 1);
   const world = new SimWorld(String(o.host ?? 1));
   const faults = new FaultList();
@@ -88,7 +92,7 @@ export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
       ...(o.wires ? { wires: o.wires } : {}),
     });
     const store = openMemoryStore({ disk, fault: () => (dead() ? 'crash' : dying()) });
-    const { memoryBytes: _, host: __, wires: ___, ...options } = o;
+    const { memoryBytes: _, host: __, wires: ___, clock: ____, ...options } = o;
     house.xenops = await openXenops({
       backend: house.backend,
       store,
@@ -110,17 +114,22 @@ export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
     // Both are there once `open` has run.
     xenops: undefined as unknown as XenopsServer,
     backend: undefined as unknown as Simulator,
+    kill() {
+      process.dead = true;
+      house.backend.kill();
+      process.died();
+    },
     async restart(how = 'kill') {
-      if (how === 'kill') {
-        process.dead = true;
-        house.backend.kill();
-      } else {
+      if (how === 'kill') house.kill();
+      else {
         await house.during(Promise.race([house.xenops.close(), process.death]));
         // The store is closed after it, and that waits for what is being written.
         await drain();
         process.dead = true;
       }
-      await house.during(open());
+      const opened = open();
+      // It may die before it serves.
+      await house.during(Promise.race([opened, process.death]));
     },
     dieAtCommit(left, how) {
       death = { left, how };
