@@ -62,7 +62,7 @@ export async function serveXen(options: XenServiceOptions): Promise<XenService> 
     for (const record of handover.xen?.rings ?? []) rings.inherit(record.domid, { kind: 'replaced', record });
     takeOver(core, handover, host.libc, zeroOf(rings, host));
   }
-  const journal = startJournal(core, journalFile, log);
+  const journal = startJournal(core, journalFile, log, host.libc);
   rings.log = new RingLog(ringFile, host.libc, kept);
   host.listen(
     (local) => rings.rung(local),

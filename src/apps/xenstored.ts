@@ -6,7 +6,7 @@ import type { Log } from '../base/log.ts';
 import { openLibc } from '../xen/libc.ts';
 import type { LiveUpdate } from '../xenstore/control.ts';
 import { Core } from '../xenstore/core.ts';
-import { type FileJournal, readJournal, startJournal } from '../xenstore/journal.ts';
+import { type CoreJournal, readJournal, startJournal } from '../xenstore/journal.ts';
 import { listenSocket } from '../xenstore/transports/socket.ts';
 import { stderrLog } from './stderr-log.ts';
 import { type Handover, liveUpdater, readHandover, takeOver } from './xenstored-successor.ts';
@@ -63,7 +63,7 @@ async function serveSocket(
   let update: LiveUpdate | undefined;
   const liveUpdate: LiveUpdate = (args) => update?.(args) ?? 'BUSY';
   const core = new Core({ log, clock: systemClock, later: setImmediate, together: true, liveUpdate });
-  let journal: FileJournal | undefined;
+  let journal: CoreJournal | undefined;
   if (folder !== undefined) {
     const file = join(folder, 'state.json');
     if (handover === undefined) readJournal(core, file);

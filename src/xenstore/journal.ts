@@ -1,17 +1,19 @@
 /**
- * What must survive a kill -9, in one file that grows: a first line with the whole state, then a line per change. Lines of a turn are written with
- * one call before anything of that turn is answered, so what a client was told is in the file (the kernel keeps it when the program dies;
+ * What must survive a kill -9, in one file that grows: a first line with the whole state, then a line per change. Lines of a turn count
+ * before anything of that turn is answered, so what a client was told is in the file (the kernel keeps it when the program dies;
  * a reboot ends every domain, so nothing is forced to the disk). A file that grew too long is replaced by its first line alone.
  *
  *     readJournal(core, file) ─▶ tree, domains, watches of rings ─▶ attach ─▶ startJournal(core, file) ─▶ every change is written
  */
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Log } from '../base/log.ts';
+import type { Libc } from '../xen/libc.ts';
 import type { Connection } from './connection.ts';
 import type { Core, Journal } from './core.ts';
 import type { Domain } from './domains.ts';
 import type { Effect } from './edits.ts';
+import { beginFile, type JournalFile, readLines } from './journal-file.ts';
 import type { Permissions } from './permissions.ts';
 import {
   type ConnectionRecord,
@@ -37,29 +39,21 @@ type Line =
   | readonly ['gone', unique: number, domid: number]
   | readonly ['special', name: string, PermissionsRecord];
 
-/** Bytes of changes below which the file is never rewritten. */
-const leastGrowth = 1024 * 1024;
-
 export interface Recovered {
   readonly lives: Lives;
   /** The rings that were served, with their watches. */
   readonly connections: readonly ConnectionRecord[];
 }
 
-/**
- * Fills a new core with what the file holds; undefined when there is none. A line cut short by the kill is left out: nobody was told of it.
- * Throws `StateError` when the file cannot be understood.
- */
+/** Fills a new core with what the file holds; undefined when there is none. Throws `StateError` when the file cannot be understood. */
 export function readJournal(core: Core, file: string): Recovered | undefined {
-  let text: string;
+  let lines: string[] | undefined;
   try {
-    text = readFileSync(file, 'latin1');
+    lines = readLines(file);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    throw new StateError(`${file}: ${(error as Error).message}`, { cause: error });
   }
-  const lines = text.split('\n');
-  lines.pop();
+  if (lines === undefined) return undefined;
   const parse = (line: string, number: number): unknown => {
     try {
       return JSON.parse(line);
@@ -106,28 +100,26 @@ function apply(core: Core, lives: Lives, watches: Map<number, readonly WatchReco
   }
 }
 
-/** Writes the state of `core` to `file` and from now on every change. */
-export function startJournal(core: Core, file: string, log: Log): FileJournal {
-  const journal = new FileJournal(core, file, log);
+/** Writes the state of `core` to `file` and from now on every change; through memory where a `libc` is given. */
+export function startJournal(core: Core, file: string, log: Log, libc?: Libc): CoreJournal {
+  const journal = new CoreJournal(core, file, log, libc);
   core.journal = journal;
   return journal;
 }
 
-export class FileJournal implements Journal {
+export class CoreJournal implements Journal {
   readonly #core: Core;
-  readonly #file: string;
+  readonly #path: string;
   readonly #log: Log;
-  #fd = -1;
-  #lines = '';
-  /** Bytes of the first line, and of all. */
-  #first = 0;
-  #length = 0;
+  readonly #libc: Libc | undefined;
+  #file: JournalFile | undefined;
 
-  constructor(core: Core, file: string, log: Log) {
+  constructor(core: Core, path: string, log: Log, libc?: Libc) {
     this.#core = core;
-    this.#file = file;
+    this.#path = path;
     this.#log = log;
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    this.#libc = libc;
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     this.#checkpoint();
   }
   effect(effect: Effect): void {
@@ -144,36 +136,27 @@ export class FileJournal implements Journal {
     this.#add(['special', name, permissionsRecord(permissions)]);
   }
   flush(): void {
-    if (this.#lines === '') return;
-    const bytes = Buffer.from(this.#lines, 'latin1');
-    this.#lines = '';
-    if (this.#length + bytes.length > Math.max(leastGrowth, this.#first * 3)) {
-      this.#checkpoint();
-      return;
-    }
     try {
-      this.#write(this.#fd, bytes);
-      this.#length += bytes.length;
+      if (!this.#file?.commit()) this.#checkpoint();
     } catch (error) {
       // Serving on is better than stopping every guest's devices; the next change tries again with a whole new file.
       this.#log.error('the state could not be written; a kill would lose changes', {
-        file: this.#file,
+        file: this.#path,
         error: String(error),
       });
-      this.#length = Number.POSITIVE_INFINITY;
     }
   }
   /** Ends the writing; the file stays, or goes with `remove`. */
   close({ remove = false } = {}): void {
     this.flush();
     this.#core.journal = undefined;
-    if (this.#fd >= 0) closeSync(this.#fd);
-    this.#fd = -1;
-    if (remove) rmSync(this.#file, { force: true });
+    this.#file?.close();
+    this.#file = undefined;
+    if (remove) rmSync(this.#path, { force: true });
   }
 
   #add(line: Line): void {
-    this.#lines += `${JSON.stringify(line)}\n`;
+    this.#file?.add(`${JSON.stringify(line)}\n`);
   }
   /** Replaces the file by one that holds the state as it is now. */
   #checkpoint(): void {
@@ -182,21 +165,15 @@ export class FileJournal implements Journal {
     const connections = state.connections
       .filter((each) => each.ring)
       .map(({ id, domid, ring, watches }) => ({ id, domid, ring, watches }));
-    const bytes = Buffer.from(`${JSON.stringify({ ...state, connections })}\n`, 'latin1');
-    const next = `${this.#file}.new`;
+    const next = `${this.#path}.new`;
     try {
-      const fd = openSync(next, 'w', 0o600);
-      this.#write(fd, bytes);
-      renameSync(next, this.#file);
-      if (this.#fd >= 0) closeSync(this.#fd);
-      this.#fd = fd;
-      this.#first = this.#length = bytes.length;
+      const file = beginFile(next, `${JSON.stringify({ ...state, connections })}\n`, this.#libc);
+      renameSync(next, this.#path);
+      this.#file?.close();
+      this.#file = file;
     } catch (error) {
-      if (this.#fd < 0) throw error;
-      this.#log.error('the state could not be written anew', { file: this.#file, error: String(error) });
+      if (!this.#file) throw error;
+      this.#log.error('the state could not be written anew', { file: this.#path, error: String(error) });
     }
-  }
-  #write(fd: number, bytes: Buffer): void {
-    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at);
   }
 }

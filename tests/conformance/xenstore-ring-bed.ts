@@ -9,7 +9,7 @@ import { ManualClock } from '../../src/base/clock.ts';
 import { type Log, silentLog } from '../../src/base/log.ts';
 import { openLibc } from '../../src/xen/libc.ts';
 import { Core, type CoreOptions } from '../../src/xenstore/core.ts';
-import { type FileJournal, startJournal } from '../../src/xenstore/journal.ts';
+import { type CoreJournal, startJournal } from '../../src/xenstore/journal.ts';
 import { attach, dump, load } from '../../src/xenstore/state.ts';
 import { type FakeGuest, FakeRingHost } from '../../src/xenstore/transports/fake-ring-host.ts';
 import type { RingMemory } from '../../src/xenstore/transports/ring-host.ts';
@@ -55,7 +55,7 @@ interface Daemon {
   readonly core: Core;
   readonly rings: RingTransport;
   readonly work: (() => void)[];
-  journal: FileJournal | undefined;
+  journal: CoreJournal | undefined;
 }
 
 export class Machine implements Bed {
@@ -179,7 +179,7 @@ export class Machine implements Bed {
     const kept = begin(daemon) ?? [];
     const files = this.#files();
     if (files) {
-      daemon.journal = startJournal(core, files.journal, this.#log);
+      daemon.journal = startJournal(core, files.journal, this.#log, openLibc());
       rings.log = new RingLog(files.rings, openLibc(), kept);
     }
     this.host.listen(
