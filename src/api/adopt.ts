@@ -25,16 +25,25 @@ export function replaceDevices(parts: Parts, w: Writer, vm: Ref<'VM'>, spec: VmS
   for (const r of db.get('VM', vm).VBDs) {
     const wanted = vbds.get(db.get('VBD', r).uuid);
     if (!wanted) w.destroy('VBD', r);
-    else w.set('VBD', r, vbdFields(parts, w, wanted));
+    else w.set('VBD', r, { ...vbdFields(parts, w, wanted), ...driveLimits(wanted, db.get('VBD', r)) });
     if (wanted) vbds.delete(wanted.id);
   }
   for (const v of vbds.values())
-    w.create('VBD', { uuid: v.id, VM: vm, metrics: w.create('VBD_metrics', {}), ...vbdFields(parts, w, v) });
+    w.create('VBD', {
+      uuid: v.id,
+      VM: vm,
+      metrics: w.create('VBD_metrics', {}),
+      ...vbdFields(parts, w, v),
+      ...driveLimits(v),
+    });
   const vifs = new Map(spec.vifs.map((v) => [v.id, v]));
   for (const r of db.get('VM', vm).VIFs) {
     const wanted = vifs.get(db.get('VIF', r).uuid);
     if (!wanted) w.destroy('VIF', r);
-    else w.set('VIF', r, { ...vifFields(parts, w, wanted), ...lockFields(wanted, db.get('VIF', r)) });
+    else {
+      const known = db.get('VIF', r);
+      w.set('VIF', r, { ...vifFields(parts, w, wanted), ...lockFields(wanted, known), ...rateFields(wanted, known) });
+    }
     if (wanted) vifs.delete(wanted.id);
   }
   for (const v of vifs.values())
@@ -44,6 +53,7 @@ export function replaceDevices(parts: Parts, w: Writer, vm: Ref<'VM'>, spec: VmS
       metrics: w.create('VIF_metrics', {}),
       ...vifFields(parts, w, v),
       ...lockFields(v),
+      ...rateFields(v),
     });
 }
 
@@ -95,6 +105,22 @@ function vifFields({ db }: Parts, w: Writer, v: VifSpec) {
   network ??= w.create('network', { name_label: v.bridge, bridge: v.bridge, managed: false });
   return { device: String(v.position), MAC: v.mac, MTU: v.mtu ?? 1500, network };
 }
+/** How it is limited, where the record says otherwise. */
+function rateFields({ rateKib = 0 }: VifSpec, known?: Rec<'VIF'>): Patch<'VIF'> {
+  if ((limitsOf(known)?.['kbps'] ?? '0') === String(rateKib)) return {};
+  return rateKib === 0 ? { qos_algorithm_type: '' } : limitedTo({ kbps: String(rateKib) });
+}
+function driveLimits({ qos }: VbdSpec, known?: Rec<'VBD'>): Patch<'VBD'> {
+  if (JSON.stringify(limitsOf(known)) === JSON.stringify(qos)) return {};
+  return qos === undefined ? { qos_algorithm_type: '' } : limitedTo(qos);
+}
+/** As they stand there, right or wrong. */
+const limitsOf = (known: Rec<'VBD'> | Rec<'VIF'> | undefined) =>
+  known?.qos_algorithm_type === 'ratelimit' ? known.qos_algorithm_params : undefined;
+const limitedTo = (params: Readonly<Record<string, string>>) => ({
+  qos_algorithm_type: 'ratelimit',
+  qos_algorithm_params: params,
+});
 /** How it is locked, where the record says otherwise: a record can leave that to its network. */
 function lockFields({ lock }: VifSpec, known?: Rec<'VIF'>): Patch<'VIF'> {
   const before = known && vifLock(known, 'unlocked');

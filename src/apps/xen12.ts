@@ -16,6 +16,7 @@ import { xendomains } from '../doors/xen12/xendomains.ts';
 import { setKernel } from '../network/firewall.ts';
 import { runTool } from '../network/tool.ts';
 import { connectContract } from '../rpc/client.ts';
+import { blockDevices } from './block-devices.ts';
 import { diskFiles } from './disk-files.ts';
 import { defaultData, places } from './places.ts';
 
@@ -48,6 +49,11 @@ const tools: Tools = {
   uuid: randomUUID,
   bridge: process.env['XEN12_BRIDGE'] ?? 'xenbr0',
   virtualDisk: async (id) => onDisks((disks) => disks.media(id)),
+  async sizeOf(media) {
+    if (media.kind === 'vdi') return onDisks((disks) => disks.sizeOf(media.vdi));
+    const sectors = blockDevices().extentOf(media.path)?.nr_sectors;
+    return sectors === undefined ? undefined : sectors * 512;
+  },
 };
 /** Virtual disks are XenAPI's: a session of root over the local socket. */
 async function onDisks<T>(f: (disks: VirtualDisks, session: string) => Promise<T>): Promise<T> {

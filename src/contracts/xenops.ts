@@ -163,7 +163,12 @@ export const xenopsContract = contract({
         id,
         s.nothing,
       ),
-      build: method('Puts the devices and the guest into a domain that `create` made; it stays Paused.', id, s.nothing),
+      build: method(
+        'Puts the devices and the guest into a domain that `create` made, as they are described now: the drives, the ' +
+          'interfaces and the kernel may have come since. It stays Paused.',
+        id,
+        s.nothing,
+      ),
       pause: method('Running → Paused.', id, s.nothing),
       unpause: method('Paused → Running.', id, s.nothing),
       shutdown: method(

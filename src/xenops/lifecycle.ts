@@ -63,14 +63,16 @@ export function createVm(core: Core, id: string, call?: Call): Promise<void> {
     ended(op, bare);
   });
 }
-/** The second: with the devices that are described now. A failure takes the domain away, as that of a start does. */
+/** The second: with the devices and the kernel that are described now. A failure takes the domain away, as that of a start does. */
 export function buildVm(core: Core, id: string, call?: Call): Promise<void> {
   return operate(core, id, 'build', call, async (op) => {
     guard('build', op.record);
     const { unbuilt, ...run } = runOf(op.record);
     if (!unbuilt) return;
-    const { vbds, vifs } = op.record.spec;
-    const spec = { ...unbuilt, vbds, vifs };
+    const { vbds, vifs, boot } = op.record.spec;
+    // Firmware and boot loaders were settled when the domain was made.
+    const later = boot.kind === 'kernel' && unbuilt.boot.kind === 'kernel';
+    const spec = { ...unbuilt, vbds, vifs, boot: later ? boot : unbuilt.boot };
     checkSpec(spec);
     await op.mark('start', { ...run, spec });
     await op.run(buildPlan(spec));

@@ -144,6 +144,18 @@ const gone = (seen: Observed | undefined) => seen === undefined;
 
 const cases: readonly Case[] = [
   {
+    name: 'the kernel may come after the domain was made',
+    async body(b, w) {
+      const spec = b.spec(1);
+      if (spec.boot.kind !== 'kernel') return;
+      await b.backend.vm.create({ ...spec, boot: { kind: 'kernel', kernel: '/dev/null', cmdline: '' } }, 1);
+      await b.backend.vm.build(spec);
+      await b.backend.vm.unpause(spec.id);
+      await b.ready(spec.id);
+      await w.until(spec.id, 'running', (seen) => seen?.power === 'running');
+    },
+  },
+  {
     name: 'a fresh ground has no domains and says what it is',
     async body({ backend }) {
       assert.deepEqual(await backend.observeAll(), []);

@@ -99,6 +99,7 @@ test('a domain has a virtual disk; what is wrong is said', async () => {
     uuid: () => crypto.randomUUID(),
     bridge: 'none',
     virtualDisk: (id: string) => t.disks.media(id),
+    sizeOf: async () => undefined,
   };
   assert.equal(await domCreate(['-f', 'settings'], tools), 0, t.said.err);
   const vm = (await xenops.vm.list({})).find(({ spec }) => spec.name === 'with a disk');

@@ -48,6 +48,7 @@ async function toolsOf(t: TestContext, h: TestHouse) {
     virtualDisk: async (id: string) => {
       throw new Error(`there is no virtual disk ${id}`);
     },
+    sizeOf: async () => 3 << 20,
     auto: () => ['/etc/xc/auto/10-first'],
     lock: {
       has: () => locked,
@@ -88,7 +89,7 @@ test('the work flow of the HOWTO', async (t) => {
   assert.match((await shown()) ?? '', / -s /);
   assert.equal(db.get('VM', vm!).power_state, 'Paused');
   await control('start', dom);
-  assert.match((await control('listvbds'))[1], new RegExp(`${dom} +ca00 +w`));
+  assert.match((await control('listvbds'))[1], new RegExp(`${dom} +0801 +w +3\\n`));
   assert.deepEqual((await control('shutdown', dom, '-w')).slice(0, 2), [0, 'return code 0\n']);
   assert.equal(await shown(), undefined);
   assert.equal(db.get('VM', vm!).power_state, 'Halted');

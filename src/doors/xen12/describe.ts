@@ -1,6 +1,6 @@
 /** The settings of a Xen 1.2 domain as a VM's description. */
 import { createHash } from 'node:crypto';
-import type { VbdSpec, VmSpec } from '../../contracts/xenops.ts';
+import type { VbdSpec, VifSpec, VmSpec } from '../../contracts/xenops.ts';
 import { deviceUuid, nameNote } from '../xenopsd/device.ts';
 import type { DiskSetting, DomainSettings } from './settings.ts';
 import type { Media } from './virtual-disks.ts';
@@ -19,37 +19,52 @@ export const note = 'xen12';
 
 /** Image and ramdisk must be absolute paths; everything else is checked by the domain manager. */
 export async function describeDomain(s: DomainSettings, o: DescribeOptions): Promise<VmSpec> {
-  const bytes = s.memoryMib * 1024 * 1024;
-  const domainType = o.capabilities.includes('pv') ? 'pv' : o.capabilities.includes('pvh') ? 'pvh' : 'hvm';
   const onEnd = s.autoRestart ? 'restart' : 'destroy';
   return {
-    id: o.id,
-    name: s.name,
-    domainType,
-    boot: {
-      kind: 'kernel',
-      kernel: s.image,
-      ...(s.ramdisk === '' ? {} : { ramdisk: s.ramdisk }),
-      cmdline: commandLine(s),
-    },
-    memory: { staticMax: bytes, dynamicMax: bytes, dynamicMin: bytes },
-    vcpus: { max: 1, current: 1 },
+    ...describeBare({ ...o, name: s.name, bytes: s.memoryMib * 1024 * 1024 }),
+    boot: kernelOf(s.image, s.ramdisk, commandLine(s)),
     onPoweroff: onEnd,
-    onReboot: 'restart',
     onCrash: onEnd,
     vbds: await Promise.all(s.disks.map((disk, i) => drive(disk, i, o))),
-    vifs: s.addresses.map((address, i) => ({
-      id: deviceUuid('vif', o.id, String(i)),
-      position: i,
-      mac: macOf(s.name, address, i),
-      bridge: o.bridge,
-      notes: { [nameNote]: String(i) },
-    })),
-    platform: {},
-    ...{ autostart: false, order: 0, startDelayS: 0, shutdownDelayS: 0 },
+    vifs: s.addresses.map((address, i) => interfaceAt(o, s.name, i, address)),
     notes: { [note]: 'xc_dom_create', 'xen12.addresses': s.addresses.join(' ') },
   };
 }
+/** A domain with memory and one processor, without devices, and with nothing to boot until it is told what. */
+export function describeBare(o: {
+  readonly id: string;
+  readonly name: string;
+  readonly bytes: number;
+  readonly capabilities: readonly string[];
+}): VmSpec {
+  const domainType = o.capabilities.includes('pv') ? 'pv' : o.capabilities.includes('pvh') ? 'pvh' : 'hvm';
+  return {
+    id: o.id,
+    name: o.name,
+    domainType,
+    boot: kernelOf('/dev/null', '', ''),
+    memory: { staticMax: o.bytes, dynamicMax: o.bytes, dynamicMin: o.bytes },
+    vcpus: { max: 1, current: 1 },
+    ...{ onPoweroff: 'destroy', onReboot: 'restart', onCrash: 'destroy', vbds: [], vifs: [], platform: {} },
+    ...{ autostart: false, order: 0, startDelayS: 0, shutdownDelayS: 0 },
+  };
+}
+export const kernelOf = (kernel: string, ramdisk: string, cmdline: string): VmSpec['boot'] => ({
+  ...{ kind: 'kernel', kernel, cmdline },
+  ...(ramdisk === '' ? {} : { ramdisk }),
+});
+export const interfaceAt = (
+  o: { readonly id: string; readonly bridge: string },
+  name: string,
+  position: number,
+  address = '',
+): VifSpec => ({
+  id: deviceUuid('vif', o.id, String(position)),
+  position,
+  mac: macOf(name, address, position),
+  bridge: o.bridge,
+  notes: { [nameNote]: String(position) },
+});
 /** As the original puts it together: address, root, extra. */
 export const commandLine = ({ cmdline: { ip, root, extra } }: DomainSettings): string => `${ip} ${root} ${extra}`;
 

@@ -1,8 +1,10 @@
 /** `xc_dom_control`: what is done with domains that are there. One row per command. */
 import { isKind } from '../../contracts/contract.ts';
 import type { VmEntry } from '../../contracts/xenops.ts';
-import { findVbd } from '../xenopsd/device.ts';
+import { findVbd, nameOf } from '../xenopsd/device.ts';
+import { askToEnd, creditOf, freePosition, pin, savedTo, saveTo, setCredit } from './acts.ts';
 import { driveAs, mediaOf } from './describe.ts';
+import { deviceNumber } from './device-numbers.ts';
 import { domains, NoSuchDomain, untilGone, vmOf } from './domains.ts';
 import type { Tools } from './io.ts';
 
@@ -21,6 +23,7 @@ const usage = `Usage: xc_dom_control COMMAND ...
   pincpu DOM CPU                     on one processor from its next start on; -1: on any
   cpu_bvtset DOM MCUADV WARP WARPL WARPU, cpu_bvtslice SLICE
 `;
+const mib = 1 << 20;
 /** Seconds that a guest gets when it is asked to shut down. */
 const shutdownS = 300;
 
@@ -97,8 +100,9 @@ const rows: Readonly<Record<string, Row>> = {
       for (const { spec, state } of await t.xenops.vm.list({})) {
         if (state.domid < 0) continue;
         for (const vbd of spec.vbds.filter((v) => state.vbds[v.id]?.plugged)) {
-          const device = (0xca00 + 16 * vbd.position).toString(16).padStart(4, '0');
-          t.out(`${String(state.domid).padEnd(4)}  ${device}  ${vbd.mode === 'RO' ? 'r' : 'w'}      ${vbd.id}\n`);
+          const device = (deviceNumber(nameOf('vbd', vbd)) ?? 0).toString(16).padStart(4, '0');
+          const size = Math.floor(((vbd.media && (await t.sizeOf(vbd.media))) ?? 0) / mib);
+          t.out(`${String(state.domid).padEnd(4)}  ${device}  ${vbd.mode === 'RO' ? 'r' : 'w'}      ${size}\n`);
         }
       }
       return undefined;
@@ -122,10 +126,8 @@ const rows: Readonly<Record<string, Row>> = {
   restore: {
     needs: 1,
     async run(t, [file = '']) {
-      const all = await t.xenops.vm.list({});
-      const found = all.find(({ state }) => state.suspendImage?.kind === 'path' && state.suspendImage.path === file);
-      if (!found) throw new Error(`no domain was saved to ${file} on this host`);
-      await t.xenops.vm.resume({ id: found.spec.id, paused: false });
+      const { spec } = await savedTo(t.xenops, file);
+      await t.xenops.vm.resume({ id: spec.id, paused: false });
       return 0;
     },
   },
@@ -148,24 +150,22 @@ const rows: Readonly<Record<string, Row>> = {
     return undefined;
   }),
   vif_setsched: onDomain(4, async (t, { spec }, [vif = '', bytes = '', usecs = '']) => {
-    const found = spec.vifs[number('the interface', vif)];
-    if (!found) throw new Error(`the domain has no interface ${vif}`);
-    const [credit, period] = [number('the bytes', bytes), number('the microseconds', usecs)];
-    const rateKib = period === 0 ? 0 : Math.max(1, Math.round((credit / 1024) * (1e6 / period)));
-    await t.xenops.vif.add({ vm: spec.id, vif: { ...found, rateKib } });
+    await setCredit(t.xenops, spec, {
+      vif: number('the interface', vif),
+      bytes: number('the bytes', bytes),
+      usecs: number('the microseconds', usecs),
+    });
     return 0;
   }),
   vif_getsched: onDomain(2, async (t, { spec }, [vif = '']) => {
-    const rateKib = spec.vifs[number('the interface', vif)]?.rateKib ?? 0;
-    t.out(`{'credit_bytes': ${rateKib * 1024}, 'credit_usecs': ${rateKib === 0 ? 0 : 1_000_000}}\n`);
+    const { credit_bytes, credit_usecs } = creditOf(spec, number('the interface', vif));
+    t.out(`{'credit_bytes': ${credit_bytes}, 'credit_usecs': ${credit_usecs}}\n`);
     return undefined;
   }),
   vif_addip: notHere('guests are on a bridge; an address of theirs needs no rule in the host'),
   vif_stats: notHere('traffic of interfaces is not counted here yet'),
   pincpu: onDomain(2, async (t, { spec }, [cpu = '']) => {
-    const { mask: _, ...others } = spec.platform;
-    if (cpu !== '-1') number('the processor', cpu);
-    await t.xenops.vm.update({ id: spec.id, platform: cpu === '-1' ? others : { ...others, mask: cpu } });
+    await pin(t.xenops, spec, cpu === '-1' ? undefined : number('the processor', cpu));
     t.out(`Domain ${spec.name} has this from its next start on\n`);
     return 0;
   }),
@@ -184,21 +184,14 @@ async function shutdown(t: Tools, [which = '', wait]: readonly string[]): Promis
       await Promise.race([t.xenops.vm.shutdown({ id, timeoutS: shutdownS }), untilGone(t.xenops, id, d.dom, t.signal)]);
       return;
     }
-    try {
-      await t.xenops.vm.shutdown({ id, timeoutS: 1 });
-    } catch (error) {
-      // It was asked; that it takes its time is not waited for.
-      if (!isKind(error, 'Failed_to_shutdown')) throw error;
-    }
+    await askToEnd(t.xenops, id);
   });
   const failed = (await Promise.allSettled(ends)).filter((e) => e.status === 'rejected');
   for (const { reason } of failed) t.err(`${(reason as Error).message}\n`);
   return failed.length === 0 ? 0 : -1;
 }
 async function save(t: Tools, { spec }: VmEntry, [file = '']: readonly string[]): Promise<number> {
-  if (!file.startsWith('/')) throw new Error(`${file}: the path of the state file must be absolute`);
-  if (t.exists(file)) throw new Error(`${file} exists already; it is not overwritten`);
-  await t.xenops.vm.suspend({ id: spec.id, image: { kind: 'path', path: file, format: 'raw' } });
+  await saveTo(t, spec.id, file);
   return 0;
 }
 async function addDisk(
@@ -207,10 +200,8 @@ async function addDisk(
   [uname = '', dev = '', mode = '']: readonly string[],
 ): Promise<number | undefined> {
   if (!['r', 'w', 'rw'].includes(mode)) throw new Error(`the mode must be r, w or rw, not "${mode}"`);
-  const taken = new Set(spec.vbds.map((v) => v.position));
-  const position = [...taken, 0].reduce<number>((p) => (taken.has(p) ? p + 1 : p), 0);
   const media = await mediaOf(uname, t);
-  const vbd = driveAs(spec.id, { dev, position, mode, media });
+  const vbd = driveAs(spec.id, { dev, position: freePosition(spec), mode, media });
   await t.xenops.vbd.add({ vm: spec.id, vbd });
   try {
     await t.xenops.vbd.plug({ vm: spec.id, id: vbd.id });

@@ -5,6 +5,7 @@
  *                                                            └── refused by the domain manager: nothing is left
  */
 import { parseArgs } from 'node:util';
+import { endedBefore, savedTo } from './acts.ts';
 import { addOffset, sameSubnet } from './addresses.ts';
 import { commandLine, describeDomain, note } from './describe.ts';
 import type { Tools } from './io.ts';
@@ -89,7 +90,8 @@ async function create(
   }
   try {
     const { capabilities } = await t.xenops.host.stat({});
-    const known = state === undefined ? await halted(t, s.name) : await saved(t, state);
+    const known =
+      state === undefined ? await endedBefore(t.xenops, s.name, note) : (await savedTo(t.xenops, state)).spec.id;
     const spec = await describeDomain(s, {
       id: known ?? t.uuid(),
       capabilities,
@@ -111,21 +113,6 @@ async function create(
     t.err(`${state === undefined ? 'Error creating domain' : 'Error restoring domain'}: ${(error as Error).message}\n`);
     return 1;
   }
-}
-/** The VM that an earlier run of the same settings has made and that has ended: it is started again. */
-async function halted(t: Tools, name: string): Promise<string | undefined> {
-  const all = await t.xenops.vm.list({});
-  const found = all.find(
-    (vm) => vm.state.power === 'Halted' && vm.spec.name === name && vm.spec.notes?.[note] !== undefined,
-  );
-  return found?.spec.id;
-}
-/** The VM of a saved state is there still, suspended: it goes on as it was. */
-async function saved(t: Tools, state: string): Promise<string> {
-  const all = await t.xenops.vm.list({});
-  const found = all.find(({ state: s }) => s.suspendImage?.kind === 'path' && s.suspendImage.path === state);
-  if (!found) throw new Error(`no domain was saved to ${state} on this host`);
-  return found.spec.id;
 }
 function shown(s: DomainSettings): string {
   const disks = s.disks.map((d) => `${d.uname},${d.dev},${d.mode}`).join('; ');

@@ -18,4 +18,6 @@ export interface Tools extends Io {
   readonly bridge: string;
   /** What a virtual disk is for the domain manager; throws a sentence when there is no such disk. */
   readonly virtualDisk: (id: string) => Promise<Media>;
+  /** How many bytes a medium has; undefined when nobody can tell. */
+  readonly sizeOf: (media: Media) => Promise<number | undefined>;
 }

@@ -96,6 +96,10 @@ export class VirtualDisks {
     const { sr, uuid } = await this.lookup(id);
     return { kind: 'vdi', sr: await this.#client.SR.get_uuid({ self: sr }), vdi: uuid };
   }
+  /** Bytes of a VDI, whether or not it is a virtual disk of this door. */
+  async sizeOf(uuid: string): Promise<number> {
+    return this.#client.VDI.get_virtual_size({ self: await this.#client.VDI.get_by_uuid({ uuid }) });
+  }
   async enlarge(id: string, bytes: number): Promise<void> {
     const { ref, size } = await this.lookup(id);
     await this.#client.VDI.resize({ vdi: ref, size: size + bytes });

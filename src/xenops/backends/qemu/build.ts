@@ -1,7 +1,8 @@
 /** From a created domain to a guest that stands at its first instruction. */
 import { access, constants, open, stat } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { ContractError } from '../../../contracts/contract.ts';
-import { xenopsErrors } from '../../../contracts/xenops.ts';
+import { type VmSpec, xenopsErrors } from '../../../contracts/xenops.ts';
 import { type Firmware, type KernelFiles, qemuArguments } from './arguments.ts';
 import type { Domain } from './domain.ts';
 import { firmwareFor } from './firmware.ts';
@@ -12,8 +13,10 @@ import { setThrottles, throttledDrives } from './throttle.ts';
 import { canRead } from './user.ts';
 
 /** Starts the guest's QEMU, paused. Nothing to do when it is built. */
-export async function buildDomain(domain: Domain, ground: Ground): Promise<void> {
+export async function buildDomain(domain: Domain, ground: Ground, boot: VmSpec['boot']): Promise<void> {
   if (domain.built) return;
+  const { spec } = domain.record;
+  if (!isDeepStrictEqual(spec.boot, boot)) await domain.update({ spec: { ...spec, boot } });
   const kernel = await kernelFiles(domain);
   const firmware = await firmwareFor(domain);
   const { dynamicMax, staticMax } = domain.record.spec.memory;

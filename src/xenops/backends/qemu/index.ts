@@ -195,7 +195,7 @@ export function qemuBackend(options: QemuOptions): Backend {
     vm: {
       check: checkSpec,
       create,
-      build: (spec) => on(spec.id, (it) => buildDomain(it, here())),
+      build: (spec) => on(spec.id, (it) => buildDomain(it, here(), spec.boot)),
       restore: (spec, image, call) => on(spec.id, (it) => restoreDomain(it, here(), image, call)),
       destroy,
       pause: (vm) => on(vm, (it) => it.execute('stop')),

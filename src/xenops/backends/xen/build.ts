@@ -1,6 +1,7 @@
 /** From a created domain to a guest that stands at its first instruction, known to the store. */
 import { readFile } from 'node:fs/promises';
-import { xenopsErrors } from '../../../contracts/xenops.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { type VmSpec, xenopsErrors } from '../../../contracts/xenops.ts';
 import type { GuestPages } from '../../../xen/domain-builder.ts';
 import { XenFailed } from '../../../xen/session.ts';
 import { acpiTables } from './acpi.ts';
@@ -15,8 +16,10 @@ import { ringNodes, storeRingPath, writeNodes } from './store-layout.ts';
 const tablesAt = 0xfc00_0000;
 
 /** No_bootable_device with the builder's words for a kernel that cannot be started; Internal_error for the rest. */
-export async function buildDomain(domain: Domain): Promise<void> {
+export async function buildDomain(domain: Domain, boot: VmSpec['boot']): Promise<void> {
   if (domain.built) return;
+  if (!isDeepStrictEqual(domain.record.spec.boot, boot))
+    await domain.update(({ spec }) => ({ spec: { ...spec, boot } }));
   const { spec, domid, ports } = domain.record;
   const { domainType: type } = spec;
   const machine = type === 'hvm' ? { firmware: await readFile(machineFiles.bios), vcpus: domain.record.vcpus } : {};

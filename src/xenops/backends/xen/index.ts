@@ -203,7 +203,7 @@ export function xenBackend(options: XenOptions): Backend {
     vm: {
       check,
       create,
-      build: (spec) => buildDomain(domain(spec.id)),
+      build: (spec) => buildDomain(domain(spec.id), spec.boot),
       restore: (spec, image) => restoreDomain(domain(spec.id), image),
       destroy,
       pause,
