@@ -6,7 +6,7 @@ import { bestEffort } from '../base/best-effort.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Storage } from '../contracts/storage.ts';
-import type { Ref } from '../datamodel/dsl.ts';
+import { nullRef, type Ref } from '../datamodel/dsl.ts';
 import type { Db } from '../db/db.ts';
 import { type MemoryParts, refreshHostMemory } from './host-memory.ts';
 
@@ -56,7 +56,8 @@ async function refreshDisksOf({ db, storage, log }: FollowParts, uuid: string): 
   if (!vm) return;
   const srs = new Set<Ref<'SR'>>();
   for (const r of db.get('VM', vm).VBDs) {
-    const { mode, VDI } = db.get('VBD', r);
+    // Drives may go while their disks are looked at.
+    const { mode, VDI = nullRef } = db.find('VBD', r) ?? {};
     const vdi = mode === 'RW' ? db.find('VDI', VDI) : undefined;
     const sr = vdi && usable(db, vdi.SR);
     if (!vdi?.managed || !sr) continue;

@@ -75,8 +75,7 @@ export class Router {
     }
     const ref = given || tasks.create({ label: route.task ?? route.path, session: session.ref, subtaskOf });
     res.setHeader('task-id', ref);
-    const result = (text: unknown) => (typeof text === 'string' ? xmlValue(t.string, text) : '<value></value>');
-    await tasks.run(ref, async (task) => work(task), result);
+    await tasks.run(ref, async (task) => work(task), resultOf);
   }
 
   /** `CONNECT` and upgrades. Never rejects. */
@@ -106,6 +105,10 @@ export class Router {
   }
 }
 
+function resultOf(answer: unknown): string {
+  if (typeof answer === 'string') return xmlValue(t.string, answer);
+  return Array.isArray(answer) ? xmlValue(t.set(t.string), answer) : '<value></value>';
+}
 /** Never throws: `undefined` for what is no path. */
 function urlOf(req: IncomingMessage): URL | undefined {
   const target = req.url ?? '/';

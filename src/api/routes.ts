@@ -57,7 +57,7 @@ export interface HttpRoute extends Guarded {
   readonly auth?: false;
   /** The label of the task that shows the transfer, when the client names none. */
   readonly task?: string;
-  /** Awaited. Text that it answers becomes the result of the task. */
+  /** Awaited. Text, or a list of references, that it answers becomes the result of the task. */
   handle(call: HttpCall): unknown;
 }
 /** `CONNECT path`, and `GET path` with an upgrade to WebSocket. */

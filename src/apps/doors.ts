@@ -2,6 +2,7 @@
 import type { House } from '../api/context.ts';
 import { consoleRoutes } from '../api/routes/console.ts';
 import { diskRoutes } from '../api/routes/disks.ts';
+import { vmRoutes } from '../api/routes/vms.ts';
 import type { Caller, Route } from '../api/routes.ts';
 import type { RunningApi } from '../api/server.ts';
 import type { ClassName } from '../datamodel/index.ts';
@@ -23,6 +24,7 @@ export function routesOf(house: House, api: Pick<RunningApi, 'call' | 'rootSessi
   });
   return [
     ...diskRoutes(house),
+    ...vmRoutes(house),
     ...consoleRoutes(house),
     {
       method: 'RAW-POST',

@@ -3,7 +3,7 @@ import type { VM } from '../../datamodel/classes/vm.ts';
 import { nullRef, type Ref } from '../../datamodel/dsl.ts';
 import { fail } from '../../datamodel/errors.ts';
 import { ask } from '../ask.ts';
-import type { Ctx, SomeHandlers } from '../context.ts';
+import type { Ctx, SomeHandlers, Working } from '../context.ts';
 import { dropSuspendImage } from './suspend-image.ts';
 import { createDisk } from './vdi-work.ts';
 import { applyForwards, forwardsKey } from './vif-forwards.ts';
@@ -13,7 +13,7 @@ const shutdownTimeoutS = 300;
 
 /** Runs an operation of the domain manager on the VM, after its description was brought up to date. */
 export async function operate(
-  ctx: Ctx,
+  ctx: Working,
   vm: Ref<'VM'>,
   f: (id: string, call: Parameters<Parameters<typeof ask>[1]>[0]) => Promise<void>,
 ): Promise<void> {

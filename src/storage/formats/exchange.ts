@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { FormatError } from '../../wire/format-error.ts';
+import { StreamReader } from '../../wire/stream-reader.ts';
 import type { From, Into } from './format.ts';
 import { formats } from './index.ts';
 import { MemoryDisk } from './memory-disk.ts';
 import { send } from './plan.ts';
-import { StreamReader } from './stream-reader.ts';
 
 export type FormatName = keyof typeof formats;
 

@@ -1,8 +1,8 @@
 /** What a file format of disks must be able to do. Adding one is a file and a row in `index.ts`. */
 import type { FileHandle } from 'node:fs/promises';
+import type { StreamReader } from '../../wire/stream-reader.ts';
 import type { DiskSource, DiskTarget } from './disk.ts';
 import type { Plan } from './plan.ts';
-import type { StreamReader } from './stream-reader.ts';
 
 /** Where an import goes. */
 export interface Into {

@@ -17,10 +17,10 @@ import {
   readQcow2Header,
   writeQcow2Header,
 } from '../../wire/qcow2.ts';
+import type { StreamReader } from '../../wire/stream-reader.ts';
 import { pieceSize } from './disk.ts';
 import type { Format, From, Into } from './format.ts';
 import type { Plan, Segment } from './plan.ts';
-import type { StreamReader } from './stream-reader.ts';
 import { allocated, type UnitMap } from './unit-map.ts';
 import { DiskWriter } from './window.ts';
 

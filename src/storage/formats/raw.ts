@@ -1,10 +1,10 @@
 /** The plain content, and the same in frames: before each piece its place as a little-endian u64 and its length as a u32; twelve zero bytes end it. */
 import { require } from '../../wire/format-error.ts';
+import type { StreamReader } from '../../wire/stream-reader.ts';
 import { differing } from './differing.ts';
 import { extentsOf, pieceSize } from './disk.ts';
 import type { Format, From, Into } from './format.ts';
 import type { Segment } from './plan.ts';
-import type { StreamReader } from './stream-reader.ts';
 import { DiskWriter } from './window.ts';
 
 async function readRaw(stream: StreamReader, { target, size, from, isEmpty, onReached }: Into): Promise<void> {

@@ -3,6 +3,7 @@
  * Written with its exact size, dynamic, or differencing when there is a base.
  */
 import { FormatError, require } from '../../wire/format-error.ts';
+import type { StreamReader } from '../../wire/stream-reader.ts';
 import {
   bitmapSize,
   isFooter,
@@ -22,7 +23,6 @@ import { differing } from './differing.ts';
 import { pieceSize } from './disk.ts';
 import type { Format, From, Into } from './format.ts';
 import type { Plan, Segment } from './plan.ts';
-import type { StreamReader } from './stream-reader.ts';
 import { allocated, UnitMap } from './unit-map.ts';
 import { DiskWriter } from './window.ts';
 

@@ -6,6 +6,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { deflate, inflate } from 'node:zlib';
 import { FormatError, require } from '../../wire/format-error.ts';
+import type { StreamReader } from '../../wire/stream-reader.ts';
 import {
   checkDescriptor,
   grainHead,
@@ -23,7 +24,6 @@ import {
 import { type DiskSource, isZero, pieceSize } from './disk.ts';
 import type { Format, From, Into } from './format.ts';
 import type { Plan, Segment } from './plan.ts';
-import type { StreamReader } from './stream-reader.ts';
 import { allocated, UnitMap } from './unit-map.ts';
 import { DiskWriter } from './window.ts';
 

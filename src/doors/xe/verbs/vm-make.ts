@@ -137,7 +137,7 @@ const ofSnapshot =
 
 /** Destroys VMs with the disks that belong to them: those of VBDs marked `owner`, and suspend images. */
 async function uninstallAll(work: Work, vms: readonly Item[]): Promise<void> {
-  const disks: { readonly ref: string; readonly text: string }[] = [];
+  const disks: Doomed[] = [];
   for (const { rec } of vms) for (const disk of await ownedDisks(work, rec)) disks.push(disk);
   const names = vms.map(({ rec }) => `VM : ${rec.uuid} (${rec.name_label})`);
   const list = ['The following items are about to be destroyed', ...names, ...disks.map((d) => `VDI: ${d.text}`)];
@@ -146,22 +146,28 @@ async function uninstallAll(work: Work, vms: readonly Item[]): Promise<void> {
     if (rec.power_state !== 'Halted') await work.run('VM.hard_shutdown', { vm: ref });
     await work.run('VM.destroy', { self: ref });
   }
-  for (const { ref } of disks) await work.run('VDI.destroy', { self: ref });
+  for (const { ref, withVm } of disks) if (!withVm) await work.run('VDI.destroy', { self: ref });
   work.print('All objects destroyed');
 }
 
-async function ownedDisks(work: Work, vm: Item['rec']): Promise<{ ref: string; text: string }[]> {
-  const found: { ref: string; text: string }[] = [];
-  const add = async (ref: string) => {
+/** A disk that goes; the suspend image does so with its VM. */
+interface Doomed {
+  readonly ref: string;
+  readonly text: string;
+  readonly withVm: boolean;
+}
+async function ownedDisks(work: Work, vm: Item['rec']): Promise<readonly Doomed[]> {
+  const found: Doomed[] = [];
+  const add = async (ref: string, withVm = false) => {
     const vdi = await work.reader.get('VDI', ref);
-    if (vdi) found.push({ ref, text: `${vdi.uuid} (${vdi.name_label})` });
+    if (vdi) found.push({ ref, text: `${vdi.uuid} (${vdi.name_label})`, withVm });
   };
   for (const vbdRef of vm.VBDs as readonly string[]) {
     const vbd = await work.reader.get('VBD', vbdRef);
     if (!vbd || vbd.empty === true || vbd.type === 'CD') continue;
     if ('owner' in (vbd.other_config as object)) await add(String(vbd.VDI));
   }
-  if (vm.suspend_VDI && vm.suspend_VDI !== nullRef) await add(String(vm.suspend_VDI));
+  if (vm.suspend_VDI && vm.suspend_VDI !== nullRef) await add(String(vm.suspend_VDI), true);
   return found;
 }
 

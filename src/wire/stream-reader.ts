@@ -1,5 +1,5 @@
 /** Takes a stream apart: exact numbers of bytes, or what comes. */
-import { FormatError } from '../../wire/format-error.ts';
+import { FormatError } from './format-error.ts';
 
 export class StreamReader {
   readonly #source: AsyncIterator<Buffer>;
