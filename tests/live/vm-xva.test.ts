@@ -7,11 +7,13 @@ import { test } from 'node:test';
 import { run } from './clients/program.ts';
 import { bin, cannotRun, consoleSays, type LiveHost, liveHost } from './host.ts';
 
-const commands = (h: LiveHost) => async (...args: string[]) => {
-  const { code, out, err } = await run(bin('xe'), args, { env: { GUESTHOUSE_DATA: h.data } });
-  assert.equal(code, 0, `xe ${args.join(' ')}: ${err}`);
-  return out.toString().trim();
-};
+const commands =
+  (h: LiveHost) =>
+  async (...args: string[]) => {
+    const { code, out, err } = await run(bin('xe'), args, { env: { GUESTHOUSE_DATA: h.data } });
+    assert.equal(code, 0, `xe ${args.join(' ')}: ${err}`);
+    return out.toString().trim();
+  };
 
 test('a suspended guest goes out, is deleted, comes in and goes on', { skip: cannotRun() ?? false }, async (t) => {
   await using h = await liveHost();
