@@ -8,10 +8,12 @@ import { never, nullRef, type Ref } from '../datamodel/dsl.ts';
 import type { Rec } from '../datamodel/index.ts';
 import type { Db, Patch, Writer } from '../db/db.ts';
 import { adoptVm, replaceDevices } from './adopt.ts';
+import { alert } from './alerts.ts';
 import { bootText } from './boot-record.ts';
 import { refreshVm } from './guards.ts';
 import type { Registrar } from './registrar.ts';
 import { fieldsOfSpec } from './translate/vm.ts';
+import { alertOf } from './vm-alerts.ts';
 import { wireTime } from './wire-time.ts';
 
 export interface SyncParts {
@@ -24,6 +26,8 @@ export interface SyncParts {
   now(): number;
   /** `https://address` of this host, for console locations. */
   readonly url: string;
+  /** VM uuid → how its last run ended, as far as it was heard: begins empty. */
+  readonly ends: Map<string, VmEntry['state']['lastEnd']>;
 }
 
 /** Follows the domain manager; the answer stops it. */
@@ -70,14 +74,28 @@ export function applyEvent(parts: SyncParts, event: XenopsEvent): void {
     if (!entry) {
       if (ref && !db.get('VM', ref).is_a_template) removeRecords(db, w, ref);
       parts.registrar.forget(event.id);
+      parts.ends.delete(event.id);
       return;
     }
     const vm = ref ?? adoptVm(parts, w, entry.spec);
     if (ref && !parts.registrar.isOurs(entry.spec)) takeOver(parts, w, ref, entry);
     parts.registrar.adopt(entry.spec);
+    if (ref) tellOf(parts, w, ref, entry);
     applyState(parts, w, vm, entry);
     refreshVm(db, w, vm);
   });
+}
+
+/** What happened to the VM becomes an alert. */
+function tellOf(parts: SyncParts, w: Writer, ref: Ref<'VM'>, { state }: VmEntry): void {
+  const { db } = parts;
+  const { power_state, domid, metrics, uuid, name_label } = db.get('VM', ref);
+  const startTime = db.find('VM_metrics', metrics)?.start_time ?? never;
+  const found = alertOf({ power: power_state, domid, startTime, lastEnd: parts.ends.get(uuid) }, state);
+  parts.ends.set(uuid, state.lastEnd);
+  if (!found) return;
+  const body = `VM '${name_label}' (uuid: ${uuid}) ${found.text}`;
+  alert(db, w, parts.now(), { name: found.name, cls: 'VM', obj_uuid: uuid, body });
 }
 
 /** Another door changed the description: the last change wins. */
@@ -98,17 +116,13 @@ function applyState(parts: SyncParts, w: Writer, ref: Ref<'VM'>, { state, spec }
   const { db, host } = parts;
   const before = db.get('VM', ref);
   const lives = state.power === 'Running' || state.power === 'Paused';
-  w.set(
-    'VM',
-    ref,
-    lives
-      ? { power_state: state.power, resident_on: host, domid: state.domid }
-      : { ...halted(), power_state: state.power },
-  );
-  if (lives) w.set('VM', ref, { memory_target: state.memoryTarget });
-  if (lives && before.domid !== state.domid && before.power_state !== 'Suspended')
-    w.set('VM', ref, { last_booted_record: bootText(before) });
-  if (state.power === 'Halted' && before.requires_reboot) w.set('VM', ref, { requires_reboot: false });
+  const anew = lives && before.domid !== state.domid && before.power_state !== 'Suspended';
+  const placed = { power_state: state.power, resident_on: host, domid: state.domid, memory_target: state.memoryTarget };
+  w.set('VM', ref, {
+    ...(lives ? placed : { ...halted(), power_state: state.power }),
+    ...(anew ? { last_booted_record: bootText(before) } : {}),
+    ...(state.power === 'Halted' && before.requires_reboot ? { requires_reboot: false } : {}),
+  });
   applyDevices(db, w, ref, state, lives);
   applyMetrics(parts, w, ref, state, spec, lives);
   applyConsoles(parts, w, ref, lives ? state.consoles : []);

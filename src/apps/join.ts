@@ -156,7 +156,7 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
   });
   const kernelDirs = [folder('kernels'), ...templateDirs];
   const registrar = new Registrar({ db, xenops, log, kernelDirs, queue: new KeyedQueue(16) });
-  const sync: SyncParts = { db, xenops, registrar, host, log, now: () => clock.now(), url: o.url };
+  const sync: SyncParts = { db, xenops, registrar, host, log, now: () => clock.now(), url: o.url, ends: new Map() };
   const unsettled = await syncAll(sync);
   unwind.add(startSync(sync));
   for (const ref of unsettled)

@@ -19,6 +19,8 @@ export interface Driver {
   addNetwork(uuid: string): Promise<string>;
   uninstall(uuid: string): Promise<void>;
   names(): Promise<string[]>;
+  /** Names of the alerts about a VM. */
+  alerts(uuid: string): Promise<string[]>;
   /** A call that must fail: the error's code. */
   refusal(uuid: string, verb: Verb): Promise<string>;
 }
@@ -111,6 +113,10 @@ async function rpcDriver(name: string, call: CallMethod): Promise<Driver> {
         >,
       );
       return all.filter((r) => !r.is_a_template && !r.is_control_domain).map((r) => r.name_label);
+    },
+    async alerts(uuid) {
+      const found = (await ask('message.get_all_records_where', `field "obj__uuid" = "${uuid}"`)) as object;
+      return Object.values(found as Record<string, { name: string }>).map((m) => m.name);
     },
     async refusal(uuid, verb) {
       try {
@@ -207,6 +213,7 @@ export async function xeDriver(t: TestHouse): Promise<Driver> {
       (await xe('vm-list', 'is-control-domain=false', 'params=name-label', '--minimal'))
         .split(',')
         .filter((n) => n !== ''),
+    alerts: async (uuid) => (await xe('message-list', `obj-uuid=${uuid}`, 'params=name', '--minimal')).split(','),
     async refusal(uuid, verb) {
       try {
         await driver.power(uuid, verb);

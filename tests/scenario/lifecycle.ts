@@ -47,6 +47,16 @@ export async function lifecycle(d: Driver, ground: Ground): Promise<void> {
   await d.power(uuid, 'hard_shutdown');
   assert.equal(await d.state(uuid), 'halted');
 
+  const alerts = new Set(await d.alerts(uuid));
+  const told = [
+    'STARTED',
+    'PAUSED',
+    'UNPAUSED',
+    'REBOOTED',
+    'SHUTDOWN',
+    ...(ground.suspend ? ['SUSPENDED', 'RESUMED'] : []),
+  ];
+  assert.deepEqual([...alerts].sort(), told.map((name) => `VM_${name}`).sort());
   await d.uninstall(uuid);
   assert.ok(!(await d.names()).includes(`life by ${d.name}`));
 }

@@ -1,31 +1,14 @@
-import { alerts } from '../../datamodel/alerts.ts';
 import { message } from '../../datamodel/classes/message.ts';
 import { fail } from '../../datamodel/errors.ts';
 import type { ClassName, Rec } from '../../datamodel/index.ts';
+import { alert } from '../alerts.ts';
 import type { ClassHandlers, Ctx } from '../context.ts';
-import { timeText } from '../decode.ts';
 import { parseFilter } from '../filter.ts';
 import { OneRecord, RecordMap } from '../prebuilt.ts';
 
-/** Alerts kept; the oldest go first. */
-const limit = 10_000;
 /** Class names of alerts that differ from those of the API. */
 const classOf: Readonly<Record<string, ClassName>> = { Host: 'host', Pool: 'pool' };
 
-/** Makes an alert. Its priority is that of its name unless given. */
-export function alert(
-  ctx: Pick<Ctx, 'db' | 'clock'>,
-  a: Pick<Rec<'message'>, 'name' | 'cls' | 'obj_uuid' | 'body'> & { readonly priority?: number },
-): string {
-  const { db, clock } = ctx;
-  const priority = a.priority ?? alerts[a.name] ?? 3;
-  const ref = db.create('message', { ...a, priority, timestamp: timeText(clock.now()) });
-  if (db.count('message') > limit) {
-    const oldest = [...db.rows('message')].sort(([, x], [, y]) => (x.timestamp < y.timestamp ? -1 : 1))[0];
-    if (oldest) db.destroy('message', oldest[0]);
-  }
-  return ref;
-}
 /** References of the alerts that fit, newest first. */
 function those(ctx: Ctx, fits: (m: Rec<'message'>) => boolean): string[] {
   const found = [...ctx.db.rows('message')].filter(([, m]) => fits(m));
@@ -43,7 +26,7 @@ export const messageHandlers: ClassHandlers<typeof message> = {
   create(ctx, a) {
     if (!ctx.db.findByUuid(classOf[a.cls] ?? (a.cls as ClassName), a.obj_uuid))
       throw fail('UUID_INVALID', { type: a.cls, uuid: a.obj_uuid });
-    return alert(ctx, a);
+    return ctx.db.write((w) => alert(ctx.db, w, ctx.clock.now(), a));
   },
   destroy: (ctx, a) => destroy(ctx, a.self),
   destroy_many(ctx, a) {
