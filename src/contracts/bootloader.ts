@@ -11,7 +11,7 @@ import { type Shape, s } from './schema.ts';
  */
 export const loaderNames = ['pygrub', 'eliloader', 'guesthouse'] as const;
 
-const disk = s.object({ path: s.string, format: s.oneOf('raw', 'qcow2') });
+const disk = s.object({ path: s.string, format: s.oneOf('raw', 'qcow2', 'vpc') });
 const request = s.object({
   /** One of `loaderNames`, or a path that ends in one. */
   loader: s.string,

@@ -20,7 +20,7 @@ const vdiInfo = s.object({
   vdi: s.string,
   name: s.string,
   description: s.string,
-  /** `raw`, `qcow2`, `iso`. */
+  /** `raw`, `qcow2`, `vhd`, `iso`. */
   format: s.string,
   /** Bytes that the guest sees. */
   virtualSize: s.size,
@@ -30,8 +30,8 @@ const vdiInfo = s.object({
   /** The disk that this one was snapshotted from, when it is a snapshot. */
   snapshotOf: s.nullable(s.string),
 });
-/** A disk as a hypervisor opens it. */
-const disk = s.object({ path: s.string, format: s.oneOf('raw', 'qcow2'), readOnly: s.boolean });
+/** A disk as a hypervisor opens it; `format` as QEMU calls it (`vpc`: VHD). */
+const disk = s.object({ path: s.string, format: s.oneOf('raw', 'qcow2', 'vpc'), readOnly: s.boolean });
 
 export const storageContract = contract({
   name: 'storage',
@@ -47,6 +47,9 @@ export const storageContract = contract({
             description: s.string,
             config: s.record(s.string),
             capabilities: s.list(s.string),
+            /** Of disks that it can make, the one that it makes unasked first. */ formats: s.list(
+              s.oneOf('raw', 'qcow2', 'vhd'),
+            ),
           }),
         ),
       ),
@@ -71,7 +74,7 @@ export const storageContract = contract({
           name: s.string,
           description: s.optional(s.string),
           virtualSize: s.size,
-          format: s.optional(s.oneOf('raw', 'qcow2')),
+          /** The repository's own when it is left out. */ format: s.optional(s.oneOf('raw', 'qcow2', 'vhd')),
         }),
         vdiInfo,
       ),

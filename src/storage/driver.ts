@@ -19,6 +19,8 @@ export interface Ground {
   readonly ids: Ids;
   readonly log: Log;
 }
+/** As users call them. */
+export type DiskFormat = 'raw' | 'qcow2' | 'vhd';
 export type Capability =
   | 'create'
   | 'destroy'
@@ -37,6 +39,8 @@ export interface Driver {
   /** Configuration keys → what they mean. */
   readonly config: Config;
   readonly capabilities: readonly Capability[];
+  /** Of disks that it can make, the usual one first. */
+  readonly formats: readonly DiskFormat[];
   /** Sizes of disks are rounded up to a multiple of this. */
   readonly sizeUnit: number;
   /** Makes an empty repository. Already_exists when one is there; Bad_config for a place that will not do. */
@@ -53,7 +57,7 @@ export interface NewDisk {
   readonly description: string;
   /** Bytes, more than 0. */
   readonly virtualSize: number;
-  readonly format?: 'raw' | 'qcow2';
+  readonly format?: DiskFormat;
 }
 /** The user and group that must be able to open a disk's files. */
 export interface Owner {
@@ -94,7 +98,7 @@ export interface Repository {
 /** An unfinished disk, all zeroes at first. Nobody sees it before `commit`; a crash removes it. */
 export interface Staged {
   readonly path: string;
-  readonly format: 'raw' | 'qcow2';
+  readonly format: OpenDisk['format'];
   readonly virtualSize: number;
   /** Path of another hidden file, for what has to be kept while this one is made. It is removed with it. */
   readonly spool: string;

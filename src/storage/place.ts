@@ -5,11 +5,13 @@ import { storageErrors } from '../contracts/storage.ts';
 import type { Config, Ground } from './driver.ts';
 import { hasCode, isAbsent } from './durable.ts';
 
-/** The folder that a configuration names, or the default one of this repository. */
-export function placeOf(ground: Ground, sr: string, config: Config): string {
+/** The folder that a configuration names, or the default one of this repository. `others`: keys that the driver knows besides. */
+export function placeOf(ground: Ground, sr: string, config: Config, others: readonly string[] = []): string {
   const { location } = config;
-  for (const key of Object.keys(config))
-    if (key !== 'location') throw storageErrors.make('Bad_config', { key, reason: 'no such key; there is: location' });
+  const known = ['location', ...others];
+  const unknown = Object.keys(config).find((key) => !known.includes(key));
+  if (unknown !== undefined)
+    throw storageErrors.make('Bad_config', { key: unknown, reason: `no such key; there is: ${known.join(', ')}` });
   if (location === undefined) return join(ground.dir, 'sr', sr);
   return checkedLocation(location);
 }

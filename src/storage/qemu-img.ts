@@ -3,7 +3,8 @@ import { open } from 'node:fs/promises';
 import type { Call } from '../contracts/contract.ts';
 import { runTool } from './tool.ts';
 
-export type Format = 'raw' | 'qcow2';
+/** As QEMU calls them; `vpc` is VHD. */
+export type Format = 'raw' | 'qcow2' | 'vpc';
 export interface Backing {
   /** A file name in the same folder. */
   readonly file: string;
@@ -18,8 +19,10 @@ export async function createImage(path: string, format: Format, virtualSize: num
   } finally {
     await file.close();
   }
+  // A VHD is otherwise as large as its geometry can say.
+  const exact = format === 'vpc' ? ['-o', 'force_size=on'] : [];
   const under = backing ? ['-u', '-b', backing.file, '-F', backing.format] : [];
-  await runTool('qemu-img', ['create', '-q', '-f', format, ...under, '--', path, String(virtualSize)]);
+  await runTool('qemu-img', ['create', '-q', '-f', format, ...exact, ...under, '--', path, String(virtualSize)]);
 }
 export async function resizeImage(path: string, format: Format, virtualSize: number): Promise<void> {
   await runTool('qemu-img', ['resize', '-q', '-f', format, '--', path, String(virtualSize)]);
@@ -56,8 +59,9 @@ export async function convertImage(
     },
   });
 }
-/** Bytes that a copy in `format` will take. */
+/** Bytes that a copy in `format` will take; of a VHD, which QEMU does not measure, those of the content. */
 export async function measureImage(path: string, from: Format, format: Format): Promise<number> {
-  const text = await runTool('qemu-img', ['measure', '--output=json', '-f', from, '-O', format, '--', path]);
+  const measured = format === 'vpc' ? 'raw' : format;
+  const text = await runTool('qemu-img', ['measure', '--output=json', '-f', from, '-O', measured, '--', path]);
   return Number((JSON.parse(text) as { required: number }).required);
 }

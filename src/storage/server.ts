@@ -78,8 +78,8 @@ function repositoryVerbs(repositories: Repositories, uses: Uses, tell: (event: S
   };
   return {
     types: async () =>
-      Object.values(drivers).map(({ type, label, description, config, capabilities }) => {
-        return { type, label, description, config, capabilities };
+      Object.values(drivers).map(({ type, label, description, config, capabilities, formats }) => {
+        return { type, label, description, config, capabilities, formats };
       }),
     create: inTurn(async ({ sr, type, config }) => {
       await repositories.create(sr, type, config);

@@ -21,7 +21,8 @@ test('a suspended guest goes out, is deleted, comes in and goes on', { skip: can
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const xe = commands(h);
   const uuid = await xe('vm-install', 'template=Tiny Linux', 'new-name-label=traveller');
-  await xe('vm-disk-add', `uuid=${uuid}`, 'disk-size=64MiB', 'device=0');
+  const sr = await xe('sr-create', 'name-label=VHDs', 'type=file', 'device-config:format=vhd');
+  await xe('vm-disk-add', `uuid=${uuid}`, 'disk-size=64MiB', 'device=0', `sr-uuid=${sr}`);
   await xe('vm-start', `uuid=${uuid}`);
   const log = join(h.data, 'domains', uuid, 'console.log');
   await consoleSays(log, 'READY');
@@ -33,6 +34,8 @@ test('a suspended guest goes out, is deleted, comes in and goes on', { skip: can
   assert.equal(await xe('vm-import', `filename=${file}`, 'preserve=true'), uuid);
   assert.equal(await xe('vm-param-get', `uuid=${uuid}`, 'param-name=power-state'), 'suspended');
   await xe('vm-resume', `uuid=${uuid}`);
+  const [disk] = (await xe('vdi-list', `sr-uuid=${sr}`, '--minimal')).split(',');
+  assert.match(await xe('vdi-param-get', `uuid=${disk}`, 'param-name=sm-config'), /format: vhd/);
   // It did not boot anew, and it hears the button, so it lives.
   assert.doesNotMatch(readFileSync(log, 'latin1'), /READY/);
   await xe('vm-shutdown', `uuid=${uuid}`);

@@ -15,7 +15,7 @@ export interface NewDisk {
   readonly name: string;
   readonly description: string;
   readonly type: Rec<'VDI'>['type'];
-  readonly format?: 'raw' | 'qcow2';
+  readonly format?: 'raw' | 'qcow2' | 'vhd';
   readonly managed?: boolean;
   readonly fields?: Patch<'VDI'>;
 }

@@ -12,9 +12,9 @@ import { vdiIntroduce } from './vdi-introduce.ts';
 import { branchDisk, copyDisk, createDisk, destroyDisk, refreshDisk, refreshSizes, usableSr } from './vdi-work.ts';
 
 /** `sm_config` may name the format: `image-format`, or `type` as older clients do. Others are left to the driver. */
-function formatOf(sm_config: Readonly<Record<string, string>>): 'raw' | 'qcow2' | undefined {
+function formatOf(sm_config: Readonly<Record<string, string>>): 'raw' | 'qcow2' | 'vhd' | undefined {
   const wanted = sm_config['image-format'] ?? sm_config['type'];
-  return wanted === 'raw' || wanted === 'qcow2' ? wanted : undefined;
+  return wanted === 'raw' || wanted === 'qcow2' || wanted === 'vhd' ? wanted : undefined;
 }
 
 async function create(ctx: Ctx, args: Readonly<Record<string, unknown>>): Promise<Ref<'VDI'>> {

@@ -61,6 +61,7 @@ async function seedDrivers({ storage, db, version }: Home): Promise<void> {
         vendor: 'Guesthouse',
         version,
         required_api_version: '1.0',
+        supported_image_formats: t.formats,
         configuration: t.config,
         capabilities: t.capabilities.map((c) => featureOf(c)),
         features: Object.fromEntries(['SR_PROBE', 'SR_UPDATE', ...t.capabilities.map(featureOf)].map((f) => [f, 1])),

@@ -18,7 +18,7 @@ import type { Log } from '../../../base/log.ts';
 import { storageErrors } from '../../../contracts/storage.ts';
 import { removeFile, syncPath } from '../../durable.ts';
 import { commitImage, createImage } from '../../qemu-img.ts';
-import { baseName, isBase, type Layer, readLayer, temporaryName, topName, vdiOf } from './layer.ts';
+import { baseName, isBase, type Layer, readLayer, temporaryName, topFormats, topName, vdiOf } from './layer.ts';
 
 /** A merge holds up the repository's other work: this much is written within a second or two. */
 const quickBytes = 128 << 20;
@@ -56,7 +56,7 @@ export class Chains {
       }
     }
   }
-  /** The tops: [disk, layer]. A qcow2 top wins over a raw one: `freeze` was killed before it removed the latter. */
+  /** The tops: [disk, layer]. A qcow2 top wins over another: `freeze` was killed before it removed the latter. */
   tops(): ReadonlyMap<string, Layer> {
     const found = new Map<string, Layer>();
     for (const layer of this.#layers.values()) {
@@ -66,7 +66,11 @@ export class Chains {
     return found;
   }
   find(vdi: string): Layer | undefined {
-    return this.#layers.get(topName(vdi, 'qcow2')) ?? this.#layers.get(topName(vdi, 'raw'));
+    for (const format of topFormats) {
+      const layer = this.#layers.get(topName(vdi, format));
+      if (layer) return layer;
+    }
+    return undefined;
   }
   top(vdi: string): Layer {
     const layer = this.find(vdi);
@@ -120,14 +124,14 @@ export class Chains {
     await this.install(temporary, to, 'qcow2');
   }
   async remove(vdi: string): Promise<void> {
-    for (const format of ['raw', 'qcow2'] as const) {
+    for (const format of topFormats) {
       await removeFile(this.at(topName(vdi, format)));
       this.#layers.delete(topName(vdi, format));
     }
     await syncPath(this.#folder);
     await this.sweep();
   }
-  /** Removes bases that nothing lies on, and raw tops that a qcow2 top has taken over from. */
+  /** Removes bases that nothing lies on, and other tops that a qcow2 top has taken over from. */
   async sweep(): Promise<void> {
     if (this.#damaged.length > 0) return;
     for (let idle = this.#idle(); idle.length > 0; idle = this.#idle()) {
@@ -166,7 +170,7 @@ export class Chains {
     const used = new Set(layers.map((layer) => layer.backing));
     const shadowed = ({ file, format }: Layer) => {
       const vdi = vdiOf(file);
-      return vdi !== undefined && format === 'raw' && this.#layers.has(topName(vdi, 'qcow2'));
+      return vdi !== undefined && format !== 'qcow2' && this.#layers.has(topName(vdi, 'qcow2'));
     };
     return layers.filter((l) => shadowed(l) || (isBase(l.file) && !used.has(l.file))).map((l) => l.file);
   }

@@ -2,7 +2,7 @@
 import { chmod, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { storageErrors } from '../../../contracts/storage.ts';
-import type { Driver } from '../../driver.ts';
+import type { Config, DiskFormat, Driver } from '../../driver.ts';
 import { isAbsent, writeDurably } from '../../durable.ts';
 import { checkedLocation, isFolder, listFolder, makeFolder, placeOf } from '../../place.ts';
 import { vdiOf } from './layer.ts';
@@ -21,15 +21,27 @@ async function identityOf(folder: string): Promise<string | undefined> {
   throw storageErrors.make('Bad_config', { key: 'location', reason });
 }
 
+function usualFormat({ format = 'qcow2' }: Config): DiskFormat {
+  const known = fileDriver.formats.find((each) => each === format);
+  const reason = `${JSON.stringify(format)} is none; there are ${fileDriver.formats.join(', ')}`;
+  if (!known) throw storageErrors.make('Bad_config', { key: 'format', reason });
+  return known;
+}
+
 export const fileDriver: Driver = {
   type: 'file',
   label: 'Local folder',
   description: 'Disks as qcow2 files in a folder of the host, with fast snapshots and clones',
-  config: { location: 'absolute path of the folder; made when it is missing' },
+  config: {
+    location: 'absolute path of the folder; made when it is missing',
+    format: 'what new disks are unless they say so themselves: qcow2 (the default), raw or vhd',
+  },
+  formats: ['qcow2', 'raw', 'vhd'],
   capabilities: ['create', 'destroy', 'resize', 'snapshot', 'clone', 'copy', 'import', 'export', 'rename'],
   sizeUnit: 512,
   async create(ground, sr, config) {
-    const folder = placeOf(ground, sr, config);
+    const folder = placeOf(ground, sr, config, ['format']);
+    usualFormat(config);
     const there = (await isFolder(folder)) ? await identityOf(folder) : undefined;
     if (there !== undefined) throw storageErrors.make('Already_exists', { what: 'repository', id: there });
     const files = (await listFolder(folder)) ?? [];
@@ -42,13 +54,14 @@ export const fileDriver: Driver = {
     await writeDurably(join(folder, 'sr.json'), join(folder, `${sr}.tmp`), JSON.stringify({ type: 'file', sr }));
   },
   async attach(ground, sr, config) {
-    const folder = placeOf(ground, sr, config);
+    const folder = placeOf(ground, sr, config, ['format']);
+    const format = usualFormat(config);
     const there = await identityOf(folder);
     if (there !== sr) {
       const reason = there ? `${folder} is the repository ${there}` : `${folder} is no repository; create one there`;
       throw storageErrors.make('Bad_config', { key: 'location', reason });
     }
-    const repository = new FileRepository(ground, sr, folder);
+    const repository = new FileRepository(ground, sr, folder, format);
     await repository.recover();
     return repository;
   },

@@ -1,8 +1,8 @@
 /**
  * The files of a repository, by their names, and what the header of each says.
  *
- *     <vdi>.qcow2 | <vdi>.raw           a disk as guests open it: the top of its chain
- *     <id>.base.qcow2 | <id>.base.raw   frozen content that tops and other bases lie on; never written again
+ *     <vdi>.qcow2 | .raw | .vhd         a disk as guests open it: the top of its chain
+ *     <id>.base.qcow2 | .raw | .vhd     frozen content that tops and other bases lie on; never written again
  *     <vdi>.json                        name, description and origin of a disk
  *     <id>.tmp                          unfinished; removed at attach
  *     sr.json                           which repository this is
@@ -12,16 +12,21 @@
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { storageErrors } from '../../../contracts/storage.ts';
+import { FormatError } from '../../../wire/format-error.ts';
+import { readFooter } from '../../../wire/vhd.ts';
 import type { Format } from '../../qemu-img.ts';
 
 const uuid = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
-const topPattern = new RegExp(`^(${uuid})\\.(qcow2|raw)$`);
-const basePattern = new RegExp(`^${uuid}\\.base\\.(qcow2|raw)$`);
+const topPattern = new RegExp(`^(${uuid})\\.(qcow2|raw|vhd)$`);
+const basePattern = new RegExp(`^${uuid}\\.base\\.(qcow2|raw|vhd)$`);
 const sidecarPattern = new RegExp(`^(${uuid})\\.json$`);
 const temporaryPattern = new RegExp(`^${uuid}\\.tmp$`);
 
-export const topName = (vdi: string, format: Format) => `${vdi}.${format}`;
-export const baseName = (id: string, format: Format) => `${id}.base.${format}`;
+const endings = { qcow2: 'qcow2', raw: 'raw', vpc: 'vhd' } as const;
+/** All that a top may be, the one that wins when there are two first: `freeze` was killed before it removed the other. */
+export const topFormats = ['qcow2', 'raw', 'vpc'] as const satisfies readonly Format[];
+export const topName = (vdi: string, format: Format) => `${vdi}.${endings[format]}`;
+export const baseName = (id: string, format: Format) => `${id}.base.${endings[format]}`;
 export const sidecarName = (vdi: string) => `${vdi}.json`;
 export const temporaryName = (id: string) => `${id}.tmp`;
 /** The disk that a file is the top of. */
@@ -29,7 +34,8 @@ export const vdiOf = (file: string): string | undefined => topPattern.exec(file)
 export const isBase = (file: string): boolean => basePattern.test(file);
 export const sidecarOf = (file: string): string | undefined => sidecarPattern.exec(file)?.[1];
 export const isTemporary = (file: string): boolean => temporaryPattern.test(file);
-export const formatOf = (file: string): Format => (file.endsWith('.raw') ? 'raw' : 'qcow2');
+export const formatOf = (file: string): Format =>
+  topFormats.find((format) => file.endsWith(`.${endings[format]}`)) ?? 'qcow2';
 
 /** One file of a chain. */
 export interface Layer {
@@ -54,8 +60,9 @@ export async function readLayer(folder: string, file: string): Promise<Layer> {
   const bad = (reason: string) => storageErrors.make('Bad_data', { reason: `${path}: ${reason}` });
   const handle = await open(path, 'r');
   try {
-    const header = Buffer.alloc(104);
-    await handle.read(header, 0, 104, 0);
+    const header = Buffer.alloc(512);
+    await handle.read(header, 0, 512, 0);
+    if (format === 'vpc') return { file, format, virtualSize: vhdSize(header, bad), backing: null, empty: false };
     if (header.readUInt32BE(0) !== 0x514649fb) throw bad('it is no qcow2 file');
     if (![2, 3].includes(header.readUInt32BE(4))) throw bad(`version ${header.readUInt32BE(4)} is not known`);
     const bytesAt = async (offset: bigint, length: number) => {
@@ -75,5 +82,15 @@ export async function readLayer(folder: string, file: string): Promise<Layer> {
     return { file, format, virtualSize, backing, empty: table.every((byte) => byte === 0) };
   } finally {
     await handle.close();
+  }
+}
+/** Of a dynamic one that lies on nothing, as we make them. */
+function vhdSize(header: Buffer, bad: (reason: string) => Error): number {
+  try {
+    const { kind, size } = readFooter(header);
+    if (kind === 'dynamic') return size;
+    throw bad(`it is a ${kind} VHD, not a dynamic one`);
+  } catch (error) {
+    throw error instanceof FormatError ? bad(error.message) : error;
   }
 }

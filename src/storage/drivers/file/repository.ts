@@ -1,28 +1,33 @@
 /** A folder of disks. */
 import { readdir, rmdir } from 'node:fs/promises';
 import { storageErrors, type VdiInfo } from '../../../contracts/storage.ts';
-import type { Ground, NewDisk, Owner, Repository, Staged } from '../../driver.ts';
+import { vhdLargest } from '../../../wire/vhd.ts';
+import type { DiskFormat, Ground, NewDisk, Owner, Repository, Staged } from '../../driver.ts';
 import { removeFile } from '../../durable.ts';
 import { checkReach, lend, own, reclaim } from '../../ownership.ts';
 import { mediumOf, requireSpace } from '../../place.ts';
-import { createImage, type Format, resizeImage } from '../../qemu-img.ts';
+import { convertImage, createImage, type Format, resizeImage } from '../../qemu-img.ts';
 import { Chains } from './chain.ts';
 import { isTemporary, type Layer, sidecarName, sidecarOf } from './layer.ts';
 import { readSidecar, type Sidecar, writeSidecar } from './sidecar.ts';
 
 /** An empty qcow2 file and a sidecar, generously. */
 const emptyDiskBytes = 1 << 20;
+const imageFormats: Readonly<Record<DiskFormat, Format>> = { raw: 'raw', qcow2: 'qcow2', vhd: 'vpc' };
 
 export class FileRepository implements Repository {
   readonly #sr: string;
   readonly #folder: string;
   readonly #chains: Chains;
+  readonly #usual: DiskFormat;
   /** Disks whose files are lent. */
   readonly #granted = new Set<string>();
 
-  constructor(ground: Ground, sr: string, folder: string) {
+  /** `usual`: the format of disks that ask for none. */
+  constructor(ground: Ground, sr: string, folder: string, usual: DiskFormat) {
     this.#sr = sr;
     this.#folder = folder;
+    this.#usual = usual;
     this.#chains = new Chains(folder, ground.ids, ground.log);
   }
   /** Reads the folder and removes what a crash left: temporary files, sidecars without a disk, bases without children. */
@@ -70,6 +75,7 @@ export class FileRepository implements Repository {
   async resize(vdi: string, virtualSize: number): Promise<VdiInfo> {
     const top = this.#chains.top(vdi);
     await requireSpace(this.#folder, this.#sr, emptyDiskBytes);
+    if (top.format === 'vpc') return this.#grown(vdi, top, virtualSize);
     await resizeImage(this.#chains.at(top.file), top.format, virtualSize);
     return this.info(vdi);
   }
@@ -109,7 +115,14 @@ export class FileRepository implements Repository {
       if (!lent.has(base)) await reclaim(this.#chains.at(base.file), 0o400);
   }
   async stage(target: { readonly create: NewDisk } | { readonly replace: string }): Promise<Staged> {
-    const { vdi, format, virtualSize } = this.#target(target);
+    return this.#stage(target, this.#target(target));
+  }
+  async #stage(
+    target: { readonly create: NewDisk } | { readonly replace: string },
+    { vdi, format, virtualSize }: { vdi: string; format: Format; virtualSize: number },
+  ): Promise<Staged> {
+    if (format === 'vpc' && virtualSize > vhdLargest)
+      throw storageErrors.make('Bad_size', { size: virtualSize, reason: `a VHD holds at most ${vhdLargest} bytes` });
     await requireSpace(this.#folder, this.#sr, emptyDiskBytes);
     const temporary = this.#chains.newTemporary();
     const path = this.#chains.at(temporary);
@@ -135,6 +148,17 @@ export class FileRepository implements Repository {
     };
     return { path, format, virtualSize, spool, commit, discard };
   }
+  /** QEMU makes no VHD larger: a larger one takes its place. */
+  async #grown(vdi: string, { file, format }: Layer, virtualSize: number): Promise<VdiInfo> {
+    const staged = await this.#stage({ replace: vdi }, { vdi, format, virtualSize });
+    try {
+      await convertImage({ path: this.#chains.at(file), format }, staged);
+      return await staged.commit();
+    } catch (error) {
+      await staged.discard();
+      throw error;
+    }
+  }
   #target(target: { readonly create: NewDisk } | { readonly replace: string }) {
     if ('replace' in target) {
       const { format, virtualSize } = this.#chains.top(target.replace);
@@ -142,7 +166,7 @@ export class FileRepository implements Repository {
     }
     const { vdi, virtualSize, format } = target.create;
     this.#requireAbsent(vdi);
-    return { vdi, virtualSize, format: format ?? ('qcow2' as Format) };
+    return { vdi, virtualSize, format: imageFormats[format ?? this.#usual] };
   }
   #requireAbsent(vdi: string): void {
     if (this.#chains.find(vdi)) throw storageErrors.make('Already_exists', { what: 'disk', id: vdi });
@@ -170,7 +194,8 @@ export class FileRepository implements Repository {
   async #describe(vdi: string, top: Layer): Promise<VdiInfo> {
     const { name, description, snapshotOf } = await this.#sidecar(vdi);
     const physicalUtilisation = await this.#chains.ownBytes(top);
-    const { format, virtualSize } = top;
+    const { virtualSize } = top;
+    const format = top.format === 'vpc' ? 'vhd' : top.format;
     const readOnly = snapshotOf !== null;
     return { vdi, name, description, format, virtualSize, physicalUtilisation, readOnly, snapshotOf };
   }

@@ -11,6 +11,7 @@ export const isoDriver: Driver = {
   description: 'ISO files in a folder of the host, as read-only disks',
   config: { location: 'absolute path of the folder; made when it is missing' },
   capabilities: ['create', 'destroy', 'copy', 'import', 'export', 'rename'],
+  formats: ['raw'],
   sizeUnit: 1,
   async create(ground, sr, config) {
     const folder = placeOf(ground, sr, config);

@@ -129,7 +129,7 @@ export class IsoRepository implements Repository {
       return { ...iso, virtualSize: (await lstat(join(this.#folder, iso.file))).size };
     }
     const { vdi, name, description, virtualSize, format } = target.create;
-    if (format === 'qcow2') this.#unsupported('the format qcow2');
+    if (format !== undefined && format !== 'raw') this.#unsupported(`the format ${format}`);
     const file = fileOfName(name, vdi);
     await this.#requireAbsent(file, vdi);
     return { file, vdi, row: { vdi, name, description }, virtualSize };
