@@ -1,5 +1,5 @@
 /** Records for a VM that was added through another door: the VM, its drives and its interfaces. */
-import type { Media, VbdSpec, VifSpec, VmSpec } from '../contracts/xenops.ts';
+import type { Content, VbdSpec, VifSpec, VmSpec } from '../contracts/xenops.ts';
 import { nullRef, type Ref } from '../datamodel/dsl.ts';
 import type { Rec } from '../datamodel/index.ts';
 import type { Db, Patch, Writer } from '../db/db.ts';
@@ -21,7 +21,8 @@ export function adoptVm(parts: Parts, w: Writer, spec: VmSpec): Ref<'VM'> {
 /** Makes the device records equal to the description: by id, so that those that stay keep their references. */
 export function replaceDevices(parts: Parts, w: Writer, vm: Ref<'VM'>, spec: VmSpec): void {
   const { db } = parts;
-  const vbds = new Map(spec.vbds.map((v) => [v.id, v]));
+  // Volumes of files have no records: the VM's own says what is in them.
+  const vbds = new Map(spec.vbds.flatMap((v) => (v.media?.kind === 'files' ? [] : [[v.id, v] as const])));
   for (const r of db.get('VM', vm).VBDs) {
     const wanted = vbds.get(db.get('VBD', r).uuid);
     if (!wanted) w.destroy('VBD', r);
@@ -71,8 +72,9 @@ function vbdFields(parts: Parts, w: Writer, v: VbdSpec) {
 }
 
 /** The disk of a repository, or a record in a hidden, unmanaged repository for a file or device that none holds. */
-function vdiOf(parts: Parts, w: Writer, media: Media): Ref<'VDI'> {
+function vdiOf(parts: Parts, w: Writer, media: Content): Ref<'VDI'> {
   const { db } = parts;
+  if (media.kind === 'files') return nullRef as Ref<'VDI'>;
   if (media.kind === 'vdi') return db.findByUuid('VDI', media.vdi) ?? (nullRef as Ref<'VDI'>);
   const sr = unmanagedSr(parts, w);
   const there = db.where('VDI', 'SR', sr).find((r) => db.get('VDI', r).location === media.path);

@@ -129,6 +129,27 @@ export const storageContract = contract({
         s.list(s.object({ sr: s.string, vdi: s.string, user: s.string, mode: s.oneOf('RO', 'RW') })),
       ),
     },
+    disc: {
+      open: method(
+        'A read-only volume (ISO 9660) of a few files for a guest, in no repository. Opened again with the same files: same answer.',
+        s.object({
+          /** Who has it open (a VM). */
+          user: s.string,
+          /** At most 16 characters. */
+          label: s.string,
+          files: s.record(s.string),
+          uid: s.optional(s.size),
+          gid: s.optional(s.size),
+        }),
+        disk,
+      ),
+      close: method(
+        'The user is done with all its volumes. None is no error.',
+        s.object({ user: s.string }),
+        s.nothing,
+      ),
+      users: method('Who has volumes open, for reconciling.', s.object({}), s.list(s.string)),
+    },
     transfer: {
       /**
        * `length` is the announced number of bytes, for progress. An import ends when the sender closes the socket.

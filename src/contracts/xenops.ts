@@ -6,10 +6,16 @@ import { type Api, contract, errorsOf, method } from './contract.ts';
 import { type Shape, s } from './schema.ts';
 
 const power = s.oneOf('Halted', 'Running', 'Paused', 'Suspended');
-/** What a drive holds: a disk of a repository, or a file or device named by path (xl files). */
-const media = s.union('kind', {
+/** A disk of a repository, or a file or device named by path (xl files). */
+const stored = {
   vdi: s.object({ kind: s.literal('vdi'), sr: s.string, vdi: s.string }),
   path: s.object({ kind: s.literal('path'), path: s.string, format: s.oneOf('raw', 'qcow2') }),
+};
+const media = s.union('kind', stored);
+/** What a drive holds: such, or a read-only volume of a few files, made when it is attached: file name → text. */
+const content = s.union('kind', {
+  ...stored,
+  files: s.object({ kind: s.literal('files'), label: s.string, files: s.record(s.string) }),
 });
 const vbdSpec = s.object({
   /** Unique in the VM; XenAPI's VBD uuid, or a device name of another door. */
@@ -19,7 +25,7 @@ const vbdSpec = s.object({
   type: s.oneOf('Disk', 'CD', 'Floppy'),
   mode: s.oneOf('RO', 'RW'),
   /** Null: an empty CD drive. */
-  media: s.nullable(media),
+  media: s.nullable(content),
   bootable: s.optional(s.boolean),
   unpluggable: s.optional(s.boolean),
   qos: s.optional(s.record(s.string)),
@@ -107,7 +113,7 @@ const vmState = s.object({
     s.object({ protocol: s.oneOf('vt100', 'rfb'), /** A unix socket to connect to. */ socket: s.string }),
   ),
   /** By device id: those that are plugged. A CD drive shows what is in it. */
-  vbds: s.record(s.object({ plugged: s.boolean, media: s.nullable(media) })),
+  vbds: s.record(s.object({ plugged: s.boolean, media: s.nullable(content) })),
   vifs: s.record(s.object({ plugged: s.boolean, addresses: s.list(s.string) })),
   /** Where the suspend image is, while Suspended. */
   suspendImage: s.nullable(media),
@@ -383,6 +389,7 @@ export type VifSpec = Shape<typeof vifSpec>;
 export type VmState = Shape<typeof vmState>;
 export type VmEntry = Shape<typeof vm>;
 export type Media = Shape<typeof media>;
+export type Content = Shape<typeof content>;
 export type PowerState = Shape<typeof power>;
 export type XenopsEvent = Shape<typeof xenopsContract.event>;
 export { media as mediaSchema, vmSpec as vmSpecSchema };

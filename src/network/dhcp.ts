@@ -5,10 +5,10 @@
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { bestEffort } from '../base/best-effort.ts';
+import { uniqueLabel } from '../base/host-name.ts';
 import type { Log } from '../base/log.ts';
 import { networkErrors } from '../contracts/network.ts';
 import type { Processes } from '../contracts/processes.ts';
-import { uniqueLabel } from './host-name.ts';
 import { type Lease, LeaseWatch, leaseFile } from './lease.ts';
 import { type AddressRecord, addressKey, type Records } from './records.ts';
 import { first, freeAddress, last, maskText, type Subnet, toAddress, toNumber } from './subnet.ts';

@@ -1,7 +1,8 @@
 /** The verbs on ports. */
+
+import { hostLabel } from '../base/host-name.ts';
 import { type Network, networkErrors } from '../contracts/network.ts';
 import { checkFilter } from './filter-rules.ts';
-import { hostLabel } from './host-name.ts';
 import { type House, requirePossible } from './house.ts';
 import { checkMac } from './names.ts';
 import { checkMtu } from './networks.ts';

@@ -6,6 +6,7 @@ import type { Ids } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { type Storage, storageErrors } from '../contracts/storage.ts';
 import type { Store } from '../store/store.ts';
+import { discVerbs } from './discs.ts';
 import { diskVerbs } from './disks.ts';
 import { drivers } from './drivers/index.ts';
 import { Repositories } from './repositories.ts';
@@ -45,6 +46,7 @@ export async function openStorage(ground: StorageGround): Promise<Storage & { cl
   return {
     sr: repositoryVerbs(repositories, uses, tell),
     vdi: diskVerbs({ repositories, uses, changed, log, closing: closing.signal, running }),
+    disc: discVerbs(dir),
     transfer: transfers.verbs,
     watch(listener) {
       listeners.add(listener);

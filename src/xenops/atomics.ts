@@ -1,7 +1,7 @@
 /** The steps that plans are made of, one row each: name, weight, deadline, what it does and how that is undone. */
 import type { Clock } from '../base/clock.ts';
 import type { Call } from '../contracts/contract.ts';
-import type { Media, VbdSpec, VifSpec, VmSpec } from '../contracts/xenops.ts';
+import type { Content, Media, VbdSpec, VifSpec, VmSpec } from '../contracts/xenops.ts';
 import { type MigrationGround, migrationAtomics } from './atomics-migration.ts';
 import type { Kernels } from './kernels.ts';
 import { closeMedia, closePort, type Neighbours, openMedia, openPort, orElse, withMedia } from './media.ts';
@@ -303,7 +303,8 @@ function closeUnlessShared(g: Ground, a: OnVbd): Promise<void> {
 async function closePortUnlessShared(g: Ground, a: OnVif): Promise<void> {
   if (!a.keepOpen) await closePort(g, a.vm, a.vif.id);
 }
-function mediaText(media: Media): string {
+function mediaText(media: Content): string {
+  if (media.kind === 'files') return `files ${Object.keys(media.files).join(' ')}`;
   return media.kind === 'vdi' ? `vdi ${media.vdi}` : media.path;
 }
 function vbdText(a: OnVbd): string {

@@ -4,7 +4,7 @@ import type { Log } from '../base/log.ts';
 import { type Call, ContractError } from '../contracts/contract.ts';
 import type { Network, Port } from '../contracts/network.ts';
 import type { OpenDisk, Storage } from '../contracts/storage.ts';
-import { type Media, type VifSpec, xenopsErrors } from '../contracts/xenops.ts';
+import { type Content, type VifSpec, xenopsErrors } from '../contracts/xenops.ts';
 import type { Backend } from './backend.ts';
 
 export interface Neighbours {
@@ -20,11 +20,17 @@ export interface Neighbours {
 export async function openMedia(
   g: Neighbours,
   vm: string,
-  media: Media,
+  media: Content,
   mode: 'RO' | 'RW',
   call?: Call,
 ): Promise<OpenDisk> {
   if (media.kind === 'path') return { path: media.path, format: media.format, readOnly: mode === 'RO' };
+  if (media.kind === 'files') {
+    const { label, files } = media;
+    return inWords('Storage_error', () =>
+      g.storage.disc.open({ user: vm, label, files, ...g.backend.owner(vm) }, call),
+    );
+  }
   const { sr, vdi } = media;
   return inWords('Storage_error', () => g.storage.vdi.open({ sr, vdi, user: vm, mode, ...g.backend.owner(vm) }, call));
 }
@@ -32,7 +38,7 @@ export async function openMedia(
 export async function withMedia<T>(
   g: Neighbours,
   vm: string,
-  media: Media,
+  media: Content,
   mode: 'RO' | 'RW',
   call: Call,
   f: (disk: OpenDisk) => Promise<T>,
@@ -56,11 +62,15 @@ export async function orElse<T>(g: Neighbours, f: () => Promise<T>, cleanUp: () 
   }
 }
 /** The VM is done with the disk. Storage_error. */
-export async function closeMedia(g: Neighbours, vm: string, media: Media | null): Promise<void> {
+export async function closeMedia(g: Neighbours, vm: string, media: Content | null): Promise<void> {
   if (media === null || media.kind === 'path') return;
+  if (media.kind === 'files') return closeFiles(g, vm);
   const { sr, vdi } = media;
   await inWords('Storage_error', () => g.storage.vdi.close({ sr, vdi, user: vm }));
 }
+/** The VM is done with its volumes of files. Storage_error. */
+export const closeFiles = (g: Neighbours, vm: string): Promise<void> =>
+  inWords('Storage_error', () => g.storage.disc.close({ user: vm }));
 /** Makes the port of an interface, for the VM's domain and for `domain` when that has another name. Network_error. */
 export function openPort(g: Neighbours, vm: string, vif: VifSpec, domain = vm): Promise<Port> {
   const { id: device, bridge, mac, mtu, rateKib, lock } = vif;
@@ -93,8 +103,10 @@ async function inWords<T>(kind: 'Storage_error' | 'Network_error', f: () => Prom
 }
 
 /** Whether two drives hold the same disk. */
-export function sameMedia(a: Media | null, b: Media | null): boolean {
+export function sameMedia(a: Content | null, b: Content | null): boolean {
   if (a === null || b === null) return a === b;
+  // They are closed together.
+  if (a.kind === 'files') return b.kind === 'files';
   if (a.kind === 'vdi') return b.kind === 'vdi' && a.sr === b.sr && a.vdi === b.vdi;
   return b.kind === 'path' && a.path === b.path;
 }

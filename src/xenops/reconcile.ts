@@ -10,7 +10,7 @@ import { type Core, nowS } from './core.ts';
 import { within } from './deadline.ts';
 import { settleLeaving } from './leaving.ts';
 import { startVm } from './lifecycle.ts';
-import { closeMedia, closePort, openMedia, openPort, sameMedia } from './media.ts';
+import { closeFiles, closeMedia, closePort, openMedia, openPort, sameMedia } from './media.ts';
 import { observe, settle } from './operation.ts';
 import { encode, type Run, setDisc, type VmRecord } from './record.ts';
 import { powerOf } from './state.ts';
@@ -20,6 +20,8 @@ import { type How, type Verdict, verdict } from './verdict.ts';
 export interface Holdings {
   disks(vm: string): readonly { readonly sr: string; readonly vdi: string }[];
   ports(vm: string): readonly string[];
+  /** Whether it has volumes of files. */
+  files(vm: string): boolean;
 }
 const stepMs = 120_000;
 const firstRetryMs = 5_000;
@@ -134,6 +136,8 @@ export class Reconciler {
       if (running?.vbds.some((vbd) => sameMedia(vbd.media, disk))) continue;
       await this.#limited('close', vm, () => closeMedia(ground, vm, disk));
     }
+    const usesFiles = running?.vbds.some(({ media }) => media?.kind === 'files') ?? false;
+    if (holdings.files(vm) && !usesFiles) await this.#limited('close', vm, () => closeFiles(ground, vm));
     for (const port of holdings.ports(vm)) {
       if (running?.vifs.some((vif) => vif.id === port)) continue;
       await this.#limited('detach', vm, () => closePort(ground, vm, port));
@@ -143,7 +147,7 @@ export class Reconciler {
       await this.#limited('attach', vm, () => openPort(ground, vm, vif));
     }
     for (const { media, mode } of running?.vbds ?? []) {
-      if (media?.kind !== 'vdi' || open.some((disk) => sameMedia(disk, media))) continue;
+      if (media === null || media.kind === 'path' || open.some((disk) => sameMedia(disk, media))) continue;
       await this.#limited('open', vm, () => openMedia(ground, vm, media, mode));
     }
   }
@@ -191,14 +195,19 @@ export async function holdingsOf(
   core: Pick<Core, 'ground' | 'clock'>,
 ): Promise<Holdings & { vms: ReadonlySet<string> }> {
   const late = () => xenopsErrors.make('Timed_out', { step: 'listing disks and ports', vm: 'all', seconds: 120 });
-  const [users, ports] = await within(core.clock, stepMs, late, () =>
-    Promise.all([core.ground.storage.vdi.users({}), core.ground.network.port.list({})]),
+  const [users, ports, withFiles] = await within(core.clock, stepMs, late, () =>
+    Promise.all([
+      core.ground.storage.vdi.users({}),
+      core.ground.network.port.list({}),
+      core.ground.storage.disc.users({}),
+    ]),
   );
   const disksOf = Map.groupBy(users, (u) => u.user);
   const portsOf = Map.groupBy(ports, (p) => p.vm);
   return {
-    vms: new Set([...disksOf.keys(), ...portsOf.keys()]),
+    vms: new Set([...disksOf.keys(), ...portsOf.keys(), ...withFiles]),
     disks: (vm) => (disksOf.get(vm) ?? []).map(({ sr, vdi }) => ({ sr, vdi })),
+    files: (vm) => withFiles.includes(vm),
     ports: (vm) => (portsOf.get(vm) ?? []).map((p) => p.device),
   };
 }

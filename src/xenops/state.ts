@@ -1,5 +1,5 @@
 /** What callers see of a VM, computed from its record and from what was last seen of its domain. */
-import type { Media, PowerState, VmState } from '../contracts/xenops.ts';
+import type { PowerState, VbdSpec, VmState } from '../contracts/xenops.ts';
 import type { VmRecord } from './record.ts';
 
 /** The power state that follows from record and domain, once no operation is under way. */
@@ -33,7 +33,7 @@ export function stateOf(r: VmRecord, addresses: (mac: string) => readonly string
 }
 
 function drives(r: VmRecord): VmState['vbds'] {
-  const seen: Record<string, { plugged: boolean; media: Media | null }> = {};
+  const seen: Record<string, { plugged: boolean; media: VbdSpec['media'] }> = {};
   for (const vbd of r.spec.vbds) seen[vbd.id] = { plugged: false, media: vbd.media };
   if (!r.run || !r.live) return seen;
   const running = new Map(r.run.spec.vbds.map((vbd) => [vbd.id, vbd]));

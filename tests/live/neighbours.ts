@@ -19,6 +19,7 @@ export const noStorage: Storage = {
     probe: unused,
     scan: unused,
   },
+  disc: { open: unused, close: unused, users: async () => [] },
   transfer: { begin: unused, wait: unused, cancel: unused },
   vdi: {
     ...{ create: unused, destroy: unused, stat: unused, resize: unused, snapshot: unused, clone: unused, copy: unused },

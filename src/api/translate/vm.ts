@@ -1,8 +1,9 @@
 /** A VM's records → the description that the domain manager runs, and back for VMs that came through another door. Pure. */
-import type { VbdSpec, VifSpec, VmSpec } from '../../contracts/xenops.ts';
+import type { Media, VbdSpec, VifSpec, VmSpec } from '../../contracts/xenops.ts';
 import { fail } from '../../datamodel/errors.ts';
 import type { Rec } from '../../datamodel/index.ts';
 import type { Reader } from '../../db/db.ts';
+import { cloudInitDrive } from './cloud-init.ts';
 
 type Vm = Rec<'VM'>;
 
@@ -28,7 +29,7 @@ export function vmSpec(db: Reader, ref: string, options: TranslateOptions): VmSp
     onPoweroff: vm.actions_after_shutdown,
     onReboot: vm.actions_after_reboot,
     onCrash: onCrash[vm.actions_after_crash],
-    vbds,
+    vbds: [...vbds, ...cloudInitDrive(vm, vbds)],
     vifs,
     platform: vm.actions_after_crash.startsWith('coredump') ? { ...vm.platform, 'crash-dump': 'true' } : vm.platform,
     xenstoreData: vm.xenstore_data,
@@ -150,7 +151,7 @@ export function vbdSpec(db: Reader, ref: string): VbdSpec {
 }
 
 /** Where a disk's content is. Disks that no repository manages carry their path. */
-export function vdiMedia(db: Reader, vdi: Rec<'VDI'>): NonNullable<VbdSpec['media']> {
+export function vdiMedia(db: Reader, vdi: Rec<'VDI'>): Media {
   const path = vdi.managed ? undefined : vdi.other_config['path'];
   if (path !== undefined)
     return { kind: 'path', path, format: vdi.other_config['format'] === 'qcow2' ? 'qcow2' : 'raw' };

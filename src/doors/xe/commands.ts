@@ -354,10 +354,15 @@ export const commands: readonly Command[] = [
     args: { snapshot: 'uuid|snapshot-uuid' },
     standard: true,
   }),
-  command('vm-install', 'new-name-label', 'sr-name-label sr-uuid template copy-bios-strings-from', {
-    does: 'Make a VM from a template and provision its disks; prints its uuid.',
-    standard: true,
-  }),
+  command(
+    'vm-install',
+    'new-name-label',
+    'sr-name-label sr-uuid template copy-bios-strings-from user-data-file meta-data-file network-config-file',
+    {
+      does: 'Make a VM from a template and provision its disks; prints its uuid. The files are for cloud-init in its guest.',
+      standard: true,
+    },
+  ),
   command('vm-uninstall', '', 'force', {
     does: 'Destroy a VM and the disks that belong to it, after a question.',
     select: 'VM',

@@ -43,9 +43,10 @@ const names = () => ['help', 'completion', ...parameters().keys()].join(' ');
 const prefixes = () => families.map((f) => f.prefix).sort((a, b) => b.length - a.length);
 /** Options before the command that take a word of their own. */
 const withValue = ['-s', '-p', '-u', '-pw', '-pwf', '--fingerprint'];
-const fileParameters = () => [
-  ...new Set(['filename', 'file-name', ...commands.flatMap((c) => (c.file ? [c.file] : []))]),
-];
+const fileParameters = () => {
+  const named = commands.flatMap((c) => [c.file ?? 'filename', ...c.optional.filter((name) => name.endsWith('-file'))]);
+  return [...new Set(['filename', 'file-name', ...named])];
+};
 
 function bash(): string {
   return `# bash completion for xe; load it with:  source <(xe completion bash)

@@ -1,6 +1,6 @@
 /** The interface's drives and interfaces as descriptions, and back. A device is named there by its VM and a name of its own. */
 import { createHash, randomBytes } from 'node:crypto';
-import type { Media, VbdSpec, VifSpec, VmEntry, VmSpec } from '../../contracts/xenops.ts';
+import type { Content, Media, VbdSpec, VifSpec, VmEntry, VmSpec } from '../../contracts/xenops.ts';
 import { deviceName, parseDeviceNumber, type XlBus } from '../../wire/xl-device-number.ts';
 import { DoorError, missing, unimplemented } from './errors.ts';
 import { type DeviceNumber, type Disk, type Vbd, type VbdState, type Vif, type VifState, vbdT, vifT } from './types.ts';
@@ -47,8 +47,13 @@ export function mediaOf(disk: Disk, format: string | undefined): Media {
     throw new DoorError(['Storage_backend_error', ['SR_BACKEND_FAILURE', [`"${where}" is not SR/VDI`]]]);
   return { kind: 'vdi', sr, vdi };
 }
-export const diskOf = (media: Media | null): Disk | null =>
-  media === null ? null : media.kind === 'path' ? ['Local', media.path] : ['VDI', `${media.sr}/${media.vdi}`];
+/** A volume of files has no name here. */
+export const diskOf = (media: Content | null): Disk | null =>
+  media === null || media.kind === 'files'
+    ? null
+    : media.kind === 'path'
+      ? ['Local', media.path]
+      : ['VDI', `${media.sr}/${media.vdi}`];
 
 const types = { CDROM: 'CD', Disk: 'Disk', Floppy: 'Floppy' } as const;
 const typesBack = { CD: 'CDROM', Disk: 'Disk', Floppy: 'Floppy' } as const;

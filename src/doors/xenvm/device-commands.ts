@@ -22,16 +22,12 @@ async function addNic(w: World, text: string): Promise<undefined> {
 }
 /** Lines of columns between bars. */
 const table = (rows: readonly (readonly string[])[]): string => rows.map((cells) => `${cells.join(' | ')}\n`).join('');
+function placeOf(media: VbdSpec['media']): string {
+  if (media === null) return '';
+  return media.kind === 'path' ? media.path : media.kind === 'vdi' ? media.vdi : media.label;
+}
 const diskTable = (vbds: readonly VbdSpec[]) =>
-  table([
-    ['device', 'kind', 'mode', 'path'],
-    ...vbds.map((d) => [
-      nameOf('vbd', d),
-      d.type,
-      d.mode,
-      d.media?.kind === 'path' ? d.media.path : (d.media?.vdi ?? ''),
-    ]),
-  ]);
+  table([['device', 'kind', 'mode', 'path'], ...vbds.map((d) => [nameOf('vbd', d), d.type, d.mode, placeOf(d.media)])]);
 const nicTable = (vifs: readonly VifSpec[]) =>
   table([['id', 'mac', 'bridge'], ...vifs.map((v) => [nameOf('vif', v), v.mac, v.bridge])]);
 const pciTable = table([['id', 'address']]);

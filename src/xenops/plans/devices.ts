@@ -22,7 +22,7 @@ export function attachAll(spec: VmSpec, second: { readonly domain?: string; read
 export function closeAll(spec: VmSpec): Plan {
   const vm = spec.id;
   const disks = drivesOf(spec).filter((vbd, i, all) => {
-    return vbd.media?.kind === 'vdi' && all.findIndex((other) => sameMedia(other.media, vbd.media)) === i;
+    return isOpened(vbd) && all.findIndex((other) => sameMedia(other.media, vbd.media)) === i;
   });
   return bestEffort(
     par(
@@ -31,6 +31,8 @@ export function closeAll(spec: VmSpec): Plan {
     ),
   );
 }
+/** Whether what the drive holds is closed when it is done with: a path is used as it is. */
+export const isOpened = ({ media }: VbdSpec): boolean => media !== null && media.kind !== 'path';
 /** Whether the disk of a drive is in another drive of the VM too, so that it must stay open. */
 export function sharesDisk(spec: VmSpec, vbd: VbdSpec): boolean {
   return vbd.media !== null && spec.vbds.some((other) => other.id !== vbd.id && sameMedia(other.media, vbd.media));

@@ -1,6 +1,6 @@
 import type { Media, VbdSpec, VmSpec } from '../../contracts/xenops.ts';
 import { bestEffort, op, type Plan, seq } from '../plan.ts';
-import { sharesDisk } from './devices.ts';
+import { isOpened, sharesDisk } from './devices.ts';
 
 /** A drive into a running VM. `running` is what runs, without the drive. */
 export function vbdPlugPlan(running: VmSpec, vbd: VbdSpec): Plan {
@@ -22,6 +22,6 @@ export function vbdEjectPlan(running: VmSpec, vbd: VbdSpec): Plan {
 }
 
 function closeDrive(running: VmSpec, vbd: VbdSpec): Plan {
-  if (vbd.media?.kind !== 'vdi' || sharesDisk(running, vbd)) return seq();
+  if (!isOpened(vbd) || sharesDisk(running, vbd)) return seq();
   return bestEffort(op('VBD.close', { vm: running.id, vbd }));
 }

@@ -6,20 +6,36 @@ export type Trouble = (method: string) => Promise<void> | void;
 export interface FakeStorage extends Storage {
   /** Who has what open; may be handed to a second fake, which is then the same storage after a restart. */
   readonly open: Map<string, User>;
+  /** Who has volumes of files open. */
+  readonly discs: Set<string>;
 }
 const unused = async (): Promise<never> => {
   throw new Error('the fake storage only opens and closes disks');
 };
 
 /** Storage in memory: every disk that is asked for exists. One writer or many readers, as the contract says. */
-export function fakeStorage(o: { open?: Map<string, User>; trouble?: Trouble } = {}): FakeStorage {
+export function fakeStorage(o: { open?: Map<string, User>; discs?: Set<string>; trouble?: Trouble } = {}): FakeStorage {
   const open = o.open ?? new Map<string, User>();
+  const discs = o.discs ?? new Set<string>();
   const key = (sr: string, vdi: string, user: string) => `${sr}/${vdi}/${user}`;
   const group = { create: unused, destroy: unused, stat: unused };
   return {
     open,
+    discs,
     watch: () => () => undefined,
     sr: { ...group, types: async () => [], attach: unused, detach: unused, probe: unused, scan: unused },
+    disc: {
+      async open({ user, label }): Promise<OpenDisk> {
+        await o.trouble?.('disc.open');
+        discs.add(user);
+        return { path: `/fake/discs/${user}/${label}`, format: 'raw', readOnly: true };
+      },
+      async close({ user }): Promise<void> {
+        await o.trouble?.('disc.close');
+        discs.delete(user);
+      },
+      users: async () => [...discs],
+    },
     transfer: { begin: unused, wait: unused, cancel: unused },
     vdi: {
       ...group,

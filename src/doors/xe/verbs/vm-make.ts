@@ -6,6 +6,7 @@ import type { Item } from '../cells.ts';
 import { byUuid, itemByUuid, itemsOf, optionalRef, select, thePool } from '../select.ts';
 import type { Verb } from '../verbs.ts';
 import type { Work } from '../work.ts';
+import { cloudInitFiles, setCloudInit } from './cloud-init.ts';
 
 const vmRef = (s: string) => s as Ref<'VM'>;
 
@@ -62,11 +63,13 @@ const install: Verb = async (work) => {
   const newName = params.need('new-name-label');
   const template = await theTemplate(work);
   const sr = await namedSr(work);
+  const cloudInit = await cloudInitFiles(work);
   const description = params.get('new-name-description');
   const vm = vmRef(String(await work.run('VM.clone', { vm: template.ref, new_name: newName })));
   try {
     if (description !== undefined) await work.client.VM.set_name_description({ self: vm, value: description });
     if (sr !== undefined) await placeDisks(work, vm, sr);
+    await setCloudInit(work, vm, cloudInit);
     const bios = params.get('copy-bios-strings-from');
     if (bios !== undefined)
       await work.client.VM.copy_bios_strings({ vm, host: (await byUuid(work.reader, 'host', bios)) as Ref<'host'> });

@@ -132,7 +132,7 @@ async function change(
 function metadataOf(spec: VmEntry['spec']): Metadata {
   return {
     vm: vmOf(spec),
-    vbds: spec.vbds.map((d) => vbdOf(spec.id, d)),
+    vbds: spec.vbds.filter((d) => d.media?.kind !== 'files').map((d) => vbdOf(spec.id, d)),
     vifs: spec.vifs.map((d) => vifOf(spec.id, d)),
     pcis: otherDevices(spec, 'pci'),
     vgpus: otherDevices(spec, 'vgpu'),
