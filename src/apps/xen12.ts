@@ -51,6 +51,7 @@ const tools: Tools = {
   virtualDisk: async (id) => onDisks((disks) => disks.media(id)),
   async sizeOf(media) {
     if (media.kind === 'vdi') return onDisks((disks) => disks.sizeOf(media.vdi));
+    if (media.kind === 'files') return undefined;
     const sectors = blockDevices().extentOf(media.path)?.nr_sectors;
     return sectors === undefined ? undefined : sectors * 512;
   },
