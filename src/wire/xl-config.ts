@@ -31,7 +31,7 @@ export interface XlDomain {
   readonly maxMemory: number;
   readonly vcpus: number;
   readonly maxVcpus: number;
-  /** Processors of the host that each virtual CPU may use; one entry is for all of them. */
+  /** Processors of the host that each virtual CPU may use, in turn; those that have no entry may use any. */
   readonly cpus: readonly (readonly number[])[];
   readonly weight: number | undefined;
   readonly cap: number | undefined;
@@ -105,7 +105,7 @@ function domainOf(r: XlReader): XlDomain {
     maxMemory,
     vcpus,
     maxVcpus,
-    cpus: cpusOf(r),
+    cpus: cpusOf(r, maxVcpus),
     weight: r.number('cpu_weight', 1, 65_535),
     cap: r.number('cap', 0, 65_535),
     boot: bootOf(r, type),
@@ -135,12 +135,13 @@ function uuidOf(r: XlReader): string | undefined {
     .replaceAll('-', '')
     .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
-/** `type` wins; then `builder`; else a kernel or boot loader tells that it is PV. */
+/** `type`, or `builder`, which must not say otherwise; else a kernel or boot loader tells that it is PV. */
 function typeOf(r: XlReader): XlDomain['type'] {
   const type = r.word('type', ['pv', 'pvh', 'hvm']);
   const builder = r.word('builder', ['generic', 'linux', 'hvm']);
-  if (type) return type;
-  if (builder) return builder === 'hvm' ? 'hvm' : 'pv';
+  const built = builder && (builder === 'hvm' ? 'hvm' : 'pv');
+  if (type && built && type !== built) throw r.error('builder', `"${builder}" contradicts type, "${type}"`);
+  if (type ?? built) return type ?? built ?? 'hvm';
   return r.has('kernel') || r.has('bootloader') ? 'pv' : 'hvm';
 }
 function bootOf(r: XlReader, type: XlDomain['type']): XlBoot {
@@ -207,8 +208,9 @@ function actionsOf(r: XlReader) {
 }
 
 function devicesOf(r: XlReader) {
+  // An interface with nothing said of it is one all the same.
   const each = <T>(key: string, parse: (s: XlString, refuse: ReturnType<typeof refuserOf>) => T): Placed<T>[] =>
-    r.strings(key).map((s) => ({ ...parse(s, refuserOf(r.file, key, s)), at: s.at }));
+    r.strings(key, key === 'vif').map((s) => ({ ...parse(s, refuserOf(r.file, key, s)), at: s.at }));
   const disks = each('disk', (s, refuse) => parseXlDisk(s.text, refuse));
   const seen = new Map<string, XlPlace>();
   for (const { number, vdev, at } of disks) {
@@ -225,13 +227,16 @@ function devicesOf(r: XlReader) {
     pciPowerManagement: r.boolean('pci_power_mgmt') ?? false,
   };
 }
-function cpusOf(r: XlReader): (readonly number[])[] {
+/** A list binds one after the other, a string or a number all of them. */
+function cpusOf(r: XlReader, maxVcpus: number): (readonly number[])[] {
   const value = r.value('cpus');
-  if (value?.kind === 'number') return [[value.value]];
+  if (value?.kind === 'number') return Array.from({ length: maxVcpus }, () => [value.value]);
   const lists = r.strings('cpus').map((s) => parseXlCpus(s.text, refuserOf(r.file, 'cpus', s)));
   if (value?.kind === 'list' && lists.length > 0 && lists.includes(undefined))
     throw r.error('cpus', '"all" in a list is not supported; write cpus = "all"');
-  return lists.filter((l) => l !== undefined);
+  const known = lists.filter((l) => l !== undefined);
+  const [first] = known;
+  return value?.kind === 'string' && first ? Array.from({ length: maxVcpus }, () => first) : known;
 }
 
 const vfbKeys = [

@@ -25,8 +25,8 @@ const others = [
 ];
 const flags = ['cdrom', 'direct-io-safe', 'discard', 'no-discard', 'trusted', 'untrusted', 'colo'];
 const accesses: Readonly<Record<string, 'r' | 'w'>> = { r: 'r', ro: 'r', w: 'w', rw: 'w', '': 'w' };
-const scripts = /^(iscsi|nbd|enbd|drbd):(?=(?:[a-z0-9]+:)*\/)/;
-const ignored = /^(tapdisk|tap|tap2|aio|ioemu|file|phy|qdisk):(?=(?:[a-z0-9]+:)*\/)/;
+const scripts = /^(iscsi|nbd|enbd|drbd):/;
+const ignored = /^(tapdisk|tap|tap2|aio|ioemu|file|phy|qdisk):/;
 const unknownPrefix = /^([a-z][a-z0-9]*):(?=(?:[a-z0-9]+:)*\/)/;
 
 type Draft = Partial<Record<(typeof named)[number], Element>> & {
@@ -93,7 +93,7 @@ function prefixed(element: Element, draft: Draft, refuse: Refuse): Element {
   // `phy:loop0` of xm: a device below /dev.
   if (/^phy:[^/]/.test(value)) value = `phy:/dev/${value.slice(4)}`;
   for (;;) {
-    const format = /^(raw|qcow2?|vhd|qed):(?=(?:[a-z0-9]+:)*\/)/.exec(value);
+    const format = /^(raw|qcow2?|vhd|qed):/.exec(value);
     const found = format ?? scripts.exec(value) ?? ignored.exec(value) ?? unknownPrefix.exec(value);
     if (!found) return { ...element, value, valueIndex };
     const [prefix, name = ''] = found;

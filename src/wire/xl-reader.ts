@@ -66,15 +66,15 @@ export class XlReader {
     const value = this.number(key);
     return value === undefined ? undefined : value !== 0;
   }
-  /** The strings of a list; a single string counts as a list of one. Empty strings of a list are passed over. */
-  strings(key: string): XlString[] {
+  /** The strings of a list; a single string counts as a list of one. Empty strings of a list are passed over, unless `empty`. */
+  strings(key: string, empty = false): XlString[] {
     const v = this.value(key);
     if (v === undefined) return [];
     if (v.kind === 'string') return v.text === '' ? [] : [v];
     if (v.kind === 'number') throw this.error(key, 'a list of strings is expected, not a number');
     return v.items.flatMap((item) => {
       if (item.kind !== 'string') throw this.error(key, `a string in quotes is expected, not a ${item.kind}`, item.at);
-      return item.text.trim() === '' ? [] : [item];
+      return item.text.trim() === '' && !empty ? [] : [item];
     });
   }
 }

@@ -24,7 +24,8 @@ const mib = 2 ** 20;
 export function metadataOf(reading: XlReading, ids: Ids, zoneS: number): Metadata {
   const { domain: d, refuse } = reading;
   const id = d.uuid ?? ids.uuid();
-  if (d.cpus.some((list) => list.join() !== d.cpus[0]?.join()))
+  const [first] = d.cpus;
+  if (first && (d.cpus.length < d.maxVcpus || d.cpus.some((list) => list.join() !== first.join())))
     throw refuse('cpus', 'virtual CPUs cannot be bound one by one; write one string for all of them');
   const vifs = d.vifs.map((vif, i) => vifOf(reading, id, vif, i, ids));
   const taken = new Map<number, XlPlace>();
