@@ -1,19 +1,29 @@
 /** Records for a VM that was added through another door: the VM, its drives and its interfaces. */
+import type { Log } from '../base/log.ts';
 import type { Content, VbdSpec, VifSpec, VmSpec } from '../contracts/xenops.ts';
 import { nullRef, type Ref } from '../datamodel/dsl.ts';
 import type { Rec } from '../datamodel/index.ts';
 import type { Db, Patch, Writer } from '../db/db.ts';
+import { movedFields } from './moved-record.ts';
 import { driveName, fieldsOfSpec, vifLock } from './translate/vm.ts';
 
 interface Parts {
   readonly db: Db;
   readonly host: Ref<'host'>;
+  readonly log: Log;
 }
 
 /** Makes the records of a VM that has none. */
 export function adoptVm(parts: Parts, w: Writer, spec: VmSpec): Ref<'VM'> {
   const metrics = w.create('VM_metrics', {});
-  const vm = w.create('VM', { uuid: spec.id, is_a_template: false, metrics, affinity: nullRef, ...fieldsOfSpec(spec) });
+  const vm = w.create('VM', {
+    uuid: spec.id,
+    is_a_template: false,
+    metrics,
+    affinity: nullRef,
+    ...fieldsOfSpec(spec),
+    ...movedFields(spec, parts.log).vm,
+  });
   replaceDevices(parts, w, vm, spec);
   return vm;
 }
@@ -21,6 +31,7 @@ export function adoptVm(parts: Parts, w: Writer, spec: VmSpec): Ref<'VM'> {
 /** Makes the device records equal to the description: by id, so that those that stay keep their references. */
 export function replaceDevices(parts: Parts, w: Writer, vm: Ref<'VM'>, spec: VmSpec): void {
   const { db } = parts;
+  const moved = movedFields(spec, parts.log);
   // Volumes of files have no records: the VM's own says what is in them.
   const vbds = new Map(spec.vbds.flatMap((v) => (v.media?.kind === 'files' ? [] : [[v.id, v] as const])));
   for (const r of db.get('VM', vm).VBDs) {
@@ -34,6 +45,7 @@ export function replaceDevices(parts: Parts, w: Writer, vm: Ref<'VM'>, spec: VmS
       uuid: v.id,
       VM: vm,
       metrics: w.create('VBD_metrics', {}),
+      ...moved.vbd(v.id),
       ...vbdFields(parts, w, v),
       ...driveLimits(v),
     });
@@ -52,9 +64,10 @@ export function replaceDevices(parts: Parts, w: Writer, vm: Ref<'VM'>, spec: VmS
       uuid: v.id,
       VM: vm,
       metrics: w.create('VIF_metrics', {}),
-      ...vifFields(parts, w, v),
       ...lockFields(v),
       ...rateFields(v),
+      ...moved.vif(v.id),
+      ...vifFields(parts, w, v),
     });
 }
 

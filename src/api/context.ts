@@ -35,6 +35,15 @@ export interface House {
   readonly kernelDirs: readonly string[];
   /** Keeps the domain manager's descriptions equal to the records. */
   readonly registrar: Registrar;
+  /** Lets whoever gets the answer bring guests here, to `address` if this host listens there; or says why nobody can. */
+  invite(address: string): Promise<Invitation | { readonly refused: string }>;
+}
+export interface Invitation {
+  /** `https://HOST:PORT/` of this host's API. */
+  readonly base: string;
+  readonly ticket: string;
+  /** PEM; '' without TLS. */
+  readonly certificate: string;
 }
 export interface Session {
   readonly ref: Ref<'session'>;

@@ -1,5 +1,5 @@
 /**
- * Connections that stop being HTTP after their first request (`POST /cli`). Node's HTTP server never gives such a connection
+ * Connections that stop being HTTP after their first request (`POST /cli`, guests of other hosts). Node's HTTP server never gives such a connection
  * back, so the first bytes are looked at before it gets it:
  *
  *   new ──first bytes──▶ no raw route ──▶ handed to HTTP, bytes put back
@@ -20,7 +20,7 @@ export function sniff(socket: Socket, peer: Peer, routes: readonly RawRoute[], h
     http();
     return;
   }
-  const starts = routes.map((r) => Buffer.from(`POST ${r.path}`));
+  const starts = routes.map((r) => Buffer.from(`${r.method.slice('RAW-'.length)} ${r.path}`));
   let seen = Buffer.alloc(0);
   const look = () => {
     const chunk = socket.read() as Buffer | null;

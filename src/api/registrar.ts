@@ -12,6 +12,7 @@ import { isKind } from '../contracts/contract.ts';
 import type { VmSpec, Xenops } from '../contracts/xenops.ts';
 import type { Ref } from '../datamodel/dsl.ts';
 import type { Db, DbEvent } from '../db/db.ts';
+import { movedNote } from './moved-record.ts';
 import { vmSpec } from './translate/vm.ts';
 
 export interface RegistrarParts {
@@ -174,7 +175,7 @@ function theirsOf(spec: VmSpec, kernelDirs: readonly string[]): Theirs | undefin
   const { boot } = spec;
   const files = boot.kind === 'kernel' ? [boot.kernel, boot.ramdisk ?? ''] : [];
   const kernelFiles = files.filter((file) => file !== '' && !kernelDirs.some((dir) => file.startsWith(`${dir}/`)));
-  const { [mark]: _, ...notes } = spec.notes ?? {};
+  const { [mark]: _, [movedNote]: __, ...notes } = spec.notes ?? {};
   const noted = [...spec.vbds, ...spec.vifs].flatMap((d) => (d.notes ? [[d.id, d.notes] as const] : []));
   if (kernelFiles.length + noted.length + Object.keys(notes).length === 0) return undefined;
   return { kernelFiles, notes, devices: new Map(noted) };

@@ -31,7 +31,7 @@ export class Router {
   constructor(parts: RouterParts) {
     this.#parts = parts;
     const routes = byLength(parts.routes);
-    this.raw = routes.filter((r) => r.method === 'RAW-POST');
+    this.raw = routes.flatMap((r) => (r.method === 'RAW-POST' || r.method === 'RAW-PUT' ? [r] : []));
     this.#sockets = routes.flatMap((r) => (r.method === 'CONNECT' || r.method === 'UPGRADE' ? [r] : []));
     this.#http = routes.flatMap((r) => (r.method === 'GET' || r.method === 'PUT' || r.method === 'POST' ? [r] : []));
   }

@@ -65,9 +65,9 @@ export interface SocketRoute extends Guarded {
   readonly method: 'CONNECT' | 'UPGRADE';
   handle(call: SocketCall): Promise<void> | void;
 }
-/** A `POST` whose connection turns to another protocol without an answer of HTTP. No session is looked for. */
+/** A `POST` or `PUT` whose connection turns to another protocol without an answer of HTTP. No session is looked for. */
 export interface RawRoute {
-  readonly method: 'RAW-POST';
+  readonly method: 'RAW-POST' | 'RAW-PUT';
   readonly path: string;
   /** Bytes. */
   readonly bodyLimit: number;

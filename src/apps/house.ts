@@ -120,7 +120,8 @@ async function open(): Promise<RunningHouse> {
   await takePassword(account);
   const tls = values['listen-tls'] === 'none' ? undefined : address('--listen-tls', values['listen-tls']);
   const tcp = address('--listen', values.listen);
-  const migration = await openMigration(migrationSettings(at.data), at.data, log);
+  const settings = migrationSettings(at.data);
+  const migration = await openMigration(settings, at.data, log);
   say(`opening the host in ${at.data} on ${backend.name}`);
   const opened = await openHouse({
     data: at.data,
@@ -140,6 +141,7 @@ async function open(): Promise<RunningHouse> {
     guest: guestImage(),
     boot: bootId(),
     hosts: migration.hosts,
+    silenceMs: settings.silenceS * 1000,
   });
   const { xenops } = opened;
   doors = await serveContract(xenopsContract, xenops, { socketPath: at.xenopsSocket, log });

@@ -9,6 +9,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { syncCertificate } from '../api/certificate.ts';
+import type { House } from '../api/context.ts';
 import { startFollowing } from '../api/follow.ts';
 import { startForwards } from '../api/follow-forwards.ts';
 import { Registrar } from '../api/registrar.ts';
@@ -42,6 +43,7 @@ import { folderHooks } from '../xenops/hooks.ts';
 import { diskKernels } from '../xenops/kernels.ts';
 import { openXenops, type XenopsServer } from '../xenops/server.ts';
 import { routesOf } from './doors.ts';
+import { Invitations } from './invitations.ts';
 import { bridgesByName } from './xenopsd-network.ts';
 
 export interface GuestImage {
@@ -73,6 +75,8 @@ export interface HouseOptions {
   readonly loginDelayMs?: number;
   /** Other hosts' domain managers; absent: guests move within this host only. */
   readonly hosts?: Pick<Hosts, 'connect'>;
+  /** How long another host may say nothing while a guest moves; 30 s. */
+  readonly silenceMs?: number;
   /** Stand-ins for tests. */
   readonly storage?: Storage & { close(): Promise<void> };
   readonly network?: Network & { close(): Promise<void> };
@@ -166,8 +170,10 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
   unwind.add(registrar.start());
   unwind.add(await startForwards({ db, network, log }));
   unwind.add(startFollowing({ db, xenops, storage, host, clock, log }));
-  const house = {
+  const invitations = new Invitations({ clock, ids, dataDir: o.data, silenceMs: o.silenceMs });
+  const house: House = {
     ...base,
+    invite: (address) => invitations.invite(api.listening, address),
     db,
     xenops,
     storage,
@@ -185,10 +191,13 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
       authenticate: o.authenticate,
       changePassword: o.changePassword,
       listen: o.listen,
-      routes: routesOf(house, {
-        call: (caller, method, params) => api.call(caller, method, params),
-        rootSession: (origin) => api.rootSession(origin),
-      }),
+      routes: [
+        invitations.route(house),
+        ...routesOf(house, {
+          call: (caller, method, params) => api.call(caller, method, params),
+          rootSession: (origin) => api.rootSession(origin),
+        }),
+      ],
       ...(o.loginDelayMs === undefined ? {} : { loginDelayMs: o.loginDelayMs }),
     }),
   );

@@ -120,7 +120,13 @@ export const storageContract = contract({
       ),
       close: method(
         'The user is done with it. Not open is no error.',
-        s.object({ sr: s.string, vdi: s.string, user: s.string }),
+        s.object({
+          sr: s.string,
+          vdi: s.string,
+          user: s.string,
+          /** Its guest is another host's, which has the disk open: its files stay that host's. */
+          elsewhere: s.optional(s.boolean),
+        }),
         s.nothing,
       ),
       users: method(

@@ -212,7 +212,15 @@ export const xenopsContract = contract({
         'Running → Running, in another domain: `to` is the address of the domain manager that takes it, or null for this one. ' +
           'Live: the guest runs on until the last moment. A VM that has moved to another host is forgotten here. Until its ' +
           'guest is given away, a failure or a cancel lets it run on here.',
-        s.object({ id: s.string, to: s.nullable(s.string), live: s.boolean }),
+        s.object({
+          id: s.string,
+          to: s.nullable(s.string),
+          live: s.boolean,
+          /** What is different of its description there: bridges by interface, and notes. */
+          there: s.optional(
+            s.object({ bridges: s.optional(s.record(s.string)), notes: s.optional(s.record(s.string)) }),
+          ),
+        }),
         s.nothing,
       ),
       setVcpus: method('Plug virtual CPUs of a running VM.', s.object({ id: s.string, count: s.size }), s.nothing),

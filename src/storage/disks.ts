@@ -114,7 +114,7 @@ export function diskVerbs(ground: DiskGround): Api<typeof storageContract>['vdi'
       repositories.serial(a.sr, async () => {
         if (!uses.find(a.sr, a.vdi, a.user)) return;
         const others = uses.of(a.sr, a.vdi).filter((use) => use.user !== a.user);
-        if (others.length === 0) await repositories.find(a.sr)?.repository.revoke(a.vdi);
+        if (others.length === 0 && !a.elsewhere) await repositories.find(a.sr)?.repository.revoke(a.vdi);
         await uses.close(a.sr, a.vdi, a.user);
       }),
     users: async () => uses.list().map(({ sr, vdi, user, mode }) => ({ sr, vdi, user, mode })),

@@ -3,6 +3,7 @@ import type { Call } from '../contracts/contract.ts';
 import { type VmSpec, type Xenops, xenopsErrors } from '../contracts/xenops.ts';
 import type { Atomic, Ground } from './atomics.ts';
 import type { Backend } from './backend.ts';
+import { placeOf } from './record.ts';
 
 /** What moving needs of the domain manager. */
 export interface MigrationGround {
@@ -21,7 +22,7 @@ interface Names {
   /** What the domain is called while it does not have the VM's name. */
   readonly domain: string;
 }
-const toText = (a: Attempt): string => (a.to === null ? '' : ` to ${a.to}`);
+const toText = (a: Attempt): string => (a.to === null ? '' : ` to ${placeOf(a.to)}`);
 /** Memory goes over a wire: as long as a save may take. */
 const transferS = 1200;
 

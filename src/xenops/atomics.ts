@@ -45,6 +45,8 @@ interface OnVbd extends OnVm, InDomain {
   readonly vbd: VbdSpec;
   /** The same disk is in another drive of the VM: it stays open. */
   readonly keepOpen?: boolean;
+  /** Another host has the disk open for the VM. */
+  readonly elsewhere?: boolean;
 }
 interface OnVif extends OnVm, InDomain {
   readonly vif: VifSpec;
@@ -196,7 +198,7 @@ export const atomics = {
     text: vbdText,
     async run(g, a, call) {
       const { vm, vbd } = a;
-      const disk = vbd.media === null ? null : await openMedia(g, vm, vbd.media, vbd.mode, call);
+      const disk = vbd.media === null ? null : await openMedia(g, vm, vbd.media, vbd.mode, call, a.domain);
       await orElse(
         g,
         () => g.backend.vbd.attach(a.domain ?? vm, { spec: vbd, disk }),
@@ -219,7 +221,7 @@ export const atomics = {
     weight: 1,
     deadlineS: 60,
     text: vbdText,
-    run: (g, a) => closeMedia(g, a.vm, a.vbd.media),
+    run: (g, a) => closeMedia(g, a.vm, a.vbd.media, a.elsewhere),
   }),
   'VBD.insert': atomic<OnVbd>({
     weight: 1,
@@ -298,7 +300,7 @@ export const atomicOf = (name: AtomicName): Atomic<unknown> => atomics[name] as 
 export const textOf = (name: AtomicName, args: unknown): string => atomicOf(name).text(args);
 
 function closeUnlessShared(g: Ground, a: OnVbd): Promise<void> {
-  return closeMedia(g, a.vm, a.keepOpen ? null : a.vbd.media);
+  return closeMedia(g, a.vm, a.keepOpen ? null : a.vbd.media, a.elsewhere);
 }
 async function closePortUnlessShared(g: Ground, a: OnVif): Promise<void> {
   if (!a.keepOpen) await closePort(g, a.vm, a.vif.id);

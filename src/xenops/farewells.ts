@@ -11,6 +11,7 @@
 import { xenopsErrors } from '../contracts/xenops.ts';
 import type { Core } from './core.ts';
 import { within } from './deadline.ts';
+import { placeOf } from './record.ts';
 import type { OwedRow } from './records.ts';
 
 interface Farewell {
@@ -64,7 +65,7 @@ export class Farewells {
     await Promise.all(
       ofVm.map(({ token, to }) =>
         this.#tell(token).catch((cause: unknown) => {
-          const reason = `${to} has not answered yet about an earlier attempt (${wordsOf(cause)}); try again when it is reached`;
+          const reason = `${placeOf(to)} has not answered yet about an earlier attempt (${wordsOf(cause)}); try again when it is reached`;
           throw xenopsErrors.make('Failed_to_migrate', { vm, reason }, { cause });
         }),
       ),
@@ -87,7 +88,7 @@ export class Farewells {
       if (!f || this.#closed) return;
       const { clock, log } = this.#core;
       const silentMs = clock.now() - f.since;
-      log.info('another host is told later', { vm: f.vm, to: f.to, word: f.word, error: wordsOf(error) });
+      log.info('another host is told later', { vm: f.vm, to: placeOf(f.to), word: f.word, error: wordsOf(error) });
       f.cancel?.();
       f.cancel = clock.after(Math.min(lastMs, Math.max(firstMs, silentMs / 10)), () => this.#soon(token));
     });
@@ -103,7 +104,7 @@ export class Farewells {
   }
   async #say({ token, to, word, vm }: Farewell): Promise<void> {
     const { clock, ground, records } = this.#core;
-    const late = () => xenopsErrors.make('Timed_out', { step: `telling ${to}`, vm, seconds: answerMs / 1000 });
+    const late = () => xenopsErrors.make('Timed_out', { step: `telling ${placeOf(to)}`, vm, seconds: answerMs / 1000 });
     await within(clock, answerMs, late, async () => {
       if (!ground.moving) throw new Error('this ground moves nothing');
       await (await ground.moving.peer(to))[word]({ token });

@@ -280,7 +280,7 @@ export class Incoming implements IncomingContract {
   async #drop(row: Arrival): Promise<void> {
     const destroy = op('VM.destroy', { vm: row.token });
     // Before the row: nobody would look for the disks and ports of a VM that is not known here. A guest of this host uses them on.
-    await this.#run(row.token, row.here ? destroy : seq(destroy, closeAll(row.spec)));
+    await this.#run(row.token, row.here ? destroy : seq(destroy, closeAll(row.spec, true)));
     this.#core.reservations.release(row.token);
     await this.#forget(row);
     // Disks and ports that nobody uses now.

@@ -11,7 +11,7 @@
  */
 import { bestEffort } from '../base/best-effort.ts';
 import type { Call } from '../contracts/contract.ts';
-import { type Xenops, xenopsErrors } from '../contracts/xenops.ts';
+import { type VmSpec, type Xenops, xenopsErrors } from '../contracts/xenops.ts';
 import { migrationOf } from './atomics-migration.ts';
 import type { Core } from './core.ts';
 import { within } from './deadline.ts';
@@ -20,16 +20,25 @@ import { guard, needsCapability } from './guard.ts';
 import { operate, undecided } from './operation.ts';
 import { closeAll } from './plans/devices.ts';
 import { migrateSendPlan } from './plans/migrate.ts';
-import { type Leaving, runOf, type VmRecord } from './record.ts';
+import { type Leaving, placeOf, runOf, type VmRecord } from './record.ts';
 import { run } from './run.ts';
 
 /** How long another domain manager, or the ground, may take for one step of settling. */
 const stepMs = 300_000;
 
+type There = NonNullable<Parameters<Xenops['vm']['migrate']>[0]['there']>;
+/** What runs, as the receiver is to know it. The doors' notes are those of now, not of when it was started. */
+function specThere(record: VmRecord, running: VmSpec, { bridges = {}, notes: more = {} }: There = {}): VmSpec {
+  const { notes: _, ...spec } = running;
+  const vifs = spec.vifs.map((vif) => ({ ...vif, bridge: bridges[vif.id] ?? vif.bridge }));
+  const notes = { ...record.spec.notes, ...more };
+  return { ...spec, vifs, ...(Object.keys(notes).length > 0 ? { notes } : {}) };
+}
 interface Request {
   readonly id: string;
   readonly to: string | null;
   readonly live: boolean;
+  readonly there?: There | undefined;
 }
 /** Failed_to_migrate: it runs here as before, or (`undecided`) it is not known yet where it will run. */
 export async function migrateVm(core: Core, a: Request, call?: Call): Promise<void> {
@@ -44,7 +53,7 @@ export async function migrateVm(core: Core, a: Request, call?: Call): Promise<vo
     throw error;
   }
 }
-function move(core: Core, { id, to, live }: Request, attempt: { begun: boolean }, call?: Call): Promise<void> {
+function move(core: Core, { id, to, live, there }: Request, attempt: { begun: boolean }, call?: Call): Promise<void> {
   return operate(core, id, 'migrate', call, async (op) => {
     const { record } = op;
     guard('migrate', record);
@@ -56,7 +65,7 @@ function move(core: Core, { id, to, live }: Request, attempt: { begun: boolean }
     record.leaving = leaving;
     attempt.begun = true;
     await op.mark('migrate');
-    await op.run(migrateSendPlan(spec, { ...leaving, live, startedAt }));
+    await op.run(migrateSendPlan(spec, { ...leaving, live, startedAt, there: specThere(record, spec, there) }));
     const gone = await ended(core, record, leaving);
     op.changed = !gone;
     op.quiet = gone;
@@ -103,8 +112,8 @@ export async function settleLeaving(core: Core, record: VmRecord): Promise<'here
     await limit('destroying the domain', () => core.backend.vm.destroy(domain));
     // Before the row: nobody would look for the disks and ports of a VM that is not known here.
     if (to !== null && record.run)
-      await run(core.ground, closeAll(record.run.spec), { vm: id, log: core.log, ...core.probe });
-    core.log.info('a guest was moved', { vm: id, to: to ?? 'this host' });
+      await run(core.ground, closeAll(record.run.spec, true), { vm: id, log: core.log, ...core.probe });
+    core.log.info('a guest was moved', { vm: id, to: placeOf(to) });
     return (await ended(core, record, leaving)) ? 'gone' : 'here';
   }
   await limit('taking the guest back', () => peer.abort({ token }));
@@ -115,7 +124,7 @@ async function takenBack(core: Core, record: VmRecord, leaving: Leaving, tell: s
   const { id } = record;
   const { rename } = migrationOf(core.backend);
   await limited(core, id, 'renaming the domain', () => rename(leaving.domain, id));
-  core.log.info('a guest was not moved', { vm: id, to: leaving.to ?? 'this host' });
+  core.log.info('a guest was not moved', { vm: id, to: placeOf(leaving.to) });
   await letGo(core, record, leaving, tell);
   return 'here';
 }

@@ -16,23 +16,26 @@ export interface Neighbours {
   nameOf(vm: string): string | undefined;
 }
 
-/** Opens a disk for a VM; a `path` is used as it is. Storage_error. */
+/** Opens a disk for a VM, for its domain or the one of another name; a `path` is used as it is. Storage_error. */
 export async function openMedia(
   g: Neighbours,
   vm: string,
   media: Content,
   mode: 'RO' | 'RW',
   call?: Call,
+  domain = vm,
 ): Promise<OpenDisk> {
   if (media.kind === 'path') return { path: media.path, format: media.format, readOnly: mode === 'RO' };
   if (media.kind === 'files') {
     const { label, files } = media;
     return inWords('Storage_error', () =>
-      g.storage.disc.open({ user: vm, label, files, ...g.backend.owner(vm) }, call),
+      g.storage.disc.open({ user: vm, label, files, ...g.backend.owner(domain) }, call),
     );
   }
   const { sr, vdi } = media;
-  return inWords('Storage_error', () => g.storage.vdi.open({ sr, vdi, user: vm, mode, ...g.backend.owner(vm) }, call));
+  return inWords('Storage_error', () =>
+    g.storage.vdi.open({ sr, vdi, user: vm, mode, ...g.backend.owner(domain) }, call),
+  );
 }
 /** Opens a disk while `f` works on it. */
 export async function withMedia<T>(
@@ -61,12 +64,12 @@ export async function orElse<T>(g: Neighbours, f: () => Promise<T>, cleanUp: () 
     throw error;
   }
 }
-/** The VM is done with the disk. Storage_error. */
-export async function closeMedia(g: Neighbours, vm: string, media: Content | null): Promise<void> {
+/** The VM is done with the disk; `elsewhere`: on this host. Storage_error. */
+export async function closeMedia(g: Neighbours, vm: string, media: Content | null, elsewhere = false): Promise<void> {
   if (media === null || media.kind === 'path') return;
   if (media.kind === 'files') return closeFiles(g, vm);
   const { sr, vdi } = media;
-  await inWords('Storage_error', () => g.storage.vdi.close({ sr, vdi, user: vm }));
+  await inWords('Storage_error', () => g.storage.vdi.close({ sr, vdi, user: vm, elsewhere }));
 }
 /** The VM is done with its volumes of files. Storage_error. */
 export const closeFiles = (g: Neighbours, vm: string): Promise<void> =>
@@ -82,7 +85,7 @@ export function openPort(g: Neighbours, vm: string, vif: VifSpec, domain = vm): 
     ...(rateKib === undefined ? {} : { rateKib }),
     ...(lock === undefined ? {} : { filter: lock, ...(carriers.length > 0 ? { carriers } : {}) }),
   };
-  const port = { vm, device, bridge, mac, ...known, ...g.backend.owner(vm) };
+  const port = { vm, device, bridge, mac, ...known, ...g.backend.owner(domain) };
   return inWords('Network_error', () => g.network.port.attach(port));
 }
 /** Takes the port of an interface away. Network_error. */

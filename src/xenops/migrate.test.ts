@@ -95,7 +95,7 @@ test('a VM that arrives is not started meanwhile, and is whole after a restart o
 
 test('the plans, for people to read', () => {
   const spec = testSpec(1, { vbds: [], vifs: [] });
-  const attempt = { token: 't', to: null, domain: 'd', live: true, startedAt: 0 };
+  const attempt = { token: 't', to: null, domain: 'd', live: true, startedAt: 0, there: spec };
   assert.equal(
     planText(migrateSendPlan(spec, attempt)),
     'Incoming.prepare\nVM.send live\nVM.leaveName\nVM.give\nIncoming.commit\nVM.destroy\n',

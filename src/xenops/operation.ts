@@ -10,7 +10,7 @@ import type { Core } from './core.ts';
 import { within } from './deadline.ts';
 import type { Plan } from './plan.ts';
 import type { Turn } from './queue.ts';
-import type { Leaving, Marked, Run, VmRecord } from './record.ts';
+import { type Leaving, type Marked, placeOf, type Run, type VmRecord } from './record.ts';
 import { run } from './run.ts';
 import { powerOf } from './state.ts';
 
@@ -92,7 +92,7 @@ export function undecided(vm: string, { to }: Leaving, cause?: unknown) {
   const reason =
     to === null
       ? 'its last migration could not be settled yet; try again'
-      : `it was given to ${to}, which has not answered yet whether it took it; it stands still until then. If that host is gone for good, reset the power state (the guest is lost)`;
+      : `it was given to ${placeOf(to)}, which has not answered yet whether it took it; it stands still until then. If that host is gone for good, reset the power state (the guest is lost)`;
   return xenopsErrors.make('Failed_to_migrate', { vm, reason }, { cause });
 }
 

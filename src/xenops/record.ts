@@ -39,6 +39,12 @@ export interface Leaving {
   readonly given: boolean;
 }
 
+/** For people: where a guest goes, without what is secret in its address. */
+export function placeOf(to: string | null): string {
+  if (to === null) return 'this host';
+  return URL.canParse(to) ? new URL(to).host || to : to;
+}
+
 /** The row in the store. */
 export interface Durable {
   spec: VmSpec;

@@ -31,6 +31,10 @@ export interface LiveOptions {
   /** Listens with TLS too. */
   readonly tls?: boolean;
   readonly data?: string;
+  /** The network namespace that it runs in. */
+  readonly namespace?: string;
+  /** `HOST:PORT` to listen on with TLS. */
+  readonly listenTls?: string;
 }
 
 /** Why the tests with Tiny Linux cannot run here; undefined when they can. */
@@ -50,11 +54,13 @@ export async function liveHost(o: LiveOptions = {}): Promise<LiveHost> {
     '--listen',
     '127.0.0.1:0',
     '--listen-tls',
-    o.tls ? '127.0.0.1:0' : 'none',
+    o.listenTls ?? (o.tls ? '127.0.0.1:0' : 'none'),
     '--hypervisor',
     o.hypervisor ?? 'qemu',
   ];
-  const up = spawn(bin('guesthouse'), o.demo ? [...args, '--demo'] : args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const command = [bin('guesthouse'), ...args, ...(o.demo ? ['--demo'] : [])];
+  const [program = '', ...rest] = o.namespace ? ['/usr/sbin/ip', 'netns', 'exec', o.namespace, ...command] : command;
+  const up = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
   const said: string[] = [];
   createInterface(up.stderr!).on('line', (line) => said.push(line));
   const url = await new Promise<string>((resolve, reject) => {

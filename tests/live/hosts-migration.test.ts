@@ -1,18 +1,13 @@
 /** A guest between two xenopsds over TLS, on real QEMU; either side killed, or the network cut, at each step. One guest runs. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import test from 'node:test';
 import { cannotRun } from './host.ts';
+import { noNamespaces } from './namespaces.ts';
 import { tinyGuest } from './tiny-guest.ts';
 import { type Host, type TwoHosts, twoHosts } from './two-hosts.ts';
 
-function why(): string | false {
-  if (process.getuid?.() !== 0) return 'network namespaces need root';
-  if (spawnSync('unshare', ['--net', 'true']).status !== 0) return 'network namespaces cannot be made';
-  return cannotRun() ?? false;
-}
-const skip = why();
+const skip = noNamespaces() ?? cannotRun() ?? false;
 const steps = {
   sender: ['Incoming.prepare', 'VM.send', 'VM.leaveName', 'VM.give', 'Incoming.commit', 'VM.destroy'],
   receiver: ['VM.create', 'VBD.attach', 'VM.listen', 'VM.receive', 'VM.takeName', 'VM.unpause'],

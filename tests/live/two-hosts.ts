@@ -1,5 +1,5 @@
 /** Two xenopsds on real QEMU, each in a network namespace of its own, with a cable between them and one folder of disks. */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFileSync,
@@ -19,12 +19,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureCertificate } from '../../src/api/tls.ts';
 import { postTo, type Ran, runIn } from '../scenario/xenopsd-host.ts';
 import { processesWith } from './host.ts';
+import { addressOf, twoNamespaces } from './namespaces.ts';
 
 const xenopsd = join(import.meta.dirname, '../../bin/xenopsd');
 const patienceMs = 120_000;
 /** Short, so that a network that was cut is seen soon. */
 const silenceS = 6;
-const ip = (...args: string[]) => execFileSync('/usr/sbin/ip', args, { stdio: ['ignore', 'pipe', 'pipe'] });
 
 export class Host {
   readonly name: 'a' | 'b';
@@ -125,32 +125,20 @@ export interface TwoHosts extends AsyncDisposable {
 export async function twoHosts(): Promise<TwoHosts> {
   const folder = mkdtempSync(join(tmpdir(), 'gh2-'));
   chmodSync(folder, 0o755);
-  const [na, nb] = [`gh${process.pid}a`, `gh${process.pid}b`];
-  ip('netns', 'add', na);
-  ip('netns', 'add', nb);
-  ip('link', 'add', 'cable', 'netns', na, 'type', 'veth', 'peer', 'name', 'cable', 'netns', nb);
-  for (const [namespace, address] of [
-    [na, '192.0.2.1'],
-    [nb, '192.0.2.2'],
-  ] as const) {
-    ip('-n', namespace, 'address', 'add', `${address}/24`, 'dev', 'cable');
-    for (const link of ['lo', 'cable']) ip('-n', namespace, 'link', 'set', link, 'up');
-  }
-  const a = new Host('a', folder, na, '192.0.2.1');
-  const b = new Host('b', folder, nb, '192.0.2.2');
+  const net = twoNamespaces();
+  const a = new Host('a', folder, net.a, addressOf.a);
+  const b = new Host('b', folder, net.b, addressOf.b);
   for (const host of [a, b]) {
     mkdirSync(host.data, { mode: 0o711 });
     const { cert } = await ensureCertificate(join(host.data, 'tls'), [host.name], Date.now());
     appendFileSync(join(folder, 'trusted.pem'), cert);
   }
-  // There before it is needed: a program that is started then is late.
-  const hand = spawn('/usr/sbin/ip', ['-n', na, '-batch', '-'], { stdio: ['pipe', 'inherit', 'inherit'] });
   const qemus = () => [...processesWith(folder)].filter(([, line]) => line.includes('qemu-system')).length;
   const hosts: TwoHosts = {
     a,
     b,
     folder,
-    cable: (up) => void hand.stdin.write(`link set cable ${up ? 'up' : 'down'}\n`),
+    cable: net.cable,
     file(name, bytes) {
       const path = join(folder, name);
       writeFileSync(path, bytes);
@@ -169,13 +157,12 @@ export async function twoHosts(): Promise<TwoHosts> {
       }
     },
     async [Symbol.asyncDispose]() {
-      hand.stdin.end();
       for (const host of [a, b]) {
         host.kill();
         await host.killed();
       }
       for (const [pid] of processesWith(folder)) process.kill(Number(pid), 'SIGKILL');
-      for (const namespace of [na, nb]) ip('netns', 'delete', namespace);
+      net[Symbol.dispose]();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -9,6 +9,7 @@ import { randomIds } from '../../src/base/ids.ts';
 import { type Log, logTo, silentLog } from '../../src/base/log.ts';
 import { schemaVersion } from '../../src/datamodel/index.ts';
 import { createSupervisor } from '../../src/processes/index.ts';
+import { reachHosts } from '../../src/rpc/index.ts';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
 
 export const password = 'correct horse';
@@ -41,6 +42,7 @@ export async function testHouse(o: TestHouseOptions = {}): Promise<TestHouse> {
     log,
     onShutdown: () => undefined,
   });
+  const hosts = reachHosts({ plain: false, dir: join(data, 'run'), clock: systemClock, log });
   const open = async () => {
     const store = await openSqliteStore({ path: join(data, 'state.db'), log, schema: schemaVersion });
     const backend = await openGround(o.hypervisor ?? 'simulator', {
@@ -65,6 +67,7 @@ export async function testHouse(o: TestHouseOptions = {}): Promise<TestHouse> {
       address: '127.0.0.1',
       guest: o.guest ?? { kernel: '/nowhere/vmlinux', ramdisk: '/nowhere/initramfs', cmdline: 'console=ttyS0' },
       loginDelayMs: 10,
+      hosts,
     });
   };
   let house = await open();

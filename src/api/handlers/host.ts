@@ -8,6 +8,7 @@ import { refreshAllowed } from '../guards.ts';
 import { disabledKey } from '../seed/host-rows.ts';
 import { assertThisHost } from './host-here.ts';
 import { hostInfo } from './host-info.ts';
+import { hostMigrate } from './host-migrate.ts';
 
 /** `lasting`: disabled over restarts of the toolstack too. */
 function setEnabled(ctx: Ctx, host: Ref<'host'>, enabled: boolean, lasting: boolean): void {
@@ -32,6 +33,7 @@ const hostnamePattern =
 
 export const host: ClassHandlers<typeof hostClass> = {
   ...hostInfo,
+  ...hostMigrate,
   disable: (ctx, a) => setEnabled(ctx, a.host, false, !a.auto_enable),
   enable: (ctx, a) => setEnabled(ctx, a.host, true, false),
   get_vms_which_prevent_evacuation: (ctx, a) => Object.fromEntries(stuckVms(ctx, a.self).map((vm) => [vm, why])),

@@ -30,7 +30,10 @@ export interface HostsOptions {
   readonly log: Log;
 }
 export interface Hosts {
-  /** `https://HOST:PORT[?compress=zstd]`. Throws Failed_to_migrate on what is no such URL, or not allowed. */
+  /**
+   * `https://HOST:PORT[/services/xenops]` with, in the query, `compress=zstd`, `ticket` (what the host gave whoever asked it to
+   * receive a guest) and `fingerprint` (SHA-256, of its certificate). Throws Failed_to_migrate on what is no such URL, or not allowed.
+   */
   connect(url: string): Promise<{ readonly incoming: IncomingApi['incoming'] }>;
   close(): Promise<void>;
 }
@@ -41,9 +44,15 @@ export function reachHosts(o: HostsOptions): Hosts {
   const peers = new Map<string, Peer>();
   return {
     async connect(url) {
-      const known = peers.get(url) ?? new Peer(o, checkUrl(o, url));
-      peers.set(url, known);
-      return known;
+      const known = peers.get(url);
+      if (known) return known;
+      const peer: Peer = new Peer(o, checkUrl(o, url), () => {
+        // Nobody comes again with the same ticket.
+        if (peers.get(url) === peer) peers.delete(url);
+        void peer.close();
+      });
+      peers.set(url, peer);
+      return peer;
     },
     async close() {
       await Promise.all([...peers.values()].map((peer) => peer.close()));
@@ -55,7 +64,7 @@ function checkUrl(o: HostsOptions, text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:') || url.hostname === '')
     throw refuse(`"${text}" names no xenopsd; write https://HOST:PORT`);
-  if (url.protocol === 'https:' && !o.identity)
+  if (url.protocol === 'https:' && !o.identity && !url.searchParams.has('fingerprint'))
     throw refuse(`${text} needs the certificates of hosts that are trusted: set migration-trust`);
   if (url.protocol === 'http:' && !o.plain && !loopback.test(url.hostname))
     throw refuse(`${text} would send the guest's memory in the clear; use https, or set migration-plain = true`);
@@ -68,6 +77,9 @@ class Peer {
   readonly #o: HostsOptions;
   readonly #silenceMs: number;
   readonly #url: URL;
+  readonly #ticket: string;
+  /** Whose certificate is believed. */
+  readonly #trusted: ReadonlySet<string> | undefined;
   readonly #calls: IncomingApi & { close(): void };
   readonly #relays = new Map<string, { readonly path: string; readonly server: Server }>();
   readonly #vms = new Map<string, string>();
@@ -75,16 +87,24 @@ class Peer {
   #line: Socket | undefined;
   readonly incoming: IncomingApi['incoming'];
 
-  constructor(o: HostsOptions, url: URL) {
+  /** `done`: all that was begun with its ticket has ended. */
+  constructor(o: HostsOptions, url: URL, done: () => void) {
     this.#o = o;
     this.#silenceMs = o.silenceMs ?? usualSilenceMs;
     this.#url = url;
+    this.#ticket = url.searchParams.get('ticket') ?? '';
+    const fingerprint = url.searchParams.get('fingerprint');
+    this.#trusted = fingerprint === null ? o.identity?.trusted : new Set([fingerprint]);
     const dial = async () => {
       this.#line = await this.#dial('vm', '00000000-0000-0000-0000-000000000000', new Map([['dbg', 'migration']]));
       return this.#line;
     };
-    this.#calls = connectOver(incomingContract, url.href, dial, { log: o.log, clock: o.clock, connectTimeoutMs: 0 });
+    this.#calls = connectOver(incomingContract, url.host, dial, { log: o.log, clock: o.clock, connectTimeoutMs: 0 });
     const { incoming } = this.#calls;
+    const ended = (token: string) => {
+      this.#vms.delete(token);
+      if (this.#ticket !== '' && this.#vms.size === 0) done();
+    };
     const soon = <T>(step: string, answer: Promise<T>) => this.#soon(step, answer);
     this.incoming = {
       prepare: (a, call) => {
@@ -100,10 +120,12 @@ class Peer {
       abort: async (a) => {
         await this.#endRelay(a.token);
         await soon('abort', incoming.abort(a));
+        ended(a.token);
       },
       forget: async (a) => {
         await this.#endRelay(a.token);
         await soon('forget', incoming.forget(a));
+        ended(a.token);
       },
     };
   }
@@ -170,7 +192,6 @@ class Peer {
     const relay = this.#relays.get(token);
     if (!relay) return;
     this.#relays.delete(token);
-    this.#vms.delete(token);
     relay.server.close();
     await bestEffort('the socket of a relay', this.#o.log, () => rm(relay.path, { force: true }));
   }
@@ -196,17 +217,18 @@ class Peer {
     const secure = this.#url.protocol === 'https:';
     const port = Number(this.#url.port || (secure ? 443 : 80));
     const servername = isIP(host) ? {} : { servername: host };
-    const socket =
-      secure && identity
-        ? connectTls({ host, port, cert: identity.cert, key: identity.key, rejectUnauthorized: false, ...servername })
-        : connect({ host, port });
+    const own = identity ? { cert: identity.cert, key: identity.key } : {};
+    const socket = secure
+      ? connectTls({ host, port, ...own, rejectUnauthorized: false, ...servername })
+      : connect({ host, port });
     try {
       await this.#connected(socket, secure ? 'secureConnect' : 'connect');
-      const why = distrust(socket, identity);
+      const why = distrust(socket, this.#trusted);
       if (why !== undefined) throw new Error(why);
       socket.setKeepAlive(true, connectMs);
       socket.setNoDelay(true);
-      socket.write(headText(this.#url.host, { kind, vm, cookies }));
+      const all = this.#ticket === '' ? cookies : new Map([...cookies, ['ticket', this.#ticket]]);
+      socket.write(headText(this.#url.host, { kind, vm, cookies: all }));
       const words = await readFrame(socket, this.#silenceMs);
       if (words !== '') throw new Error(`it refuses: ${words}`);
       return socket;

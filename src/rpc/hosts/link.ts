@@ -37,12 +37,12 @@ const pem = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 export function fingerprintsOf(text: string): Set<string> {
   return new Set((text.match(pem) ?? []).map((one) => new X509Certificate(one).fingerprint256));
 }
-/** Why the other side of a connection is not believed; undefined when it is. */
-export function distrust(socket: Socket, identity: Identity | undefined): string | undefined {
-  if (!identity || !(socket instanceof TLSSocket)) return undefined;
+/** Why the other side of a connection is not believed; undefined when it is. `trusted` absent: nothing is asked of it. */
+export function distrust(socket: Socket, trusted: ReadonlySet<string> | undefined): string | undefined {
+  if (!trusted || !(socket instanceof TLSSocket)) return undefined;
   const shown = socket.getPeerX509Certificate()?.fingerprint256;
   if (shown === undefined) return 'no certificate was shown';
-  if (identity.trusted.has(shown)) return undefined;
+  if (trusted.has(shown)) return undefined;
   return `the certificate ${shown} is not among those that are trusted (migration-trust)`;
 }
 
@@ -59,13 +59,15 @@ export async function readHead(socket: Socket, silenceMs: number): Promise<Head 
     return undefined;
   });
   const [first = '', ...lines] = bytes.toString('latin1').split('\r\n');
-  const [, kind, vm] = /^PUT \/services\/xenops\/migrate\/(vm|mem)\/([0-9a-f-]{36}) HTTP\/1\.[01]$/i.exec(first) ?? [];
+  const [, path = ''] = /^PUT (\S+) HTTP\/1\.[01]$/.exec(first) ?? [];
+  return headOf(path, lines.map((line) => /^cookie:\s*(.*)$/i.exec(line)?.[1] ?? '').join('; '));
+}
+/** What a request is about; undefined when it is not one of these. */
+export function headOf(path: string, cookie: string): Head | undefined {
+  const [, kind, vm] = /^\/services\/xenops\/migrate\/(vm|mem)\/([0-9a-f-]{36})$/i.exec(path) ?? [];
   if (kind === undefined || vm === undefined) return undefined;
   const cookies = new Map<string, string>();
-  for (const line of lines) {
-    const [, text = ''] = /^cookie:\s*(.*)$/i.exec(line) ?? [];
-    for (const [, name = '', value = ''] of text.matchAll(/([\w-]+)=([^;\s]*)/g)) cookies.set(name, decoded(value));
-  }
+  for (const [, name = '', value = ''] of cookie.matchAll(/([\w-]+)=([^;\s]*)/g)) cookies.set(name, decoded(value));
   return { kind: kind as Kind, vm, cookies };
 }
 function decoded(value: string): string {

@@ -5,20 +5,23 @@ import { pipeline } from 'node:stream/promises';
 import { createServer as createTlsServer } from 'node:tls';
 import { createZstdDecompress } from 'node:zlib';
 import type { Log } from '../../base/log.ts';
-import { type IncomingApi, incomingContract } from '../../contracts/xenops.ts';
+import { type IncomingApi, incomingContract, xenopsErrors } from '../../contracts/xenops.ts';
 import { serveConnection } from '../server.ts';
 import { distrust, type Head, type Identity, readHead, usualSilenceMs, writeFrame } from './link.ts';
 
-export interface HostServerOptions {
+type Incoming = IncomingApi['incoming'];
+export interface Conversation {
+  readonly incoming: Incoming;
+  /** Connections over which nothing comes for so long are given up; 30 s. */
+  readonly silenceMs?: number | undefined;
+  readonly log: Log;
+}
+export interface HostServerOptions extends Conversation {
   readonly host: string;
   /** 0: any that is free. */
   readonly port: number;
   /** Absent: plain, and whoever reaches the port is believed. */
   readonly identity?: Identity | undefined;
-  readonly incoming: IncomingApi['incoming'];
-  /** Connections over which nothing comes for so long are given up; 30 s. */
-  readonly silenceMs?: number | undefined;
-  readonly log: Log;
 }
 export interface HostServer {
   /** `https://HOST:PORT`. */
@@ -62,19 +65,29 @@ async function serve(o: HostServerOptions, socket: Socket): Promise<void> {
     socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
     return;
   }
-  const why = distrust(socket, o.identity);
+  const why = distrust(socket, o.identity?.trusted);
   if (why !== undefined) {
     o.log.warn('another host is not believed', { why, from: socket.remoteAddress ?? '' });
     writeFrame(socket, why);
     socket.end();
-  } else if (head.kind === 'mem') await takeState(o, socket, head);
-  else {
-    writeFrame(socket, '');
-    serveConnection(incomingContract, { incoming: o.incoming, watch: () => () => undefined }, socket, { log: o.log });
-  }
+  } else await converse(o, socket, head, true);
 }
+/**
+ * One conversation, over a connection that another server has accepted. A host that is not `believed` may not bring a guest;
+ * whoever knows the name of an attempt, which is nobody but its two hosts, may ask after it and end it.
+ */
+export async function converse(o: Conversation, socket: Socket, head: Head, believed: boolean): Promise<void> {
+  if (head.kind === 'mem') return takeState(o, socket, head);
+  writeFrame(socket, '');
+  const incoming: Incoming = believed ? o.incoming : { ...o.incoming, prepare: uninvited };
+  serveConnection(incomingContract, { incoming, watch: () => () => undefined }, socket, { log: o.log });
+}
+const uninvited: Incoming['prepare'] = async ({ spec }) => {
+  const reason = 'this host has not been asked to receive it, or too long ago: call host.migrate_receive again';
+  throw xenopsErrors.make('Failed_to_migrate', { vm: spec.id, reason });
+};
 /** The guest's state, to where its new domain reads it. */
-async function takeState(o: HostServerOptions, socket: Socket, { cookies }: Head): Promise<void> {
+async function takeState(o: Conversation, socket: Socket, { cookies }: Head): Promise<void> {
   const { incoming, log, silenceMs = usualSilenceMs } = o;
   const token = cookies.get('instance_id') ?? '';
   const { phase, address } = await incoming.stat({ token });

@@ -9,24 +9,27 @@ export const interfacesOf = (spec: VmSpec): readonly VifSpec[] => spec.vifs.toSo
 
 /**
  * Every drive and interface of the description, at once. `second`: to a domain of another name, `keepOpen` while the VM's own
- * uses the disks and ports too.
+ * uses the disks and ports too, `elsewhere` while a domain of another host uses the disks.
  */
-export function attachAll(spec: VmSpec, second: { readonly domain?: string; readonly keepOpen?: boolean } = {}): Plan {
+export function attachAll(
+  spec: VmSpec,
+  second: { readonly domain?: string; readonly keepOpen?: boolean; readonly elsewhere?: boolean } = {},
+): Plan {
   const vm = spec.id;
   return par(
     ...drivesOf(spec).map((vbd) => op('VBD.attach', { vm, vbd, ...second })),
     ...interfacesOf(spec).map((vif) => op('VIF.attach', { vm, vif, ...second })),
   );
 }
-/** What a domain that is gone had open: its disks and ports. */
-export function closeAll(spec: VmSpec): Plan {
+/** What a domain that is gone had open: its disks and ports. `elsewhere`: its guest is another host's. */
+export function closeAll(spec: VmSpec, elsewhere = false): Plan {
   const vm = spec.id;
   const disks = drivesOf(spec).filter((vbd, i, all) => {
     return isOpened(vbd) && all.findIndex((other) => sameMedia(other.media, vbd.media)) === i;
   });
   return bestEffort(
     par(
-      ...disks.map((vbd) => op('VBD.close', { vm, vbd })),
+      ...disks.map((vbd) => op('VBD.close', { vm, vbd, elsewhere })),
       ...interfacesOf(spec).map((vif) => op('VIF.close', { vm, vif })),
     ),
   );

@@ -11,19 +11,21 @@ export function migrateSendPlan(
     readonly domain: string;
     readonly live: boolean;
     readonly startedAt: number;
+    /** The description that the receiver gets. */
+    readonly there: VmSpec;
   },
 ): Plan {
   const vm = spec.id;
   const { token, to, domain } = a;
   return seq(
-    op('Incoming.prepare', { token, to, spec, startedAt: a.startedAt }),
+    op('Incoming.prepare', { token, to, spec: a.there, startedAt: a.startedAt }),
     op('VM.send', { token, to, vm, live: a.live }),
     op('VM.leaveName', { vm, domain }),
     op('VM.give', { vm }),
     op('Incoming.commit', { token, to }),
     op('VM.destroy', { vm: domain }),
     // On one host, the disks and ports are the new domain's.
-    ...(to === null ? [] : [closeAll(spec)]),
+    ...(to === null ? [] : [closeAll(spec, true)]),
   );
 }
 
@@ -35,7 +37,7 @@ export function migrateReceivePlan(
   const { domain, about } = a;
   return seq(
     op('VM.create', { spec, domid: a.domid, domain }),
-    attachAll(spec, { domain, keepOpen: a.here }),
+    attachAll(spec, { domain, keepOpen: a.here, elsewhere: !a.here }),
     op('VM.listen', { domain, about }),
   );
 }

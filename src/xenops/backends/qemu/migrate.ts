@@ -11,6 +11,7 @@ import { lchown, rename, rm } from 'node:fs/promises';
 import { bestEffort } from '../../../base/best-effort.ts';
 import { type Call, ContractError } from '../../../contracts/contract.ts';
 import { xenopsErrors } from '../../../contracts/xenops.ts';
+import { checkedAbout } from './about.ts';
 import { commandOf, kernelFiles, setLinks } from './build.ts';
 import type { Domain } from './domain.ts';
 import { firmwareFor } from './firmware.ts';
@@ -39,10 +40,7 @@ export function describeGuest({ record }: Domain): string {
 }
 function readAbout(domain: Domain, about: string): DomainRecord {
   try {
-    const read = JSON.parse(about) as Partial<DomainRecord> | null;
-    if (read?.version !== 1 || !read.spec || !read.machine || !read.drives || !read.nics)
-      throw new Error('something is missing');
-    return read as DomainRecord;
+    return checkedAbout(about);
   } catch (error) {
     throw failed(domain, `its description is not one of this version: ${wordsOf(error)}`, error);
   }
@@ -56,7 +54,9 @@ export async function listenForGuest(domain: Domain, ground: Ground, about: stri
   const { record, late } = restoredRecord(before, saved, ground.accelerator);
   const more = [...late.drives, ...late.nics].map((d) => d.spec.id);
   if (more.length > 0) throw failed(domain, `the new domain is another machine: it has ${more.join(', ')} too`);
-  domain.record = { ...record, startedAt: saved.startedAt, guest: guestOf(saved) };
+  // The kernel is the one that the receiver was told of, and has agreed to.
+  const spec = { ...record.spec, boot: before.spec.boot };
+  domain.record = { ...record, spec, startedAt: saved.startedAt, guest: guestOf(saved) };
   const { log, folders } = domain.needs;
   try {
     const firmware = await firmwareFor(domain);
