@@ -160,6 +160,7 @@ export const storageContract = contract({
       /**
        * `length` is the announced number of bytes, for progress. An import ends when the sender closes the socket.
        * `framed`: pieces with their places (a little-endian u64, a u32 length; twelve zero bytes end it), what is zero left out.
+       * `vmdk-stored`: VMDK whose grains are not packed, so that its length is known.
        * `base`: only differences to that disk of the same repository are given (vhd, framed).
        * `offset`: where to begin: of an export, the byte of the file; of a raw import, the byte that an earlier one was `kept` at.
        */
@@ -169,7 +170,7 @@ export const storageContract = contract({
           sr: s.string,
           vdi: s.string,
           direction: s.oneOf('import', 'export'),
-          format: s.oneOf('raw', 'framed', 'qcow2', 'vhd', 'vmdk'),
+          format: s.oneOf('raw', 'framed', 'qcow2', 'vhd', 'vmdk', 'vmdk-stored'),
           length: s.optional(s.size),
           base: s.optional(s.string),
           offset: s.optional(s.size),

@@ -68,6 +68,19 @@ function readHeader(b: Buffer): Head {
   const size = number(b, 124, 12, 'the size of a member');
   return { name: prefix === '' ? name : `${prefix}/${name}`, size, type: String.fromCharCode(b[156] ?? 0) };
 }
+/** Whether an archive begins so. */
+export function isTar(start: Buffer): boolean {
+  try {
+    return (
+      start.length >= tarBlock &&
+      !start.subarray(0, tarBlock).every((byte) => byte === 0) &&
+      readHeader(start).size >= 0
+    );
+  } catch (error) {
+    if (error instanceof FormatError) return false;
+    throw error;
+  }
+}
 /** Refuses names that would leave the folder that they are unpacked in. */
 export function checkName(name: string): void {
   const parts = name.split('/');

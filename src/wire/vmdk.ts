@@ -168,3 +168,31 @@ export function writeGrain(place: number, packed: Buffer): Buffer {
   packed.copy(b, grainHead);
   return b;
 }
+
+/** A packed grain in which nothing is packed is always as long as this. */
+export const storedGrain = 2 + 5 + 65535 + 5 + 1 + 4;
+/** The bytes of a zlib stream of stored blocks, which zlib itself would cut differently from version to version. */
+export function storeGrain(data: Buffer): Buffer {
+  const b = Buffer.alloc(storedGrain);
+  b.set([0x78, 0x01, 0, 0xff, 0xff, 0, 0], 0);
+  data.copy(b, 7, 0, 65535);
+  b.set([1, 1, 0, 0xfe, 0xff], 7 + 65535);
+  data.copy(b, 12 + 65535, 65535, vmdkGrain);
+  b.writeUInt32BE(adler32(data), storedGrain - 4);
+  return b;
+}
+function adler32(data: Buffer): number {
+  let a = 1;
+  let b = 0;
+  // Sums of this many bytes stay below 2^32.
+  for (let at = 0; at < data.length; at += 5552) {
+    const end = Math.min(at + 5552, data.length);
+    for (let i = at; i < end; i++) {
+      a += data[i] as number;
+      b += a;
+    }
+    a %= 65521;
+    b %= 65521;
+  }
+  return b * 65536 + a;
+}

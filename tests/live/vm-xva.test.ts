@@ -21,8 +21,7 @@ test('a suspended guest goes out, is deleted, comes in and goes on', { skip: can
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const xe = commands(h);
   const uuid = await xe('vm-install', 'template=Tiny Linux', 'new-name-label=traveller');
-  const sr = await xe('sr-create', 'name-label=VHDs', 'type=file', 'device-config:format=vhd');
-  await xe('vm-disk-add', `uuid=${uuid}`, 'disk-size=64MiB', 'device=0', `sr-uuid=${sr}`);
+  await xe('vm-disk-add', `uuid=${uuid}`, 'disk-size=64MiB', 'device=0');
   await xe('vm-start', `uuid=${uuid}`);
   const log = join(h.data, 'domains', uuid, 'console.log');
   await consoleSays(log, 'READY');
@@ -34,18 +33,28 @@ test('a suspended guest goes out, is deleted, comes in and goes on', { skip: can
   assert.equal(await xe('vm-import', `filename=${file}`, 'preserve=true'), uuid);
   assert.equal(await xe('vm-param-get', `uuid=${uuid}`, 'param-name=power-state'), 'suspended');
   await xe('vm-resume', `uuid=${uuid}`);
-  const [disk] = (await xe('vdi-list', `sr-uuid=${sr}`, '--minimal')).split(',');
-  assert.match(await xe('vdi-param-get', `uuid=${disk}`, 'param-name=sm-config'), /format: vhd/);
   // It did not boot anew, and it hears the button, so it lives.
   assert.doesNotMatch(readFileSync(log, 'latin1'), /READY/);
   await xe('vm-shutdown', `uuid=${uuid}`);
   assert.equal(await xe('vm-param-get', `uuid=${uuid}`, 'param-name=power-state'), 'halted');
-  // Halted, packed otherwise, as a copy; and its metadata alone.
+  // Halted, packed otherwise, as a copy on another kind of disk; and its metadata alone.
+  const sr = await xe('sr-create', 'name-label=VHDs', 'type=file', 'device-config:format=vhd');
   await xe('vm-export', 'vm=traveller', `filename=${join(folder, 'b.xva')}`, 'compress=gzip');
-  const copy = await xe('vm-import', `filename=${join(folder, 'b.xva')}`);
+  const copy = await xe('vm-import', `filename=${join(folder, 'b.xva')}`, `sr-uuid=${sr}`);
+  assert.match(await xe('vdi-list', `sr-uuid=${sr}`, 'params=sm-config'), /format: vhd/);
   assert.notEqual(copy, uuid);
   await xe('vm-start', `uuid=${copy}`);
   await consoleSays(join(h.data, 'domains', copy, 'console.log'), 'READY');
+  await xe('vm-shutdown', `uuid=${copy}`, 'force=true');
+  // As a package of the kind that others read, and a disk by itself.
+  await xe('vm-export', `uuid=${copy}`, `filename=${join(folder, 'c.ova')}`, 'format=ova');
+  const package_ = await xe('vm-import', `filename=${join(folder, 'c.ova')}`);
+  assert.equal(await xe('vm-param-get', `uuid=${package_}`, 'param-name=name-label'), 'traveller');
+  const [disk] = (await xe('vm-disk-list', `uuid=${package_}`, 'vdi-params=uuid', '--minimal')).split(',');
+  await xe('vdi-export', `uuid=${disk}`, `filename=${join(folder, 'd.qcow2')}`, 'format=qcow2');
+  const around = await xe('vm-import', `filename=${join(folder, 'd.qcow2')}`, 'new-name-label=bare', 'memory=64MiB');
+  await xe('vm-start', `uuid=${around}`);
+  await xe('vm-shutdown', `uuid=${around}`, 'force=true');
   await xe('vm-export', `uuid=${uuid}`, `filename=${join(folder, 'm.xva')}`, 'metadata=true');
   assert.ok(statSync(join(folder, 'm.xva')).size < 1 << 20);
 });

@@ -9,6 +9,7 @@ import { tarEnd } from '../../wire/tar.ts';
 import { ovaXml } from '../../wire/xva.ts';
 import type { House } from '../context.ts';
 import { holding } from '../operations.ts';
+import { ovaOf } from '../ovf/export.ts';
 import { type HttpCall, HttpError } from '../routes.ts';
 import { Checksums } from '../xva/checksum.ts';
 import { type Collected, collect, type DeviceType, describe, disksOf } from '../xva/collect.ts';
@@ -41,25 +42,41 @@ function compressorOf({ url }: HttpCall): (() => Transform) | undefined {
 }
 
 export async function exportVm(house: House, call: HttpCall): Promise<void> {
-  const { res, req, url, task } = call;
+  const { url, task } = call;
   const { db } = house;
   const vm = vmOf(house, call);
-  const compressor = compressorOf(call);
+  compressorOf(call);
   task.cancellable();
   await holding(db, { cls: 'VM', ref: vm, op: 'export', task: task.ref }, async () => {
+    const version = ovaVersion(url);
+    if (version !== undefined) return send(house, call, 'export.ova', ovaOf({ ...house, task }, vm, version));
     const keepPower = isTrue(url, 'preserve_power_state');
     const collected = collect(db, { vms: [vm], snapshots: false, without: new Set(), keepPower });
     const checksums = await Checksums.open();
-    begin(call, 'export.xva');
-    if (req.method === 'HEAD') return;
-    const archive = Readable.from(archiveOf(house, call, collected, checksums), { objectMode: false });
-    try {
-      if (compressor) await pipeline(archive, compressor(), res, { signal: task.signal });
-      else await pipeline(archive, res, { signal: task.signal });
-    } catch (error) {
-      throw worded(house, task, error);
-    }
+    await send(house, call, 'export.xva', archiveOf(house, call, collected, checksums));
   });
+}
+/** Version of the OVF descriptor; undefined when an XVA archive is wanted. */
+function ovaVersion(url: URL): 1 | 2 | undefined {
+  const format = url.searchParams.get('format') ?? 'xva';
+  if (format === 'xva') return undefined;
+  const version = url.searchParams.get('ovf_version') ?? '1';
+  if (format !== 'ova') throw new HttpError(400, `format=${format} is not known: xva, ova`);
+  if (version !== '1' && version !== '2') throw new HttpError(400, `ovf_version=${version} is not known: 1, 2`);
+  return version === '1' ? 1 : 2;
+}
+async function send(house: House, call: HttpCall, file: string, content: AsyncIterable<Buffer>): Promise<void> {
+  const { res, req, task } = call;
+  const compressor = compressorOf(call);
+  begin(call, file);
+  if (req.method === 'HEAD') return;
+  const archive = Readable.from(content, { objectMode: false });
+  try {
+    if (compressor) await pipeline(archive, compressor(), res, { signal: task.signal });
+    else await pipeline(archive, res, { signal: task.signal });
+  } catch (error) {
+    throw worded(house, task, error);
+  }
 }
 /** The head of an answer whose length is not known: it ends with the connection, as clients of old expect. */
 function begin({ res }: HttpCall, file: string): void {

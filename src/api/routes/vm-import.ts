@@ -1,21 +1,25 @@
-/** `PUT /import` and `/import_metadata`: VMs out of XVA archives. A failure leaves nothing behind. */
+/**
+ * `PUT /import` and `/import_metadata`: VMs out of XVA archives, OVA packages, or a VM around a bare disk. What it is, and whether it is
+ * packed, is seen by its first bytes. A failure leaves nothing behind.
+ */
 import { pipeline, Readable, type Transform } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { Unwind } from '../../base/unwind.ts';
-import { nullRef, type Ref } from '../../datamodel/dsl.ts';
+import type { Ref } from '../../datamodel/dsl.ts';
 import { fail } from '../../datamodel/errors.ts';
+import { sniffDisk } from '../../wire/disk-head.ts';
 import { FormatError } from '../../wire/format-error.ts';
 import { StreamReader } from '../../wire/stream-reader.ts';
-import { TarReader } from '../../wire/tar.ts';
-import { largestOvaXml, type Ova, ovaXml, readOva } from '../../wire/xva.ts';
+import { isTar, TarReader, tarBlock } from '../../wire/tar.ts';
 import type { House, Working } from '../context.ts';
-import { createDisk, destroyDisk } from '../handlers/vdi-work.ts';
-import { operate } from '../handlers/vm-power.ts';
+import { destroyDisk } from '../handlers/vdi-work.ts';
+import { importOva } from '../ovf/import.ts';
+import { createMachine } from '../ovf/machine.ts';
+import { fillNewDisk } from '../ovf/new-disk.ts';
 import { type HttpCall, HttpError } from '../routes.ts';
-import { Checksums } from '../xva/checksum.ts';
-import { createVms, removeVms } from '../xva/create.ts';
-import { readDisks } from '../xva/disk-in.ts';
-import { Objects, type Told } from '../xva/objects.ts';
+import { createVms } from '../xva/create.ts';
+import { importXva, readOvaXml } from '../xva/import.ts';
+import { Objects } from '../xva/objects.ts';
 import { diskFor, repositoryFor } from '../xva/surroundings.ts';
 import { announced, Body } from './body.ts';
 import { isTrue, worded } from './disk-target.ts';
@@ -25,11 +29,8 @@ const lengthUnknown = 2 ** 50;
 
 interface Upload {
   readonly reader: StreamReader;
-  readonly tar: TarReader;
-  /** Bytes that were announced; undefined when nobody knows. */
+  /** Bytes of what is in it; undefined when they are not known. */
   readonly length: number | undefined;
-  /** How many of them have come. */
-  readonly arrived: () => number;
 }
 /** The archive as it is, whatever packs it. With a task the answer begins at once, and failures show in the task. */
 async function uploadOf({ req, res, url, task }: HttpCall): Promise<Upload> {
@@ -44,13 +45,10 @@ async function uploadOf({ req, res, url, task }: HttpCall): Promise<Upload> {
   }
   const body = new Body(req);
   task.signal.addEventListener('abort', () => body.stop(task.signal.reason), { once: true });
-  let arrived = 0;
-  const packed = new StreamReader(body.chunks(), (total) => {
-    arrived = total;
-  });
+  const packed = new StreamReader(body.chunks(), (total) => task.progress(known ? total / Math.max(1, length) : 0));
   const unpacker = unpackerOf(await packed.peek(4));
-  const reader = unpacker ? new StreamReader(through(packed, unpacker)) : packed;
-  return { reader, tar: new TarReader(reader), length: known ? length : undefined, arrived: () => arrived };
+  if (unpacker) return { reader: new StreamReader(through(packed, unpacker)), length: undefined };
+  return { reader: packed, length: known ? length : undefined };
 }
 function unpackerOf(start: Buffer): Transform | undefined {
   if (start.length >= 2 && start.readUInt16BE(0) === 0x1f8b) return createGunzip();
@@ -66,15 +64,6 @@ async function* pieces(stream: StreamReader): AsyncGenerator<Buffer> {
   for (let piece = await stream.some(1 << 16); piece; piece = await stream.some(1 << 16)) yield piece;
 }
 
-async function ovaOf(tar: TarReader): Promise<Ova> {
-  const first = await tar.next();
-  if (first?.name !== ovaXml)
-    throw fail('IMPORT_ERROR_UNEXPECTED_FILE', { filename_expected: ovaXml, filename_found: first?.name ?? 'nothing' });
-  const ova = readOva((await tar.bytes(largestOvaXml, ovaXml)).toString('utf8'));
-  if (ova.tooNew) throw fail('IMPORT_INCOMPATIBLE_VERSION', {});
-  return ova;
-}
-
 /** Answers the VMs that it made. */
 export async function importVms(house: House, call: HttpCall): Promise<readonly Ref<'VM'>[]> {
   const { url, task } = call;
@@ -82,23 +71,69 @@ export async function importVms(house: House, call: HttpCall): Promise<readonly 
   const upload = await uploadOf(call);
   await using unwind = new Unwind();
   try {
-    const objects = new Objects(await ovaOf(upload.tar));
-    const asked = url.searchParams.get('sr_id') || url.searchParams.get('sr_uuid');
-    const disks = await makeDisks(working, objects, asked, unwind);
-    const made = await createVms(working, { objects, disks, restore: isTrue(url, 'restore') });
-    unwind.add(() => removeVms(working, [...made.values()]));
-    note(house, task.ref);
-    const total = [...disks.values()].reduce((sum, ref) => sum + house.db.get('VDI', ref).virtual_size, 0);
-    const onBytes = (bytes: number) =>
-      task.progress(upload.length === undefined ? bytes / Math.max(1, total) : upload.arrived() / upload.length);
-    await readDisks(working, upload.tar, await Checksums.open(), { disks, force: isTrue(url, 'force'), onBytes });
+    const made = isTar(await upload.reader.peek(tarBlock))
+      ? await fromArchive(working, url, upload, unwind)
+      : await fromDisk(working, url, upload, unwind);
     await rest(upload);
-    await suspendAgain(working, objects, disks, made);
     unwind.keep();
-    return [...made.values()];
+    return made;
   } catch (error) {
     throw worded(house, task, inWords(error));
   }
+}
+async function fromArchive(
+  working: Working,
+  url: URL,
+  { reader }: Upload,
+  unwind: Unwind,
+): Promise<readonly Ref<'VM'>[]> {
+  const sr = srOf(url);
+  const restore = isTrue(url, 'restore');
+  const tar = new TarReader(reader);
+  const first = await tar.next();
+  if (first?.name.toLowerCase().endsWith('.ovf'))
+    return importOva(working, { tar, first, sr: repositoryFor(working, sr, undefined), restore, unwind });
+  return importXva(working, { tar, first, sr, restore, force: isTrue(url, 'force'), unwind });
+}
+const srOf = (url: URL): string | null => url.searchParams.get('sr_id') || url.searchParams.get('sr_uuid');
+
+/** A bare disk gets a VM around it: with as much as the query says, and an interface on the first network. */
+async function fromDisk(
+  working: Working,
+  url: URL,
+  { reader, length }: Upload,
+  unwind: Unwind,
+): Promise<readonly Ref<'VM'>[]> {
+  const given = url.searchParams.get('format') ?? '';
+  const head = await reader.peek(tarBlock);
+  const format = sniffDisk(head, `.${given}`);
+  if (!format) {
+    const msg =
+      'It is neither an XVA archive nor an OVA package nor a disk that is known; say format=raw if it is a plain disk';
+    throw fail('IMPORT_ERROR', { msg });
+  }
+  const name = url.searchParams.get('name_label') || 'Imported disk';
+  const sr = repositoryFor(working, srOf(url), undefined);
+  const content = contentOf(reader);
+  const disk = await fillNewDisk(working, { sr, name, file: name, content, length, gzip: false, capacity: 0, format });
+  unwind.add(() => destroyDisk(working, disk));
+  const firmware = url.searchParams.get('firmware') ?? 'bios';
+  if (firmware !== 'bios' && firmware !== 'uefi') throw fail('INVALID_VALUE', { field: 'firmware', value: firmware });
+  const vcpus = numberOf(url, 'vcpus', 1);
+  const memory = numberOf(url, 'memory', 2 ** 30);
+  const nics = [{ network: '', mac: undefined }];
+  return [
+    await createMachine(working, { name, description: '', vcpus, memory, firmware, disks: [disk], cdDrives: 1, nics }),
+  ];
+}
+async function* contentOf(reader: StreamReader): AsyncGenerator<Buffer> {
+  for (let piece = await reader.some(1 << 20); piece; piece = await reader.some(1 << 20)) yield piece;
+}
+function numberOf(url: URL, name: string, otherwise: number): number {
+  const text = url.searchParams.get(name);
+  if (text === null) return otherwise;
+  if (!/^\d{1,15}$/.test(text)) throw fail('INVALID_VALUE', { field: name, value: text });
+  return Number(text);
 }
 function inWords(error: unknown): unknown {
   if (error instanceof FormatError) {
@@ -118,73 +153,13 @@ async function rest({ reader }: Upload): Promise<void> {
     passed += piece.length;
   }
 }
-/** Clients wait for this note when the content takes long. */
-function note({ db }: House, task: string): void {
-  if (!db.has('task', task)) return;
-  const { other_config } = db.get('task', task);
-  db.set('task', task, { other_config: { ...other_config, object_creation: 'complete' } });
-}
-
-/** Makes an empty disk for each whose content comes. */
-async function makeDisks(
-  working: Working,
-  objects: Objects,
-  asked: string | null,
-  unwind: Unwind,
-): Promise<ReadonlyMap<string, Ref<'VDI'>>> {
-  const wanted = new Set([
-    ...objects.all('VBD').flatMap(({ told }) => (told.type === 'CD' || told.VDI === undefined ? [] : [told.VDI])),
-    ...objects
-      .all('VM')
-      .flatMap(({ told }) => (told.power_state === 'Suspended' && told.suspend_VDI ? [told.suspend_VDI] : [])),
-  ]);
-  const disks = new Map<string, Ref<'VDI'>>();
-  for (const { id, told } of objects.all('VDI')) {
-    const was = objects.find('SR', told.SR);
-    if (!wanted.has(id) || was?.content_type === 'iso') continue;
-    const ref = await createDisk(working, diskOf(told, repositoryFor(working, asked, was), objects, id));
-    unwind.add(() => destroyDisk(working, ref));
-    disks.set(id, ref);
-  }
-  return disks;
-}
-function diskOf(told: Told<'VDI'>, sr: Ref<'SR'>, objects: Objects, id: string) {
-  const { name_label: name = '', name_description: description = '', virtual_size: size = 0, type = 'user' } = told;
-  const { sharable, other_config, xenstore_data, tags, on_boot } = told;
-  const isImage = objects.all('VM').some(({ told: vm }) => vm.suspend_VDI === id);
-  return {
-    ...{ sr, size, name, description, type },
-    // A suspend image is read by its bytes.
-    ...(isImage ? { format: 'raw' as const } : {}),
-    fields: { sharable, other_config, xenstore_data, tags, on_boot },
-  };
-}
-/** VMs whose memory came along are Suspended, as they were. */
-async function suspendAgain(
-  working: Working,
-  objects: Objects,
-  disks: ReadonlyMap<string, Ref<'VDI'>>,
-  made: ReadonlyMap<string, Ref<'VM'>>,
-): Promise<void> {
-  const { db, xenops } = working;
-  for (const [id, vm] of made) {
-    const { power_state, suspend_VDI = nullRef, is_a_template } = objects.get('VM', id);
-    const image = disks.get(suspend_VDI);
-    if (power_state !== 'Suspended' || image === undefined) continue;
-    db.set('VM', vm, { suspend_VDI: image, ...(is_a_template ? { power_state } : {}) });
-    if (is_a_template) continue;
-    const { uuid: vdi, SR } = db.get('VDI', image);
-    const media = { kind: 'vdi', sr: db.get('SR', SR).uuid, vdi } as const;
-    await operate(working, vm, (uuid, call) => xenops.vm.takeSuspended({ id: uuid, image: media }, call));
-  }
-}
-
 /** The VMs of an archive without content: their disks must be here. Answers what it made; nothing with `dry_run`. */
 export async function importMetadata(house: House, call: HttpCall): Promise<readonly Ref<'VM'>[]> {
   const { url, task } = call;
   const working: Working = { ...house, task };
   try {
-    const objects = new Objects(await ovaOf((await uploadOf(call)).tar));
+    const tar = new TarReader((await uploadOf(call)).reader);
+    const objects = new Objects(await readOvaXml(tar, await tar.next()));
     const force = isTrue(url, 'force');
     const said = new Map(
       [...url.searchParams].flatMap(([k, v]) => (k.startsWith('vdi:') ? [[k.slice(4), v] as const] : [])),

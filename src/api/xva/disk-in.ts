@@ -18,8 +18,6 @@ export interface DisksIn {
   readonly disks: ReadonlyMap<string, Ref<'VDI'>>;
   /** Whether wrong checksums are only noted. */
   readonly force: boolean;
-  /** Hears how many bytes of all disks are there. */
-  readonly onBytes: (total: number) => void;
 }
 interface Filling {
   readonly id: string;
@@ -37,16 +35,14 @@ export async function readDisks(
   working: Working,
   tar: TarReader,
   checksums: Checksums,
-  { disks, force, onBytes }: DisksIn,
+  { disks, force }: DisksIn,
 ): Promise<void> {
   const filled = new Set<string>();
-  let before = 0;
   let now: Filling | undefined;
   const finish = async () => {
     if (!now) return;
     requireChecked(now, force);
     await now.sink.end();
-    before += now.at;
     now = undefined;
   };
   try {
@@ -61,7 +57,6 @@ export async function readDisks(
         now = await start(working, member, chunk, disks, filled);
       } else requireChecked(now, force);
       await take(tar, checksums, member, chunk, now);
-      onBytes(before + now.at);
     }
     await finish();
   } catch (error) {

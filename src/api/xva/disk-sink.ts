@@ -1,6 +1,7 @@
-/** A disk that is filled in pieces with their places, in growing order. */
+/** A disk that is filled by a stream of some format; `framed`: in pieces with their places, in growing order. */
 import type { Socket } from 'node:net';
 import type { Ref } from '../../datamodel/dsl.ts';
+import type { DiskFormat } from '../../wire/disk-head.ts';
 import type { Working } from '../context.ts';
 import { cancel, open, targetOf } from '../routes/disk-target.ts';
 import { translateError } from '../translate/errors.ts';
@@ -10,10 +11,12 @@ export class DiskSink {
   readonly #socket: Socket;
   readonly #transfer: string;
   readonly #done: Promise<unknown>;
+  readonly #framed: boolean;
   #failure: unknown;
 
-  private constructor(working: Working, socket: Socket, transfer: string, done: Promise<unknown>) {
+  private constructor(working: Working, socket: Socket, framed: boolean, transfer: string, done: Promise<unknown>) {
     this.#working = working;
+    this.#framed = framed;
     this.#socket = socket;
     this.#transfer = transfer;
     this.#done = done;
@@ -25,15 +28,15 @@ export class DiskSink {
       socket.destroy();
     });
   }
-  static async open(working: Working, ref: Ref<'VDI'>): Promise<DiskSink> {
+  static async open(working: Working, ref: Ref<'VDI'>, format: DiskFormat | 'framed' = 'framed'): Promise<DiskSink> {
     const { storage, task } = working;
     const { sr, vdi } = targetOf(working, ref);
     const { transfer, socket } = await storage.transfer.begin(
-      { sr: sr.uuid, vdi: vdi.uuid, direction: 'import', format: 'framed' },
+      { sr: sr.uuid, vdi: vdi.uuid, direction: 'import', format },
       { label: task.ref },
     );
     const done = storage.transfer.wait({ transfer }, { label: task.ref, signal: task.signal });
-    return new DiskSink(working, await open(socket), transfer, done);
+    return new DiskSink(working, await open(socket), format === 'framed', transfer, done);
   }
   /** Why storage gave up, in the API's words. */
   get failure(): Error | undefined {
@@ -58,7 +61,7 @@ export class DiskSink {
   }
   /** The disk has its new content, on the medium. */
   async end(): Promise<void> {
-    await this.write(head(0, 0));
+    if (this.#framed) await this.write(head(0, 0));
     this.#socket.end();
     await this.#done;
   }

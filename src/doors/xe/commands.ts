@@ -462,14 +462,19 @@ export const commands: readonly Command[] = [
   command(
     'vm-import',
     '',
-    'filename preserve sr-uuid force host-username host-password type remote-config dry-run metadata url vdi:',
-    { does: 'Import a VM from an exported file; prints its uuid.', standard: true },
+    'filename preserve sr-uuid force host-username host-password type remote-config dry-run metadata url format new-name-label memory vcpus firmware vdi:',
+    { does: 'Import a VM from an XVA or OVA file, or a disk; prints its uuid.', standard: true },
   ),
-  command('vm-export', 'filename', 'preserve-power-state compress metadata excluded-device-types include-snapshots', {
-    does: 'Export a VM to a file.',
-    select: 'VM',
-    standard: true,
-  }),
+  command(
+    'vm-export',
+    'filename',
+    'preserve-power-state compress metadata excluded-device-types include-snapshots format ovf-version',
+    {
+      does: 'Export a VM to a file: XVA, or OVA with format=ova.',
+      select: 'VM',
+      standard: true,
+    },
+  ),
   command('vm-copy-bios-strings', 'host-uuid', '', { call: 'VM.copy_bios_strings', select: 'VM' }),
   command('vm-is-bios-customized', '', '', {
     does: 'Tell whether the BIOS strings of a VM were copied from a host.',

@@ -27,7 +27,7 @@ const disks = fc
     }
     return disk;
   });
-const names: readonly FormatName[] = ['raw', 'framed', 'vhd', 'qcow2', 'vmdk'];
+const names: readonly FormatName[] = ['raw', 'framed', 'vhd', 'qcow2', 'vmdk', 'vmdk-stored'];
 
 for (const format of names)
   test(`${format}: what is written is read again, however it is cut`, async () => {
@@ -42,7 +42,7 @@ for (const format of names)
     );
   });
 
-for (const format of ['raw', 'vhd', 'qcow2'] as const)
+for (const format of ['raw', 'vhd', 'qcow2', 'vmdk-stored'] as const)
   test(`${format}: a file can be begun at any byte`, async () => {
     await fc.assert(
       fc.asyncProperty(disks, fc.double({ min: 0, max: 1, noNaN: true }), async (disk, share) => {

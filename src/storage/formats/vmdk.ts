@@ -12,8 +12,11 @@ import {
   grainHead,
   readMarker,
   readVmdkHeader,
+  storedGrain,
+  storeGrain,
   type VmdkHeader,
   vmdkGrain,
+  vmdkOverhead,
   vmdkSector,
   vmdkTable,
   writeGrain,
@@ -21,7 +24,7 @@ import {
   writeVmdkHeader,
   writeVmdkStart,
 } from '../../wire/vmdk.ts';
-import { type DiskSource, isZero, pieceSize } from './disk.ts';
+import { isZero, pieceSize } from './disk.ts';
 import type { Format, From, Into } from './format.ts';
 import type { Plan, Segment } from './plan.ts';
 import { allocated, UnitMap } from './unit-map.ts';
@@ -122,18 +125,29 @@ async function bytesAt(file: FileHandle, length: number, at: number, count: numb
 /** Grains that are packed at once. */
 const packers = 8;
 
-async function plan({ source, size, id }: From): Promise<Plan> {
+/** `stored`: nothing is packed, and so the length is known from the start. */
+async function plan({ source, size, id }: From, stored: boolean): Promise<Plan> {
   const map = await allocated(source, size, vmdkGrain);
-  return { length: null, segments: () => streamed(map, source, size, id) };
+  const length = stored ? lengthOf(map) : null;
+  return { length, segments: () => streamed(map, { source, size, id }, stored) };
 }
-async function* streamed(map: UnitMap, source: DiskSource, size: number, id: string): AsyncGenerator<Segment> {
+function lengthOf(map: UnitMap): number {
+  let sectors = vmdkOverhead + map.total * Math.ceil((grainHead + storedGrain) / vmdkSector);
+  const table = 1 + (vmdkTable * 4) / vmdkSector;
+  const tables = Math.ceil(map.count / vmdkTable);
+  for (let i = 0; i < tables; i++) if (map.within(i * vmdkTable, (i + 1) * vmdkTable) > 0) sectors += table;
+  sectors += 1 + Math.ceil((tables * 4) / vmdkSector) + 2 + 1;
+  return sectors * vmdkSector;
+}
+async function* streamed(map: UnitMap, from: From, stored: boolean): AsyncGenerator<Segment> {
+  const { size, id } = from;
   const out = new Places();
   yield out.passed(writeVmdkStart(size, id));
   const directory = Buffer.alloc(Math.ceil(map.count / vmdkTable) * 4);
   for (let i = 0; i * vmdkTable < map.count; i++) {
     const table = Buffer.alloc(vmdkTable * 4);
     let used = false;
-    for await (const { unit, packed } of grains(map, source, size, i * vmdkTable, (i + 1) * vmdkTable)) {
+    for await (const { unit, packed } of grains(map, from, stored, i * vmdkTable)) {
       table.writeUInt32LE(out.sector, (unit - i * vmdkTable) * 4);
       used = true;
       yield out.passed(writeGrain(unit * vmdkGrain, packed));
@@ -159,32 +173,32 @@ class Places {
     return { bytes };
   }
 }
-/** The grains `from` ≤ i < `to` that are not all zeroes, packed, in order, a few ahead. */
-async function* grains(map: UnitMap, source: DiskSource, size: number, from: number, to: number) {
+/** The grains of a table, from `first` on, packed, in order, a few ahead. Those that are all zeroes are left out, if not `stored`. */
+async function* grains(map: UnitMap, from: From, stored: boolean, first: number) {
   const ahead: Promise<{ unit: number; packed: Buffer | undefined }>[] = [];
-  const start = (unit: number) => {
-    const work = packedGrain(source, size, unit).then((packed) => ({ unit, packed }));
+  const shift = async () => (await ahead.shift()) as { unit: number; packed: Buffer | undefined };
+  for (const unit of map.units(first, first + vmdkTable)) {
+    const work = packedGrain(from, unit, stored).then((packed) => ({ unit, packed }));
     work.catch(() => undefined);
     ahead.push(work);
-  };
-  const shift = async () => (await ahead.shift()) as { unit: number; packed: Buffer | undefined };
-  for (const unit of map.units(from, to)) {
-    start(unit);
     if (ahead.length < packers) continue;
-    const { unit: first, packed } = await shift();
-    if (packed) yield { unit: first, packed };
+    const { unit: next, packed } = await shift();
+    if (packed) yield { unit: next, packed };
   }
   while (ahead.length > 0) {
     const { unit, packed } = await shift();
     if (packed) yield { unit, packed };
   }
 }
-async function packedGrain(source: DiskSource, size: number, unit: number): Promise<Buffer | undefined> {
+async function packedGrain({ source, size }: From, unit: number, stored: boolean): Promise<Buffer | undefined> {
   const at = unit * vmdkGrain;
   const there = Math.min(vmdkGrain, size - at);
   const data = await source.read(at, there);
-  if (isZero(data)) return undefined;
-  return pack(there === vmdkGrain ? data : Buffer.concat([data], vmdkGrain), { level: 1 });
+  const whole = there === vmdkGrain ? data : Buffer.concat([data], vmdkGrain);
+  if (stored) return storeGrain(whole);
+  return isZero(data) ? undefined : pack(whole, { level: 1 });
 }
 
-export const vmdk: Format = { read, plan, differences: false };
+export const vmdk: Format = { read, plan: (from) => plan(from, false), differences: false };
+/** With grains that are not packed: quick, and of a length that is known, as members of archives need it. */
+export const vmdkStored: Format = { ...vmdk, plan: (from) => plan(from, true) };

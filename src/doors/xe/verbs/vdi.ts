@@ -66,6 +66,10 @@ async function exportVm(work: Work, vm: Item): Promise<void> {
   const query: Record<string, string> = { uuid: String(vm.rec.uuid) };
   const compress = params.get('compress');
   if (compress) query.use_compression = compress;
+  const format = params.get('format');
+  if (format) query.format = format;
+  const version = params.get('ovf-version');
+  if (version) query.ovf_version = version;
   if (params.has('preserve-power-state')) query.preserve_power_state = String(params.flag('preserve-power-state'));
   if (params.has('include-snapshots')) query.export_snapshots = String(params.flag('include-snapshots'));
   const excluded = params.get('excluded-device-types');
@@ -84,6 +88,18 @@ const exportNamed =
   async (work) =>
     exportVm(work, await itemByUuid(work.reader, 'VM', work.request.params.need(name)));
 
+/** What a VM is to be like that is made around a bare disk. */
+function aboutDisk({ request: { params } }: Work): Record<string, string> {
+  const memory = params.get('memory');
+  const given = {
+    format: params.get('format'),
+    name_label: params.get('new-name-label'),
+    vcpus: params.get('vcpus'),
+    firmware: params.get('firmware'),
+    memory: memory === undefined ? undefined : String(wholeNumber('memory', memory)),
+  };
+  return Object.fromEntries(Object.entries(given).flatMap(([k, v]) => (v === undefined ? [] : [[k, v]])));
+}
 const importVm: Verb = async (work) => {
   const { params, force } = work.request;
   if (params.has('url') || params.has('type'))
@@ -93,6 +109,8 @@ const importVm: Verb = async (work) => {
     restore: String(params.flag('preserve')),
     force: String(force),
     ...(params.has('dry-run') ? { dry_run: String(params.flag('dry-run')) } : {}),
+    ...Object.fromEntries(Object.entries(params.map('vdi')).map(([id, vdi]) => [`vdi:${id}`, vdi])),
+    ...aboutDisk(work),
   };
   const path = params.flag('metadata') ? '/import_metadata' : '/import';
   const result = await transfer(work, 'httpPut', params.need('filename'), path, query);
