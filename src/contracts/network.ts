@@ -86,6 +86,11 @@ export const networkContract = contract({
         s.object({
           vm: s.string,
           device: s.string,
+          /**
+           * `vm` names a second domain of this VM on this host, which is to take its guest: where ports are interfaces of the host, that
+           * gets one of its own, until `take`; elsewhere both have the same.
+           */
+          beside: s.optional(s.string),
           bridge: s.string,
           mac: s.string,
           mtu: s.optional(s.size),
@@ -101,6 +106,11 @@ export const networkContract = contract({
           gid: s.optional(s.size),
         }),
         port,
+      ),
+      take: method(
+        "The port of `from`, which was made beside the VM's, becomes the VM's, whose own goes. None is no error.",
+        s.object({ vm: s.string, device: s.string, from: s.string }),
+        s.nothing,
       ),
       detach: method('Take the port away. None is no error.', portId, s.nothing),
       list: method(

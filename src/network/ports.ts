@@ -26,7 +26,7 @@ export function portVerbs(house: House): Network['port'] {
       house.log.warn("a network of QEMU's own cannot be slowed down: the limit is not kept", { vm, device, rateKib });
   };
   return {
-    attach: ({ vm, device, bridge, mac, mtu, uid, name, rateKib, filter, carriers }) =>
+    attach: ({ vm: user, beside, device, bridge, mac, mtu, uid, name, rateKib, filter, carriers }) =>
       inTurn(async () => {
         const network = records.networks.get(bridge);
         if (!network) throw networkErrors.make('Does_not_exist', { what: 'network', id: bridge });
@@ -34,10 +34,13 @@ export function portVerbs(house: House): Network['port'] {
         requirePossible(driver);
         checkMtu(mtu);
         checkFilter(filter, carriers);
+        const made = driver.ifname(house, { vm: user, device });
+        const vm = made === null ? (beside ?? user) : user;
         const key = portKey({ vm, device });
         const before = records.ports.get(key);
         if (before && before.bridge !== bridge) await detach(before);
-        const ifname = driver.ifname(house, { vm, device });
+        // One that was taken keeps the name that it was made with.
+        const ifname = before?.bridge === bridge && made !== null ? (before.ifname ?? made) : made;
         const owner = uid ?? process.getuid?.() ?? 0;
         const port = {
           ...{ vm, device, bridge, mac: checkMac(mac), mtu: mtu ?? null, uid: owner, ifname },
@@ -50,15 +53,26 @@ export function portVerbs(house: House): Network['port'] {
         try {
           // First: there is no moment in which the port is open.
           if (filter || before?.filter) await driver.filter?.(house, port);
-          const made = await driver.attach(house, network, port, forwards);
+          const end = await driver.attach(house, network, port, forwards);
           await limit(port, network.kind, before);
           if (forwards.length > 0) await house.rules();
-          return made;
+          return end;
         } catch (error) {
           if (before) await records.ports.put(key, before);
           else await detach(port);
           throw error;
         }
+      }),
+    take: ({ vm, device, from }) =>
+      inTurn(async () => {
+        const port = records.ports.get(portKey({ vm: from, device }));
+        if (!port) return;
+        const own = records.ports.get(portKey({ vm, device }));
+        // The same: it was taken already, but for the last step.
+        if (own && own.ifname !== port.ifname) await detach(own);
+        await records.ports.put(portKey({ vm, device }), { ...port, vm });
+        await records.ports.remove(portKey(port));
+        if ((records.forwards.get(portKey({ vm, device })) ?? []).length > 0) await house.rules();
       }),
     detach: ({ vm, device }) =>
       inTurn(async () => {

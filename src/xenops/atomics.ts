@@ -4,7 +4,7 @@ import type { Call } from '../contracts/contract.ts';
 import type { Content, Media, VbdSpec, VifSpec, VmSpec } from '../contracts/xenops.ts';
 import { type MigrationGround, migrationAtomics } from './atomics-migration.ts';
 import type { Kernels } from './kernels.ts';
-import { closeMedia, closePort, type Neighbours, openMedia, openPort, orElse, withMedia } from './media.ts';
+import { closeMedia, closePort, type Neighbours, openMedia, openPort, orElse, takePort, withMedia } from './media.ts';
 
 /** What steps work on. */
 export interface Ground extends Neighbours {
@@ -252,7 +252,7 @@ export const atomics = {
     deadlineS: 60,
     text: vifText,
     async run(g, a) {
-      const port = await openPort(g, a.vm, a.vif, a.domain);
+      const port = await openPort(g, a.vm, a.vif, a.domain, a.keepOpen);
       await orElse(
         g,
         () => g.backend.vif.attach(a.domain ?? a.vm, { spec: a.vif, port }),
@@ -284,6 +284,14 @@ export const atomics = {
     run: (g, a) => g.backend.vbd.limit?.(a.vm, a.vbd.id, a.vbd.qos) ?? Promise.resolve(),
   }),
   /** The port of an interface that is gone. */
+  /** Of the domain that has taken the guest; the VM's own goes. */
+  'VIF.take': atomic<OnVif & { readonly domain: string }>({
+    weight: 1,
+    deadlineS: 60,
+    final: true,
+    text: vifText,
+    run: (g, a) => takePort(g, a.vm, a.vif.id, a.domain),
+  }),
   'VIF.close': atomic<OnVif>({
     weight: 1,
     deadlineS: 60,

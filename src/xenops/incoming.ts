@@ -15,9 +15,8 @@ import { type VmSpec, type Xenops, xenopsErrors } from '../contracts/xenops.ts';
 import type { Core } from './core.ts';
 import { guardArrival, needsCapability } from './guard.ts';
 import { observe, settle } from './operation.ts';
-import { op, type Plan, seq } from './plan.ts';
-import { closeAll } from './plans/devices.ts';
-import { migrateArrivePlan, migrateReceivePlan } from './plans/migrate.ts';
+import { op, type Plan } from './plan.ts';
+import { migrateArrivePlan, migrateDropPlan, migrateReceivePlan } from './plans/migrate.ts';
 import { VmQueue } from './queue.ts';
 import type { VmRecord } from './record.ts';
 import { run } from './run.ts';
@@ -248,7 +247,7 @@ export class Incoming implements IncomingContract {
     const { backend, reservations, records } = this.#core;
     const vm = row.spec.id;
     if (row.phase !== 'committed') await this.#commit(row);
-    await this.#run(vm, migrateArrivePlan(vm, { domain: row.token }));
+    await this.#run(vm, migrateArrivePlan(row.spec, { domain: row.token, here: row.here }));
     if ((await observe(this.#core, vm))?.power === 'paused') await this.#run(vm, op('VM.unpause', { vm }));
     row.arrived = true;
     await this.#note(row).catch((error: unknown) => {
@@ -278,9 +277,8 @@ export class Incoming implements IncomingContract {
     });
   }
   async #drop(row: Arrival): Promise<void> {
-    const destroy = op('VM.destroy', { vm: row.token });
-    // Before the row: nobody would look for the disks and ports of a VM that is not known here. A guest of this host uses them on.
-    await this.#run(row.token, row.here ? destroy : seq(destroy, closeAll(row.spec, true)));
+    // Before the row: nobody would look for the disks and ports of a VM, or a domain, that is not known here.
+    await this.#run(row.token, migrateDropPlan(row.spec, { domain: row.token, here: row.here }));
     this.#core.reservations.release(row.token);
     await this.#forget(row);
     // Disks and ports that nobody uses now.

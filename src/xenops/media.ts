@@ -74,8 +74,11 @@ export async function closeMedia(g: Neighbours, vm: string, media: Content | nul
 /** The VM is done with its volumes of files. Storage_error. */
 export const closeFiles = (g: Neighbours, vm: string): Promise<void> =>
   inWords('Storage_error', () => g.storage.disc.close({ user: vm }));
-/** Makes the port of an interface, for the VM's domain and for `domain` when that has another name. Network_error. */
-export function openPort(g: Neighbours, vm: string, vif: VifSpec, domain = vm): Promise<Port> {
+/**
+ * Makes the port of an interface, for the VM's domain or the one of another name: `beside` the VM's own domain, it gets one of its
+ * own where the two could not have the same. Network_error.
+ */
+export function openPort(g: Neighbours, vm: string, vif: VifSpec, domain = vm, beside = false): Promise<Port> {
   const { id: device, bridge, mac, mtu, rateKib, lock } = vif;
   const carriers = [...new Set([vm, domain])].flatMap((name) => g.backend.vif.carrier?.(name, vif) ?? []);
   const name = g.nameOf(vm);
@@ -85,8 +88,13 @@ export function openPort(g: Neighbours, vm: string, vif: VifSpec, domain = vm): 
     ...(rateKib === undefined ? {} : { rateKib }),
     ...(lock === undefined ? {} : { filter: lock, ...(carriers.length > 0 ? { carriers } : {}) }),
   };
-  const port = { vm, device, bridge, mac, ...known, ...g.backend.owner(domain) };
+  const whose = beside ? { vm: domain, beside: vm } : { vm };
+  const port = { ...whose, device, bridge, mac, ...known, ...g.backend.owner(domain) };
   return inWords('Network_error', () => g.network.port.attach(port));
+}
+/** The port of the second domain is the VM's now. Network_error. */
+export function takePort(g: Neighbours, vm: string, device: string, from: string): Promise<void> {
+  return inWords('Network_error', () => g.network.port.take({ vm, device, from }));
 }
 /** Takes the port of an interface away. Network_error. */
 export function closePort(g: Neighbours, vm: string, device: string): Promise<void> {

@@ -1,5 +1,6 @@
 /** A VM between two houses, each a pool of its own in a network namespace, through XenAPI, on real QEMU. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -32,6 +33,12 @@ async function guestSays(host: LiveHost, uuid: string, line: string, word: strin
 }
 const pings = (host: LiveHost, uuid: string, n: number) =>
   guestSays(host, uuid, `ping -c 1 -W 5 ${lan.gateway} > /dev/null && echo reached-${n}`, `reached-${n}`);
+
+/** The taps of guests in a namespace. */
+function tapsOf(namespace: string): string[] {
+  const text = execFileSync('/usr/sbin/ip', ['-n', namespace, '-j', 'tuntap', 'list'], { encoding: 'utf8' });
+  return (JSON.parse(text || '[]') as { ifname: string }[]).map(({ ifname }) => ifname);
+}
 
 async function two() {
   const net = twoNamespaces(lan);
@@ -127,6 +134,17 @@ test('there and back through XenAPI, with a disk in a shared repository and a ne
     'dressed',
   );
   await pings(a, uuid, 1);
+  // Within its host: into a domain that has a tap of its own.
+  const taps = () => tapsOf(h.net.a);
+  const [tap] = taps();
+  await a.call('VM.pool_migrate', vm, await only(a, 'host'), {});
+  await pings(a, uuid, 2);
+  assert.equal(taps().length, 1, 'the first tap is gone');
+  assert.notEqual(taps()[0], tap);
+  await a.call('VM.pool_migrate', vm, await only(a, 'host'), {});
+  await pings(a, uuid, 3);
+  assert.equal(taps().length, 1);
+
   const there = (await b.call('network.create', lanNetwork)) as string;
   const dest = await receive(b, there);
   const send = (vifMap: object, options = {}, d: object = dest) =>
@@ -158,7 +176,7 @@ test('there and back through XenAPI, with a disk in a shared repository and a ne
   assert.equal(await b.call('VIF.get_network', interface_), there);
   assert.deepEqual(await a.call('VM.get_by_name_label', 'traveller'), []);
   assert.equal([...processesWith(h.folder).values()].filter((line) => line.includes('qemu-system')).length, 1);
-  await pings(b, uuid, 2);
+  await pings(b, uuid, 4);
   await guestSays(b, uuid, 'grep -c here /dev/vda', '1');
 
   // And back, compressed.
@@ -175,7 +193,7 @@ test('there and back through XenAPI, with a disk in a shared repository and a ne
   )) as string;
   assert.equal(await a.call('VM.get_power_state', back), 'Running');
   assert.equal(await a.call('VM.get_name_description', back), 'goes from house to house');
-  await pings(a, uuid, 3);
+  await pings(a, uuid, 5);
   await a.call('VM.clean_reboot', back);
   await a.call('VM.hard_shutdown', back);
   await a.call('VM.start', back, false, false);

@@ -41,6 +41,11 @@ export function portsOnly(): Network {
         ports.set(`${vm}/${device}`, { vm, device, bridge, ifname });
         return { kind: 'tap', ifname };
       },
+      async take({ vm, device, from }) {
+        const port = ports.get(`${from}/${device}`);
+        if (port) ports.set(`${vm}/${device}`, { ...port, vm });
+        ports.delete(`${from}/${device}`);
+      },
       async detach({ vm, device }) {
         ports.delete(`${vm}/${device}`);
       },

@@ -366,6 +366,25 @@ ip addr replace $ip/$mask dev $interface && ip route replace default via $router
     const lan = found.find((i) => i.name === 'lan0');
     assert.deepEqual([lan?.physical, lan?.addresses.includes('192.168.77.1/24'), lan?.bridge], [false, true, null]);
   });
+  test("a second domain of a VM has a tap of its own, which becomes the VM's", async () => {
+    await net.network.ensure({ bridge: 'ghint9', kind: 'internal' });
+    const port = { vm: 'vm-move', device: 'vif-0', bridge: 'ghint9', mac: '52:54:00:12:34:59', uid: 1 };
+    const first = await net.port.attach(port);
+    const beside = { ...port, vm: 'copy', beside: 'vm-move', uid: 2 };
+    const second = await net.port.attach(beside);
+    assert.ok(first.kind === 'tap' && second.kind === 'tap' && first.ifname !== second.ifname);
+    assert.deepEqual(await net.port.attach(beside), second);
+    const take = { vm: 'vm-move', device: 'vif-0', from: 'copy' };
+    await net.port.take(take);
+    await net.port.take(take);
+    assert.equal(link(first.ifname), undefined);
+    assert.equal((link(second.ifname) as { master: string }).master, 'ghint9');
+    // Told again, as after a change of its name, it stays the one that the guest has.
+    assert.deepEqual(await net.port.attach({ ...port, uid: 2, name: 'moved' }), second);
+    await net.port.detach(port);
+    assert.equal(link(second.ifname), undefined);
+    await net.network.remove({ bridge: 'ghint9' });
+  });
   test('a subnet that somebody took while the bridge was gone is given up', async () => {
     const before = await net.network.ensure({ bridge: 'ghmoved', kind: 'nat' });
     await net.port.attach({ vm: 'vm-5', device: 'vif-0', bridge: 'ghmoved', mac: '52:54:00:00:00:55' });

@@ -1,6 +1,6 @@
 import type { VmSpec } from '../../contracts/xenops.ts';
 import { op, type Plan, seq } from '../plan.ts';
-import { attachAll, closeAll } from './devices.ts';
+import { attachAll, closeAll, interfacesOf } from './devices.ts';
 
 /** Running here → running there. `domain`: what its domain is called once another takes the VM's name. */
 export function migrateSendPlan(
@@ -41,7 +41,22 @@ export function migrateReceivePlan(
     op('VM.listen', { domain, about }),
   );
 }
-/** The copy has the VM's name; it goes on unless it runs already. */
-export function migrateArrivePlan(vm: string, a: { readonly domain: string }): Plan {
-  return op('VM.takeName', { vm, domain: a.domain });
+/** The copy has the VM's name, and its ports. */
+export function migrateArrivePlan(
+  spec: VmSpec,
+  { domain, here }: { readonly domain: string; readonly here: boolean },
+): Plan {
+  const vm = spec.id;
+  const take = here ? interfacesOf(spec).map((vif) => op('VIF.take', { vm, vif, domain })) : [];
+  return seq(...take, op('VM.takeName', { vm, domain }));
+}
+/** What a copy that is not to be has, goes. */
+export function migrateDropPlan(
+  spec: VmSpec,
+  { domain, here }: { readonly domain: string; readonly here: boolean },
+): Plan {
+  const destroy = op('VM.destroy', { vm: domain });
+  // On this host the disks are the guest's on, but not the ports that were made beside its own.
+  if (here) return seq(destroy, ...interfacesOf(spec).map((vif) => op('VIF.close', { vm: domain, vif })));
+  return seq(destroy, closeAll(spec, true));
 }

@@ -46,6 +46,13 @@ export function fakeNetwork(o: { ports?: Map<string, PortRow>; trouble?: Trouble
         ports.set(key, port);
         return { kind: 'tap', ifname: port.ifname };
       },
+      async take({ vm, device, from }) {
+        await o.trouble?.('port.take');
+        const port = ports.get(`${from}/${device}`);
+        if (!port) return;
+        ports.delete(`${from}/${device}`);
+        ports.set(`${vm}/${device}`, { ...port, vm });
+      },
       async detach({ vm, device }) {
         await o.trouble?.('port.detach');
         ports.delete(`${vm}/${device}`);
