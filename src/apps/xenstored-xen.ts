@@ -20,6 +20,7 @@ import { RingLog, type RingState, readRingLog } from '../xenstore/transports/rin
 import { createRingTransport, type RingTransport } from '../xenstore/transports/ring-transport.ts';
 import { listenSocket } from '../xenstore/transports/socket.ts';
 import { openXenRingHost } from '../xenstore/transports/xen-ring-host.ts';
+import { fileLog } from './file-log.ts';
 import { type Handover, liveUpdater, takeOver } from './xenstored-successor.ts';
 
 const folder = process.env['XENSTORED_RUNDIR'] ?? '/run/xenstored';
@@ -52,7 +53,8 @@ export async function serveXen(options: XenServiceOptions): Promise<XenService> 
   const rings = createRingTransport(host, log);
   let update: LiveUpdate | undefined;
   const liveUpdate: LiveUpdate = (args) => update?.(args) ?? 'BUSY';
-  const core = new Core({ log, clock, later: setImmediate, rings, liveUpdate });
+  const openLogFile = (file: string) => fileLog('xenstored', file, log);
+  const core = new Core({ log, clock, later: setImmediate, rings, liveUpdate, openLogFile });
   mkdirSync(state, { recursive: true, mode: 0o700 });
   const journalFile = join(state, 'state.json');
   const ringFile = join(state, 'rings');

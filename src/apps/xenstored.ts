@@ -8,6 +8,7 @@ import type { LiveUpdate } from '../xenstore/control.ts';
 import { Core } from '../xenstore/core.ts';
 import { type CoreJournal, readJournal, startJournal } from '../xenstore/journal.ts';
 import { listenSocket } from '../xenstore/transports/socket.ts';
+import { fileLog } from './file-log.ts';
 import { stderrLog } from './stderr-log.ts';
 import { type Handover, liveUpdater, readHandover, takeOver } from './xenstored-successor.ts';
 
@@ -62,7 +63,8 @@ async function serveSocket(
 ): Promise<() => Promise<void>> {
   let update: LiveUpdate | undefined;
   const liveUpdate: LiveUpdate = (args) => update?.(args) ?? 'BUSY';
-  const core = new Core({ log, clock: systemClock, later: setImmediate, together: true, liveUpdate });
+  const openLogFile = (file: string) => fileLog('xenstored', file, log);
+  const core = new Core({ log, clock: systemClock, later: setImmediate, together: true, liveUpdate, openLogFile });
   let journal: CoreJournal | undefined;
   if (folder !== undefined) {
     const file = join(folder, 'state.json');

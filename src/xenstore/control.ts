@@ -1,4 +1,5 @@
 /** CONTROL: what an administrator asks the daemon itself. One row per command. */
+import { type ErrorName, errorNames } from '../wire/xenstore.ts';
 import type { Core } from './core.ts';
 import type { Domain } from './domains.ts';
 import type { Outcome } from './node-operations.ts';
@@ -15,10 +16,7 @@ export type LiveUpdate = (args: readonly string[]) => string;
 interface Command {
   readonly usage: string;
   /** The text to answer, or the error. */
-  readonly run: (
-    core: Core,
-    args: readonly string[],
-  ) => { readonly text: string } | { readonly error: 'EINVAL' | 'ENOENT' };
+  readonly run: (core: Core, args: readonly string[]) => { readonly text: string } | { readonly error: ErrorName };
 }
 
 const ok = { text: 'OK' };
@@ -42,6 +40,7 @@ const commands: Readonly<Record<string, Command>> = {
       return state === undefined ? { text: core.accessLog ? 'on' : 'off' } : ok;
     },
   },
+  logfile: { usage: '<file>', run: logFile },
   memreport: { usage: '', run: (core) => ({ text: memoryReport(core) }) },
   print: {
     usage: '<string>',
@@ -70,6 +69,19 @@ export function control(core: Core, r: Request): Outcome {
   // An answer has to fit a packet; what does not is cut at a line.
   const text = answer.text.length < 4096 ? answer.text : answer.text.slice(0, answer.text.lastIndexOf('\n', 4090) + 1);
   return r.reply(`${text}\0`);
+}
+
+/** Requests are logged on a file of their own. A relative path would be below the folder that the daemon was started in. */
+function logFile(core: Core, [path, ...more]: readonly string[]): ReturnType<Command['run']> {
+  if (path === undefined || !path.startsWith('/') || more.length > 0) return wrong;
+  try {
+    core.logTo(Buffer.from(path, 'latin1').toString('utf8'));
+    return ok;
+  } catch (error) {
+    core.log.warn('requests cannot be logged there', { path, error: String(error) });
+    const { code } = error as NodeJS.ErrnoException;
+    return { error: errorNames.find((name) => name === code) ?? 'EIO' };
+  }
 }
 
 function quota(core: Core, args: readonly string[]): ReturnType<Command['run']> {

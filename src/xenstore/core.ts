@@ -53,8 +53,16 @@ export interface CoreOptions {
   readonly quotas?: Partial<Record<QuotaName, number>>;
   /** CONTROL live-update; refused without. */
   readonly liveUpdate?: LiveUpdate;
+  /** CONTROL logfile: a log on the file with this path; throws what the file system says. Refused without. */
+  readonly openLogFile?: (path: string) => RequestLog;
   /** Milliseconds after which a guest that reads nothing is given up; 0 is never. */
   readonly stallMs?: number;
+}
+
+/** Where requests are logged. */
+export interface RequestLog {
+  readonly log: Log;
+  close(): void;
 }
 
 const specialNames = ['@introduceDomain', '@releaseDomain'] as const;
@@ -77,6 +85,8 @@ export class Core implements Server {
   openTransactions = 0;
   /** Requests are logged. */
   accessLog = false;
+  readonly #openLogFile: CoreOptions['openLogFile'];
+  #requestLog: RequestLog;
   readonly #rings: Rings;
   readonly #stalls: Stalls;
   readonly #special = new Map<SpecialName, Permissions>();
@@ -87,6 +97,8 @@ export class Core implements Server {
   constructor(options: CoreOptions) {
     this.log = options.log;
     this.liveUpdate = options.liveUpdate;
+    this.#openLogFile = options.openLogFile;
+    this.#requestLog = { log: options.log, close: () => undefined };
     this.quotas = new Quotas(options.quotas);
     this.quotas.passed = (domid, bytes) => this.log.warn('a domain passed its soft limit of memory', { domid, bytes });
     this.#rings = options.rings ?? noRings;
@@ -142,7 +154,7 @@ export class Core implements Server {
     r.edits = this.edits;
     const operation = operations[type];
     if (this.accessLog)
-      this.log.info('request', {
+      this.#requestLog.log.info('request', {
         connection: connection.id,
         domid: connection.domain.domid,
         type: operation?.name ?? type,
@@ -168,6 +180,13 @@ export class Core implements Server {
       if (!ends && domain.exceeds('memory', domain.usage.memory)) return 'ENOMEM';
     }
     return operation.run(this, r);
+  }
+  /** Requests are logged on this file from now on. Throws what the file system says; then they are logged where they were. */
+  logTo(path: string): void {
+    if (this.#openLogFile === undefined) throw Object.assign(new Error('no files here'), { code: 'ENOSYS' });
+    const next = this.#openLogFile(path);
+    this.#requestLog.close();
+    this.#requestLog = next;
   }
   /** Drops the connection's watches and transactions. */
   forget(connection: Connection): void {
@@ -365,5 +384,6 @@ export class Core implements Server {
     for (const connection of this.connections) this.disconnect(connection);
     this.#stalls.close();
     this.credit.close();
+    this.#requestLog.close();
   }
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -105,7 +105,15 @@ describe('xenstore-utils', { skip: missing }, () => {
     assert.match(await ask('quota', 'max'), /^Domain 0:/m);
     assert.match(await ask('memreport'), /^nodes: \d+$/m);
     assert.equal(await ask('print', 'hello'), 'OK\n');
+    const requests = join(folder, 'requests');
+    assert.equal(await ask('logfile', requests), 'OK\n');
     assert.equal(await ask('log', 'on'), 'OK\n');
+    await ok('xenstore-write', '/logged', 'a value');
+    assert.match(readFileSync(requests, 'utf8'), /"type":"WRITE"/);
+    assert.equal(statSync(requests).mode & 0o777, 0o600);
+    for (const path of [join(folder, 'absent', 'requests'), folder, 'relative'])
+      assert.notEqual((await run(control as string, 'logfile', path)).status, 0, path);
+    assert.equal(await ask('log'), 'on\n', 'a file that cannot be is refused, and nothing changes');
     assert.equal(await ask('log', 'off'), 'OK\n');
     const refused = await run(control as string, 'nonsense');
     assert.match(refused.out + refused.err, /not supported/);
