@@ -31,6 +31,8 @@ export interface House {
   /** The folder of the installation's state. */
   readonly dataDir: string;
   readonly version: string;
+  /** `https://address` that this host listens on. */
+  readonly url: string;
   /** Folders that kernels and ramdisks of guests may come from. */
   readonly kernelDirs: readonly string[];
   /** Keeps the domain manager's descriptions equal to the records. */

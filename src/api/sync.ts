@@ -8,6 +8,7 @@ import { never, nullRef, type Ref } from '../datamodel/dsl.ts';
 import type { Rec } from '../datamodel/index.ts';
 import type { Db, Patch, Writer } from '../db/db.ts';
 import { adoptVm, replaceDevices } from './adopt.ts';
+import { locateConsole } from './advertise.ts';
 import { alert } from './alerts.ts';
 import { bootText } from './boot-record.ts';
 import { refreshVm } from './guards.ts';
@@ -24,7 +25,7 @@ export interface SyncParts {
   readonly log: Log;
   /** Milliseconds since the epoch. */
   now(): number;
-  /** `https://address` of this host, for console locations. */
+  /** `https://address` that this host listens on, for console locations. */
   readonly url: string;
   /** VM uuid → how its last run ended, as far as it was heard: begins empty. */
   readonly ends: Map<string, VmEntry['state']['lastEnd']>;
@@ -210,13 +211,14 @@ function applyConsoles(parts: SyncParts, w: Writer, ref: Ref<'VM'>, consoles: Vm
   const have = new Set<Rec<'console'>['protocol']>();
   for (const r of there) {
     const { protocol } = db.get('console', r);
-    if (wanted.has(protocol as 'rfb') && !have.has(protocol)) have.add(protocol);
-    else w.destroy('console', r);
+    if (wanted.has(protocol as 'rfb') && !have.has(protocol)) {
+      have.add(protocol);
+      locateConsole(parts, w, r);
+    } else w.destroy('console', r);
   }
   for (const { protocol } of consoles) {
     if (have.has(protocol)) continue;
-    const made = w.create('console', { protocol, VM: ref });
-    w.set('console', made, { location: `${parts.url}/console?uuid=${db.get('console', made).uuid}` });
+    locateConsole(parts, w, w.create('console', { protocol, VM: ref }));
     have.add(protocol);
   }
 }

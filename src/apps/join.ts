@@ -62,7 +62,7 @@ export interface HouseOptions {
   readonly listen: ApiParts['listen'];
   readonly authenticate: ApiParts['authenticate'];
   readonly changePassword: ApiParts['changePassword'];
-  /** `https://address` that console locations start with. */
+  /** `https://address` that this host listens on: console locations start with it, unless the host's record says otherwise. */
   readonly url: string;
   /** By which clients reach this host: `host.address`. */
   readonly address: string;
@@ -184,6 +184,7 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
     pool,
     dataDir: o.data,
     version: o.version,
+    url: o.url,
   };
   const api: RunningApi = opened(
     await startApi({

@@ -1,8 +1,8 @@
 /**
  * A running box: QEMU, the shared ssh connection into it, and what must be told to a host that comes out of a snapshot.
  *
- *     power on ─▶ Debian, Xen ─▶ ssh ─▶ XenAPI answers ─▶ saved as `ready` ─▶ clock, randomness ─▶ password ─▶ up
- *     `last` or `ready` ───────────▶ ssh ─▶ clock, randomness ─▶ XenAPI answers ──────────────────▶ password ─▶ up
+ *     power on ─▶ Debian, Xen ─▶ ssh ─▶ XenAPI answers ─▶ saved as `ready` ─▶ clock, randomness ─▶ password, address ─▶ up
+ *     `last` or `ready` ───────────▶ ssh ─▶ clock, randomness ─▶ XenAPI answers ──────────────────▶ password, address ─▶ up
  *     up ─▶ saved as `last` ─▶ ended        up ─▶ ended (what happened since is gone)
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -102,6 +102,7 @@ export class Box {
     await this.#tellNow();
     await this.#untilApi();
     await this.#setPassword();
+    await this.#advertise();
   }
 
   /** Ends QEMU at once. What was not saved is gone. */
@@ -209,6 +210,17 @@ export class Box {
         async (client) => void (await client.session.change_password({ old_pwd: '', new_pwd: password })),
       );
     writeRecord(this.#at.record, { ...record, now: { password: digest } });
+  }
+
+  /** Clients are out here: the host in the box tells them the address that leads into it (see docs/consoles.md). */
+  async #advertise(): Promise<void> {
+    const { host, port } = this.#start.machine.api;
+    const advertise = `http://${host}:${port}`;
+    await this.#call(async (client) => {
+      const records = Object.entries(await client.host.get_all_records());
+      for (const [ref, { other_config }] of records)
+        await client.host.set_other_config({ self: ref, value: { ...other_config, advertise } });
+    });
   }
 
   /** Calls as root through the box's own socket. */

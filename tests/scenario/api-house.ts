@@ -80,6 +80,7 @@ export async function apiHouse(o: Options = {}): Promise<ApiHouse> {
     pool,
     dataDir: dir,
     version: '0.0.0',
+    url: 'https://localhost',
     kernelDirs: [],
   };
   const users: NonNullable<Options['users']> = {

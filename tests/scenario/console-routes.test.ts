@@ -62,6 +62,30 @@ test('CONNECT gives the serial line of a running VM', async () => {
   }
 });
 
+test('locations of consoles name the address that the host advertises, at once', async () => {
+  await using h = await diskHouse();
+  const [host] = await h.root<string[]>('host.get_all');
+  const locations = async () =>
+    Object.values(await h.root<Record<string, Rec<'console'>>>('console.get_all_records')).map((c) => c.location);
+  await started(h);
+  const before = await locations();
+  assert.equal(before.length, 2);
+  await h.root('host.add_to_other_config', host, 'advertise', 'https://outside.example:8443/lab/');
+  for (const location of await locations())
+    assert.match(location, /^https:\/\/outside\.example:8443\/lab\/console\?uuid=[0-9a-f-]{36}$/);
+  await started(h);
+  assert.equal((await locations()).filter((l) => l.startsWith('https://outside.example')).length, 4);
+  for (const bad of ['outside.example:8443', 'ftp://outside.example', 'https://a:b@outside', 'http://x/?a=b'])
+    await assert.rejects(h.root('host.set_other_config', host, { advertise: bad }), /VALUE_NOT_SUPPORTED/);
+  await h.root('host.remove_from_other_config', host, 'advertise');
+  const after = await locations();
+  assert.deepEqual(
+    after.filter((l) => before.includes(l)),
+    before,
+  );
+  assert.ok(after.every((l) => !l.includes('outside')));
+});
+
 test('a VM stands for its screen, which speaks RFB; it ends with the guest', async () => {
   await using h = await diskHouse();
   const session = h.running.api.rootSession('test');

@@ -2,6 +2,7 @@
 import type { host as hostClass } from '../../datamodel/classes/host.ts';
 import type { Ref } from '../../datamodel/dsl.ts';
 import { fail } from '../../datamodel/errors.ts';
+import { advertiseKey, checkAdvertised, locateConsoles } from '../advertise.ts';
 import { ask } from '../ask.ts';
 import type { ClassHandlers, Ctx } from '../context.ts';
 import { refreshAllowed } from '../guards.ts';
@@ -91,6 +92,14 @@ export const host: ClassHandlers<typeof hostClass> = {
   apply_edition(ctx, a) {
     if (!ctx.db.get('host', a.host).editions.includes(a.edition)) throw fail('INVALID_EDITION', { edition: a.edition });
     ctx.db.set('host', a.host, { edition: a.edition });
+  },
+  /** An address that nobody could use is refused here; consoles that are there have the new one at once. */
+  set_other_config(ctx, a: { self: Ref<'host'>; value: Readonly<Record<string, string>> }) {
+    checkAdvertised(a.value[advertiseKey] ?? '');
+    ctx.db.write((w) => {
+      w.set('host', a.self, { other_config: a.value });
+      if (a.self === ctx.host) locateConsoles(ctx, w);
+    });
   },
   sync_data: (ctx) => ctx.db.durable(),
 };
