@@ -7,6 +7,7 @@
  * kernel's PVH entry. HVM: the same machine with `hvmloader` as its kernel and holes for devices.
  */
 import type { Blocking } from './blocking.ts';
+import type { MemoryRange } from './core-file.ts';
 import { writeHvmInfo } from './hvm-info.ts';
 import { koffi } from './koffi.ts';
 import { layout } from './layout.ts';
@@ -189,12 +190,18 @@ export function memoryMap(
   memoryMax: number,
   tables: readonly { readonly data: Uint8Array; readonly address: number }[],
 ): Buffer {
-  const ranges: Range[] = [[0, Math.min(memoryMax, holes.pvh), kind.ram]];
+  const [low, high] = memoryOf(memoryMax).map(({ start, length }): Range => [start, length, kind.ram]);
+  const ranges = low ? [low] : [];
   for (const { data, address } of tables) ranges.push([address, Math.ceil(data.length / page) * page, kind.acpi]);
   const special = 8;
   ranges.push([0xff00_0000 - special * page, special * page, kind.reserved]);
-  if (memoryMax > holes.pvh) ranges.push([fourGib, memoryMax - holes.pvh, kind.ram]);
+  if (high) ranges.push(high);
   return encodeMap(ranges);
+}
+/** Where a PVH guest has its memory. */
+export function memoryOf(memoryMax: number): MemoryRange[] {
+  const low = { start: 0, length: Math.min(memoryMax, holes.pvh) };
+  return memoryMax > holes.pvh ? [low, { start: fourGib, length: memoryMax - holes.pvh }] : [low];
 }
 /** The memory of an HVM machine above its first MiB, which its loader lays out. */
 export function machineMemoryMap(memoryMax: number): Buffer {

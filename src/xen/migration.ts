@@ -117,7 +117,7 @@ export async function resumeGuest(blocking: Blocking, domid: number): Promise<vo
   const resume = session.guest.func('int xc_domain_resume(void *xch, uint32_t domid, int fast)');
   await session.run('xc_domain_resume', resume, session.handle, domid, 1);
 }
-/** The whole memory of a domain as a file for debuggers. */
+/** The whole memory of a PV domain as a file for debuggers (Xen's own format of cores). */
 export async function dumpCore(blocking: Blocking, domid: number, path: string): Promise<void> {
   using session = openSession(blocking);
   const dump = session.guest.func('int xc_domain_dumpcore(void *xch, uint32_t domid, const char *path)');

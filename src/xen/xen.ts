@@ -1,7 +1,8 @@
 /** The hypervisor of this host, whole: opened once by who runs guests on it. */
 import { existsSync, readFileSync } from 'node:fs';
 import { Blocking } from './blocking.ts';
-import { type BuildRequest, buildGuest, type GuestPages } from './domain-builder.ts';
+import { dumpMemory } from './core-file.ts';
+import { type BuildRequest, buildGuest, type GuestPages, memoryOf } from './domain-builder.ts';
 import { LibraryMissing } from './koffi.ts';
 import { Domains, openControl } from './libxenctrl.ts';
 import { openXenLog } from './libxentoollog.ts';
@@ -22,6 +23,14 @@ export class XenUnavailable extends Error {
 /** The one that the layouts of `layout.ts` belong to. */
 const supported = '4.17';
 
+export interface DumpRequest {
+  readonly domid: number;
+  readonly type: 'pv' | 'pvh';
+  /** Bytes. */
+  readonly memoryMax: number;
+  /** Made anew. */
+  readonly path: string;
+}
 export interface Xen {
   /** `4.17.7`. */
   readonly version: string;
@@ -32,7 +41,8 @@ export interface Xen {
   restore(request: RestoreRequest): Promise<GuestPages>;
   resume(domid: number): Promise<void>;
   destroy(domid: number): Promise<void>;
-  dumpCore(domid: number, path: string): Promise<void>;
+  /** The memory of a guest as a core file: a PV guest's in Xen's format, a PVH guest's by its physical addresses. */
+  dumpCore(request: DumpRequest): Promise<void>;
   close(): void;
 }
 
@@ -71,7 +81,8 @@ export function openXen(): Xen {
     restore: (request) => restoreGuest(blocking, domains, request),
     resume: (domid) => resumeGuest(blocking, domid),
     destroy: (domid) => destroyDomain(blocking, domains, domid),
-    dumpCore: (domid, path) => dumpCore(blocking, domid, path),
+    dumpCore: ({ domid, type, memoryMax, path }) =>
+      type === 'pv' ? dumpCore(blocking, domid, path) : dumpMemory(domid, memoryOf(memoryMax), path),
     close() {
       control.close();
       log.close();

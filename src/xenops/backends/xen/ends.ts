@@ -43,11 +43,11 @@ export async function watchEnds(
 
 /** The memory of a guest that crashed, if its description wants that (`platform:crash-dump=true`): for debuggers. */
 async function dump({ vm, domid, record, needs }: Domain): Promise<void> {
-  // The libraries look at every frame up to 4 GiB of a hardware-virtualised guest, one by one, which takes minutes.
-  if (record.spec.platform['crash-dump'] !== 'true' || record.spec.domainType !== 'pv') return;
+  const { platform, domainType: type, memory } = record.spec;
+  if (platform['crash-dump'] !== 'true' || type === 'hvm') return;
   const path = needs.folders.paths(vm).coreDump;
   await bestEffort('a guest that crashed is not dumped', needs.log, async () => {
-    await needs.xen.dumpCore(domid, path);
+    await needs.xen.dumpCore({ domid, type, memoryMax: memory.staticMax, path });
     needs.log.info('a guest that crashed was dumped', { vm, domid, path });
   });
 }

@@ -66,6 +66,7 @@ test('an HVM machine has the drives and interfaces of its description, whatever 
       ],
     },
     paths,
+    '/roms/e1000.rom',
   );
   assert.deepEqual(after(command, '-drive'), [
     'id=drive0,if=none,media=disk,format=qcow2,file=/images/a,,b=c,readonly=off',
@@ -74,7 +75,7 @@ test('an HVM machine has the drives and interfaces of its description, whatever 
   assert.deepEqual(after(command, '-device').slice(1), [
     'ide-hd,drive=drive0,bus=ide.0,unit=0',
     'ide-cd,drive=drive3,bus=ide.1,unit=1',
-    'e1000,netdev=nic0,mac=52:54:00:00:00:01,romfile=',
+    'e1000,netdev=nic0,mac=52:54:00:00:00:01,romfile=/roms/e1000.rom',
   ]);
   assert.deepEqual(after(command, '-netdev'), ['tap,id=nic0,ifname=tap7,script=no,downscript=no']);
   assert.deepEqual(after(command, '-boot'), ['order=dc']);

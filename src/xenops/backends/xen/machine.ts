@@ -2,6 +2,7 @@
  * The machine of an HVM guest: Xen runs its processors, a QEMU plays its devices. Everything is emulated: drives on IDE, interfaces as
  * e1000, a screen, a serial line; no paravirtual devices, so that nothing is there twice.
  */
+import { existsSync } from 'node:fs';
 import { xenopsErrors } from '../../../contracts/xenops.ts';
 import { options } from '../qemu/options.ts';
 import { awaitNode } from './await-node.ts';
@@ -14,8 +15,11 @@ import { domainPath } from './store-layout.ts';
 const mib = 1 << 20;
 const screenMib = 16;
 
-/** The command line of the machine's QEMU: pure, and never near a shell. */
-export function machineCommand(qemu: string, record: DomainRecord, paths: Paths): string[] {
+/** The program on the interfaces with which the machine boots from its network. */
+const networkBoot = { rom: '/usr/lib/ipxe/qemu/pxe-e1000.rom', package: 'ipxe-qemu' } as const;
+
+/** The command line of the machine's QEMU: pure, and never near a shell. `rom`: of its interfaces; empty for none. */
+export function machineCommand(qemu: string, record: DomainRecord, paths: Paths, rom: string): string[] {
   const { spec, domid } = record;
   const socket = (path: string, more = {}) => ({ path, server: true, wait: false, ...more });
   return [
@@ -32,7 +36,7 @@ export function machineCommand(qemu: string, record: DomainRecord, paths: Paths)
     ...['-serial', 'chardev:serial', '-device', `VGA,vgamem_mb=${screenMib}`],
     ...['-vnc', options(`unix:${paths.vnc}`, { share: 'force-shared' })],
     ...record.drives.flatMap(driveArguments),
-    ...record.nics.flatMap(nicArguments),
+    ...record.nics.flatMap((nic) => nicArguments(nic, rom)),
   ];
 }
 /** `c` disk, `d` CD, `n` network. */
@@ -53,20 +57,27 @@ function driveArguments({ spec, disk }: Drive): string[] {
     options(cd ? 'ide-cd' : 'ide-hd', { drive: id, bus: `ide.${spec.position >> 1}`, unit: spec.position & 1 }),
   ];
 }
-function nicArguments({ spec, tap }: Nic): string[] {
+function nicArguments({ spec, tap }: Nic, rom: string): string[] {
   const id = `nic${spec.position}`;
   return [
     '-netdev',
     options('tap', { id, ifname: tap ?? '', script: 'no', downscript: 'no' }),
     '-device',
-    options('e1000', { netdev: id, mac: spec.mac, romfile: '' }),
+    options('e1000', { netdev: id, mac: spec.mac, romfile: rom }),
   ];
+}
+
+function romFor({ needs, record, vm }: Domain): string {
+  if (!orderOf(record).includes('n') || record.nics.length === 0) return '';
+  if (existsSync(networkBoot.rom)) return networkBoot.rom;
+  needs.log.warn('a machine cannot boot from its network: install the package', { vm, package: networkBoot.package });
+  return '';
 }
 
 /** Starts the machine's QEMU and waits until it says that it runs. Failed_to_start_emulator. */
 export async function startMachine(domain: Domain): Promise<void> {
   const { needs, record, domid, vm } = domain;
-  await startEmulator(domain, machineCommand(needs.qemu, record, needs.folders.paths(vm)));
+  await startEmulator(domain, machineCommand(needs.qemu, record, needs.folders.paths(vm), romFor(domain)));
   const path = `${domainPath(0)}/device-model/${domid}/state`;
   await whileEmulated(domain, async () => {
     const { fits } = await awaitNode(needs, path, (value) => value === 'running', needs.patience.backendMs);
