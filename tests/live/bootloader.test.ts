@@ -1,43 +1,21 @@
 /** A guest that carries its own kernel, on real QEMU: its disk is read by the boot loader, as PV_bootloader says. */
 import assert from 'node:assert/strict';
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { findTool } from '../../src/network/tool.ts';
+import { diskTools, guest, guestDisk, menuEntry } from './guest-disk.ts';
 import { bin, cannotRun, consoleSays, liveHost } from './host.ts';
 
 const run = promisify(execFile);
-const guest = join(import.meta.dirname, '../../build/guest');
-const mib = 1 << 20;
-
-const missing = ['mke2fs', 'sfdisk', 'grub-fstest'].filter((name) => !findTool(name));
+const missing = [...diskTools, 'grub-fstest'].filter((name) => !findTool(name));
 const cannot = cannotRun() ?? (missing.length > 0 ? `not installed: ${missing.join(', ')}` : undefined);
 
-/** A disk of 64 MiB with a partition of ext4 that holds Tiny Linux and a GRUB menu with `entries`. */
-function guestDisk(folder: string, menu: string): string {
-  const tree = join(folder, 'tree');
-  const [fs, disk] = [join(folder, 'fs.raw'), join(folder, 'disk.raw')];
-  mkdirSync(join(tree, 'boot/grub'), { recursive: true });
-  copyFileSync(join(guest, 'bzImage'), join(tree, 'boot/vmlinuz'));
-  copyFileSync(join(guest, 'initramfs'), join(tree, 'boot/initrd.img'));
-  writeFileSync(join(tree, 'boot/grub/grub.cfg'), menu);
-  const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` };
-  execFileSync('mke2fs', ['-q', '-t', 'ext4', '-d', tree, fs, '60M'], { env });
-  const image = Buffer.alloc(64 * mib);
-  readFileSync(fs).copy(image, mib);
-  writeFileSync(disk, image);
-  execFileSync('sfdisk', ['-q', disk], {
-    env,
-    stdio: ['pipe', 'ignore', 'pipe'],
-    input: `label: gpt\nstart=2048,size=${(60 * mib) / 512}\n`,
-  });
-  return disk;
-}
 /** A folder of a Debian installer on the web: its kernel is Tiny Linux's. */
 async function installerServer() {
   const files: Readonly<Record<string, string>> = { '/d-i/xen/vmlinuz': 'bzImage', '/d-i/xen/initrd.gz': 'initramfs' };
@@ -63,15 +41,14 @@ test('a VM boots the kernel on its disk to READY, and again after a change of it
   const env = { ...process.env, GUESTHOUSE_DATA: host.data };
   const xe = async (...args: string[]) => (await run(bin('xe'), args, { env })).stdout.trim();
   const { cmdline } = JSON.parse(readFileSync(join(guest, 'manifest.json'), 'utf8')) as { cmdline: string };
-  const entry = (title: string) =>
-    `menuentry '${title}' {\n linux /boot/vmlinuz ${cmdline} entry=${title}\n initrd /boot/initrd.img\n}\n`;
+  const entry = (title: string) => menuEntry(title, cmdline);
   const disk = guestDisk(host.data, `set default=1\n${entry('first')}${entry('second')}`);
 
   const vm = await xe('vm-install', 'template=Tiny Linux', 'new-name-label=own-kernel');
   for (const field of ['PV-kernel=', 'PV-ramdisk=', 'PV-args=added=yes', 'PV-bootloader=pygrub', 'domain-type=pvh'])
     await xe('vm-param-set', `uuid=${vm}`, field);
   const sr = await xe('sr-list', 'type=file', '--minimal');
-  const vdi = await xe('vdi-create', `sr-uuid=${sr}`, 'name-label=own', `virtual-size=${64 * mib}`, 'type=system');
+  const vdi = await xe('vdi-create', `sr-uuid=${sr}`, 'name-label=own', `virtual-size=${64 << 20}`, 'type=system');
   await xe('vbd-create', `vm-uuid=${vm}`, `vdi-uuid=${vdi}`, 'device=0', 'bootable=true');
   const start = () => xe('vm-start', `uuid=${vm}`);
   // Nothing is on the disk yet.

@@ -1,9 +1,13 @@
 /** A box for tests, through `bin/guesthouse box` as a user has it. One data folder for all runs, so that its snapshot is used again. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { dial } from './clients/bridge.ts';
 import { type Ended, run, without } from './clients/program.ts';
 import { bin } from './host.ts';
 
@@ -100,4 +104,58 @@ export async function processesOf(data: string): Promise<string[]> {
     .toString()
     .split('\n')
     .filter((line) => line.includes(data) && /qemu-system|ssh /.test(line));
+}
+
+/** A VM made from the template "Tiny Linux", which stands still. */
+export async function tinyLinux(b: LiveBox, name: string): Promise<{ vm: string; uuid: string }> {
+  const [template] = (await b.call('VM.get_by_name_label', 'Tiny Linux')) as string[];
+  const vm = (await b.call('VM.clone', template, name)) as string;
+  await b.call('VM.provision', vm);
+  return { vm, uuid: (await b.call('VM.get_uuid', vm)) as string };
+}
+/** Answers when the VM has ended. */
+export async function halted(b: LiveBox, vm: string): Promise<void> {
+  for (let token = ''; (await b.call('VM.get_power_state', vm)) !== 'Halted'; )
+    ({ token } = (await b.call('event.from', ['VM'], token, 30)) as { token: string });
+}
+
+const readyMs = 300_000;
+/** The guest's text console, at the address that its record names. */
+export async function dialConsole(b: LiveBox, uuid: string): Promise<Socket> {
+  for (const ref of (await b.call('VM.get_consoles', await b.call('VM.get_by_uuid', uuid))) as string[]) {
+    const { protocol, location = '' } = (await b.call('console.get_record', ref)) as Record<string, string>;
+    if (protocol !== 'vt100') continue;
+    const { origin: url, pathname, search } = new URL(location);
+    return dial({ url, path: `${pathname}${search}`, session: await b.session() });
+  }
+  throw new Error(`${uuid} has no text console`);
+}
+
+/** The guest's console has a line READY. */
+export const ready = async (b: LiveBox, uuid: string, withinMs = readyMs): Promise<void> =>
+  void (await says(b, uuid, /^READY\r?$/m, '', withinMs));
+/** Types a command on the guest's console and waits for its end; answers its exit status, and what was on the console. */
+export async function inGuest(b: LiveBox, uuid: string, command: string): Promise<{ code: number; said: string }> {
+  const mark = randomBytes(4).toString('hex');
+  const said = await says(b, uuid, new RegExp(`^${mark} ended \\d+\r?$`, 'm'), `${command}; echo ${mark} ended $?\n`);
+  return { code: Number(new RegExp(`^${mark} ended (\\d+)`, 'm').exec(said)?.[1]), said: said.slice(-1000) };
+}
+
+/** Waits until what the guest's console says, from its start on, matches; resolves to all that it said. `input` is typed first. */
+export async function says(b: LiveBox, uuid: string, wanted: RegExp, input = '', withinMs = readyMs): Promise<string> {
+  const deadline = AbortSignal.timeout(withinMs);
+  const socket = await dialConsole(b, uuid);
+  let said = '';
+  try {
+    if (input) socket.write(input);
+    while (!wanted.test(said)) {
+      const [piece] = (await once(socket, 'data', { signal: deadline })) as [Buffer];
+      said += piece.toString('latin1');
+    }
+    return said;
+  } catch (error) {
+    throw new Error(`the guest did not say ${wanted}: ${said.slice(-500)}`, { cause: error });
+  } finally {
+    socket.destroy();
+  }
 }
