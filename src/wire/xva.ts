@@ -13,8 +13,10 @@ export const xvaChunk = 1 << 20;
 /** The newest version that is written and read. */
 export const xvaVersion = 2;
 export const ovaXml = 'ova.xml';
-/** Bytes of `ova.xml`; a hundred VMs with their snapshots stay far below. */
-export const largestOvaXml = 64 << 20;
+/** Bytes of `ova.xml`; a thousand VMs with their devices stay below. */
+export const largestOvaXml = 16 << 20;
+/** Bytes of a chunk that are read; those that are written have 1 MiB. */
+export const largestChunk = 64 << 20;
 
 export interface XvaObject {
   readonly cls: string;

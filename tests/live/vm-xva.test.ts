@@ -50,7 +50,7 @@ test('a suspended guest goes out, is deleted, comes in and goes on', { skip: can
   await xe('vm-export', `uuid=${copy}`, `filename=${join(folder, 'c.ova')}`, 'format=ova');
   const package_ = await xe('vm-import', `filename=${join(folder, 'c.ova')}`);
   assert.equal(await xe('vm-param-get', `uuid=${package_}`, 'param-name=name-label'), 'traveller');
-  const [disk] = (await xe('vm-disk-list', `uuid=${package_}`, 'vdi-params=uuid', '--minimal')).split(',');
+  const disk = await xe('vbd-list', `vm-uuid=${package_}`, 'type=Disk', 'params=vdi-uuid', '--minimal');
   await xe('vdi-export', `uuid=${disk}`, `filename=${join(folder, 'd.qcow2')}`, 'format=qcow2');
   const around = await xe('vm-import', `filename=${join(folder, 'd.qcow2')}`, 'new-name-label=bare', 'memory=64MiB');
   await xe('vm-start', `uuid=${around}`);

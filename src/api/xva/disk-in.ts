@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import type { Ref } from '../../datamodel/dsl.ts';
 import { fail } from '../../datamodel/errors.ts';
 import type { Member, TarReader } from '../../wire/tar.ts';
-import { type ChunkName, readChunkName } from '../../wire/xva.ts';
+import { type ChunkName, largestChunk, readChunkName } from '../../wire/xva.ts';
 import type { Working } from '../context.ts';
 import type { Checksums } from './checksum.ts';
 import { DiskSink } from './disk-sink.ts';
@@ -97,6 +97,8 @@ async function take(
     const filename_expected = `${now.id}, with a number above ${now.number}`;
     throw fail('IMPORT_ERROR_UNEXPECTED_FILE', { filename_expected, filename_found: member.name });
   }
+  if (member.size > largestChunk)
+    throw fail('IMPORT_ERROR', { msg: `a chunk of ${member.size} bytes is too large: at most ${largestChunk}` });
   now.at += (number - now.number - 1) * now.stride;
   now.number = number;
   const [fast, old] = [checksums.begin(), createHash('sha1')];

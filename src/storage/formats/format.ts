@@ -1,9 +1,13 @@
 /** What a file format of disks must be able to do. Adding one is a file and a row in `index.ts`. */
-import type { FileHandle } from 'node:fs/promises';
 import type { StreamReader } from '../../wire/stream-reader.ts';
 import type { DiskSource, DiskTarget } from './disk.ts';
 import type { Plan } from './plan.ts';
 
+/** A file that can be read anywhere: what `FileHandle` does. */
+export interface Spool {
+  read(into: Buffer, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
+  stat(): Promise<{ readonly size: number }>;
+}
 /** Where an import goes. */
 export interface Into {
   readonly target: DiskTarget;
@@ -16,7 +20,7 @@ export interface Into {
   /** Hears, when a raw stream breaks off, up to which byte the disk was written. */
   readonly onReached?: (at: number) => void;
   /** Keeps the rest of the stream, which is then read anywhere. At most `most` bytes. */
-  spool(stream: StreamReader, most: number): Promise<FileHandle>;
+  spool(stream: StreamReader, most: number): Promise<Spool>;
 }
 /** What an export is made of. */
 export interface From {

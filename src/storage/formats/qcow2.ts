@@ -4,7 +4,6 @@
  *
  *     header · L1 table · refcount table · refcount blocks · L2 tables · clusters
  */
-import type { FileHandle } from 'node:fs/promises';
 import type { Transform } from 'node:stream';
 import { createInflateRaw, createZstdDecompress } from 'node:zlib';
 import { require } from '../../wire/format-error.ts';
@@ -19,7 +18,7 @@ import {
 } from '../../wire/qcow2.ts';
 import type { StreamReader } from '../../wire/stream-reader.ts';
 import { pieceSize } from './disk.ts';
-import type { Format, From, Into } from './format.ts';
+import type { Format, From, Into, Spool } from './format.ts';
 import type { Plan, Segment } from './plan.ts';
 import { allocated, type UnitMap } from './unit-map.ts';
 import { DiskWriter } from './window.ts';
@@ -35,14 +34,14 @@ async function read(stream: StreamReader, into: Into): Promise<void> {
 }
 
 class Reader {
-  readonly #file: FileHandle;
+  readonly #file: Spool;
   readonly #length: number;
   readonly #header: Qcow2Header;
   readonly #cluster: number;
   /** Content that the file has room for: what points twice at one cluster uses it up. */
   #left: number;
 
-  constructor(file: FileHandle, length: number, header: Qcow2Header) {
+  constructor(file: Spool, length: number, header: Qcow2Header) {
     this.#file = file;
     this.#length = length;
     this.#header = header;

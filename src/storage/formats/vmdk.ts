@@ -2,7 +2,6 @@
  * VMDK in one file. Stream-optimised ones are read and written as they pass, grain by grain; a sparse one, whose tables point
  * anywhere, is kept beside the disk while it is read.
  */
-import type { FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { deflate, inflate } from 'node:zlib';
 import { FormatError, require } from '../../wire/format-error.ts';
@@ -25,7 +24,7 @@ import {
   writeVmdkStart,
 } from '../../wire/vmdk.ts';
 import { isZero, pieceSize } from './disk.ts';
-import type { Format, From, Into } from './format.ts';
+import type { Format, From, Into, Spool } from './format.ts';
 import type { Plan, Segment } from './plan.ts';
 import { allocated, UnitMap } from './unit-map.ts';
 import { DiskWriter } from './window.ts';
@@ -114,7 +113,7 @@ async function copyGrain(
     await writer.put(place + done, await bytes(at + done, now, `the grain of byte ${place}`));
   }
 }
-async function bytesAt(file: FileHandle, length: number, at: number, count: number, what: string): Promise<Buffer> {
+async function bytesAt(file: Spool, length: number, at: number, count: number, what: string): Promise<Buffer> {
   const data = Buffer.alloc(count);
   const { bytesRead } = await file.read(data, 0, count, at);
   // The last grain of a file may end where the disk does.
