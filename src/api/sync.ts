@@ -12,6 +12,7 @@ import { locateConsole } from './advertise.ts';
 import { alert } from './alerts.ts';
 import { bootText } from './boot-record.ts';
 import { refreshVm } from './guards.ts';
+import { applyGuestMetrics } from './guest-metrics.ts';
 import type { Registrar } from './registrar.ts';
 import { fieldsOfSpec } from './translate/vm.ts';
 import { alertOf } from './vm-alerts.ts';
@@ -171,36 +172,7 @@ function applyMetrics(
     const news = lives || Object.entries(seen).some(([name, value]) => metrics[name as keyof typeof seen] !== value);
     if (news) w.set('VM_metrics', db.get('VM', ref).metrics, { ...seen, last_updated: wireTime(parts.now()) });
   }
-  applyGuestMetrics(parts, w, ref, state, lives);
-}
-
-function applyGuestMetrics(parts: SyncParts, w: Writer, ref: Ref<'VM'>, state: VmEntry['state'], lives: boolean): void {
-  const { db } = parts;
-  const vm = db.get('VM', ref);
-  if (!lives) {
-    if (vm.guest_metrics !== nullRef) {
-      w.destroy('VM_guest_metrics', vm.guest_metrics);
-      w.set('VM', ref, { guest_metrics: nullRef });
-    }
-    return;
-  }
-  const networks: Record<string, string> = {};
-  for (const r of vm.VIFs) {
-    const vif = db.get('VIF', r);
-    const addresses = state.vifs[vif.uuid]?.addresses ?? [];
-    addresses.forEach((address, i) => {
-      const family = address.includes(':') ? 'ipv6' : 'ipv4';
-      networks[`${vif.device}/${family}/${i}`] = address;
-      if (family === 'ipv4' && !(`${vif.device}/ip` in networks)) networks[`${vif.device}/ip`] = address;
-    });
-  }
-  if (Object.keys(networks).length === 0 && vm.guest_metrics === nullRef) return;
-  if (db.has('VM_guest_metrics', vm.guest_metrics)) {
-    w.set('VM_guest_metrics', vm.guest_metrics, { networks, live: true, last_updated: wireTime(parts.now()) });
-  } else {
-    const made = w.create('VM_guest_metrics', { networks, live: true, last_updated: wireTime(parts.now()) });
-    w.set('VM', ref, { guest_metrics: made });
-  }
+  applyGuestMetrics(db, w, ref, state, parts.now());
 }
 
 /** One console record per console that the domain has; they keep their identity while it runs. */

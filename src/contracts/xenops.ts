@@ -3,6 +3,7 @@
  * Operations on one VM run one after another, in the order of the calls; a call answers when its operation has ended.
  */
 import { type Api, contract, errorsOf, method } from './contract.ts';
+import { guestReport } from './guest.ts';
 import { type Shape, s } from './schema.ts';
 
 const power = s.oneOf('Halted', 'Running', 'Paused', 'Suspended');
@@ -125,6 +126,8 @@ const vmState = s.object({
       at: s.number,
     }),
   ),
+  /** What its agent says; null while there is none that answers. */
+  guest: s.nullable(guestReport),
   /** How it runs: `kvm`, `tcg`, `pv`, `pvh`, `simulator`; '' when halted. */
   accelerator: s.string,
 });
@@ -414,6 +417,7 @@ export const xenopsErrors = errorsOf({
   Failed_to_shutdown: 'the guest of {vm} did not shut down within {timeoutS} s',
   Failed_to_migrate: 'the VM {vm} was not moved: {reason}',
   Failed_to_suspend: 'the guest of {vm} did not suspend: {reason}',
+  Failed_to_freeze: 'the filesystems of {vm} are not frozen: {reason}',
   Failed_to_run_script: 'the script was not run in {vm}: {reason}',
   Domain_not_built: 'the domain of {vm} was made and not built yet',
   Device_is_connected: 'the device {id} is plugged',

@@ -12,6 +12,7 @@
  * `destroy` of what is not there is no error.
  */
 import type { Call } from '../contracts/contract.ts';
+import type { GuestReport } from '../contracts/guest.ts';
 import type { Port } from '../contracts/network.ts';
 import type { OpenDisk } from '../contracts/storage.ts';
 import type { PowerState, VbdSpec, VifSpec, VmSpec } from '../contracts/xenops.ts';
@@ -48,6 +49,13 @@ export interface RareGuestVerbs {
   /** Failed_to_run_script. */
   runScript(vm: string, script: string, call: Call): Promise<{ status: number; out: string; err: string }>;
   requestRdp(vm: string, enabled: boolean): Promise<void>;
+  /**
+   * The guest's agent writes out what its filesystems hold back, and holds them still until `thaw`. They go on by themselves when
+   * `thaw` does not come within half a minute, or the toolstack ends. Failed_to_freeze, also when no agent answers.
+   */
+  freeze(vm: string, call: Call): Promise<void>;
+  /** No error when they are not frozen; Failed_to_freeze when they had gone on by themselves meanwhile. */
+  thaw(vm: string): Promise<void>;
 }
 export interface RareHostVerbs {
   messages(clear: boolean): Promise<string>;
@@ -70,6 +78,8 @@ export interface Observed {
   /** Ids of the devices that are plugged. */
   readonly vbds: readonly string[];
   readonly vifs: readonly string[];
+  /** What the guest's agent says, while there is one that answers. */
+  readonly guest?: GuestReport | undefined;
   /** Drives whose disc was taken out or put in since `create`: id → whether there is one. */
   readonly discs?: Readonly<Record<string, boolean>>;
 }

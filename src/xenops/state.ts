@@ -28,6 +28,7 @@ export function stateOf(r: VmRecord, addresses: (mac: string) => readonly string
     vifs: interfaces(r, addresses),
     suspendImage: r.run ? null : (r.suspended?.image ?? null),
     lastEnd: r.lastEnd,
+    guest: live?.guest ?? null,
     accelerator: live?.accelerator ?? '',
   };
 }
@@ -48,6 +49,10 @@ function interfaces(r: VmRecord, addresses: (mac: string) => readonly string[]):
   for (const vif of r.spec.vifs) seen[vif.id] = { plugged: false, addresses: [] };
   if (!r.run || !r.live) return seen;
   const running = new Map(r.run.spec.vifs.map((vif) => [vif.id, vif]));
-  for (const id of r.live.vifs) seen[id] = { plugged: true, addresses: addresses(running.get(id)?.mac ?? '') };
+  for (const id of r.live.vifs) {
+    const mac = running.get(id)?.mac ?? '';
+    const told = r.live.guest?.addresses[mac.toLowerCase()] ?? [];
+    seen[id] = { plugged: true, addresses: [...new Set([...told, ...addresses(mac)])] };
+  }
   return seen;
 }

@@ -596,6 +596,18 @@ const cases: readonly Case[] = [
       await w.until(id, 'running', running);
     },
   },
+  {
+    name: 'the filesystems of a guest without an agent cannot be frozen; letting go of what is not frozen changes nothing',
+    needs: 'freeze',
+    async body(b, w) {
+      const { id } = await boot(b);
+      await b.ready(id);
+      const frozen = async () => b.backend.guest?.freeze?.(id, {});
+      await assert.rejects(frozen(), (error) => isKind(error, 'Failed_to_freeze'));
+      await b.backend.guest?.thaw?.(id);
+      await w.until(id, 'running', running);
+    },
+  },
 ];
 
 const otherName = 'c0000000-0000-4000-8000-0000000000ff';

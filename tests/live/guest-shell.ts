@@ -4,19 +4,20 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 
-const folderOf = (data: string, vm: string) => join(data, 'domains', vm);
-export const consoleLog = (data: string, vm: string): string => join(folderOf(data, vm), 'console.log');
+/** The folder of a VM's domain on the host in `data`. */
+export const domainOf = (data: string, vm: string): string => join(data, 'domains', vm);
+export const consoleLog = (data: string, vm: string): string => join(domainOf(data, vm), 'console.log');
 
-/** Runs a command in the shell of the VM `vm` (a uuid) of the host in `data`; its console must be at a prompt. */
-export async function inGuest(data: string, vm: string, command: string): Promise<string> {
+/** Runs a command in the shell of the guest whose domain has this folder; its console must be at a prompt. */
+export async function inGuest(folder: string, command: string): Promise<string> {
   const mark = randomUUID().slice(0, 8);
   // The marks are put together by the shell, so that the echo of what is typed does not hold them.
   const typed = `echo '<'${mark}; ${command}; echo ${mark}'>'\n`;
-  const socket = connect(join(folderOf(data, vm), 'console'), () => socket.write(typed));
+  const socket = connect(join(folder, 'console'), () => socket.write(typed));
   socket.resume();
   try {
     for (const deadline = Date.now() + 120_000; ; ) {
-      const said = readFileSync(consoleLog(data, vm), 'latin1');
+      const said = readFileSync(join(folder, 'console.log'), 'latin1');
       const [from, to] = [said.indexOf(`<${mark}\r`), said.indexOf(`${mark}>`)];
       if (from >= 0 && to >= 0)
         return said

@@ -77,6 +77,8 @@ const rows: Readonly<Record<Kind, Row>> = {
   Failed_to_shutdown: (e, n) =>
     fail('VM_SHUTDOWN_TIMEOUT', { vm: n.vm(e.args['vm']), timeout: String(e.args['timeoutS']) }),
   Failed_to_suspend: (e, n) => fail('VM_NON_SUSPENDABLE', { vm: n.vm(e.args['vm']), reason: String(e.args['reason']) }),
+  Failed_to_freeze: (e, n) =>
+    fail('VM_SNAPSHOT_WITH_QUIESCE_NOT_SUPPORTED', { vm: n.vm(e.args['vm']), error: String(e.args['reason']) }),
   Failed_to_migrate: (e, n) =>
     fail('VM_MIGRATE_FAILED', { vm: n.vm(e.args['vm']), source: '', destination: '', msg: String(e.args['reason']) }),
   Device_is_connected: (e, n) => fail('DEVICE_ALREADY_ATTACHED', { device: n.device(e.args['id']) }),

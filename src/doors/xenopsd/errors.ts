@@ -34,6 +34,7 @@ const rows: Readonly<Record<Kind, (e: ContractError) => XenopsdError>> = {
   Failed_to_acknowledge_shutdown_request: () => 'Failed_to_acknowledge_shutdown_request',
   Failed_to_shutdown: (e) => ['Failed_to_shutdown', [text(e, 'vm'), Number(e.args['timeoutS'] ?? 0)]],
   Failed_to_suspend: (e) => ['Failed_to_suspend', [text(e, 'vm'), Number(e.args['timeoutS'] ?? 0)]],
+  Failed_to_freeze: internal,
   Failed_to_migrate: internal,
   Domain_not_built: () => 'Domain_not_built',
   Failed_to_run_script: (e) => ['Failed_to_run_script', text(e, 'reason')],

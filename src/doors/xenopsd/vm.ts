@@ -217,9 +217,9 @@ export function stateOf({ spec, state }: VmEntry, screenPort: number | undefined
     shadow_multiplier_target: spec.shadowMultiplier ?? 1,
     rtc_timeoffset: spec.platform['timeoffset'] ?? '',
     uncooperative_balloon_driver: false,
-    guest_agent: {},
+    guest_agent: saidBy(state.guest, spec),
     xsdata_state: spec.xenstoreData ?? {},
-    pv_drivers_detected: false,
+    pv_drivers_detected: state.guest !== null,
     last_start_time: state.startedAt,
     hvm: spec.domainType === 'hvm',
     nomigrate: false,
@@ -230,4 +230,29 @@ export function stateOf({ spec, state }: VmEntry, screenPort: number | undefined
     numa_nodes: 0,
     numa_node_memory: [],
   };
+}
+
+/** What the guest's agent says, under the names of the keys by which Xen's agents say it. */
+function saidBy(guest: VmEntry['state']['guest'], { vifs }: VmSpec): Record<string, string> {
+  if (!guest) return {};
+  const { os, memory } = guest;
+  const kib = (bytes: number | undefined) => (bytes === undefined ? undefined : String(Math.floor(bytes / 1024)));
+  const found: Record<string, string | undefined> = {
+    'data/os_name': os['name'],
+    'data/os_uname': os['uname'],
+    'data/os_distro': os['distro'],
+    'data/os_majorver': os['major'],
+    'data/os_minorver': os['minor'],
+    'data/host_name': guest.hostName,
+    'data/meminfo_total': kib(memory?.total),
+    'data/meminfo_free': kib(memory?.free),
+  };
+  for (const { position, mac } of vifs) {
+    const count = { ipv4: 0, ipv6: 0 };
+    for (const address of guest.addresses[mac.toLowerCase()] ?? []) {
+      const family = address.includes(':') ? 'ipv6' : 'ipv4';
+      found[`attr/vif/${position}/${family}/${count[family]++}`] = address;
+    }
+  }
+  return Object.fromEntries(Object.entries(found).filter((entry): entry is [string, string] => !!entry[1]));
 }

@@ -7,7 +7,13 @@ import { type ArgumentsInput, bootTurns, qemuArguments } from './arguments.ts';
 import { parseOptions } from './options.ts';
 import { recordOf, specOf, withDrive, withNic } from './testing.ts';
 
-const paths = { qmp: '/d/v/run/qmp', serial: '/d/v/run/serial', vnc: '/d/v/run/vnc', consoleLog: '/d/v/console.log' };
+const paths = {
+  qmp: '/d/v/run/qmp',
+  serial: '/d/v/run/serial',
+  agent: '/d/v/run/agent',
+  vnc: '/d/v/run/vnc',
+  consoleLog: '/d/v/console.log',
+};
 const input = (changes: Partial<ArgumentsInput>): ArgumentsInput => ({
   qemu: '/usr/bin/qemu-system-x86_64',
   record: recordOf(specOf()),
@@ -55,7 +61,13 @@ test('names, paths and forwards of any text never become options', () => {
       const boot = { ...kernel, cmdline: cmdline.replaceAll('\0', '') };
       const plain = withNic(withDrive(recordOf(specOf({ boot })), 'a', 'Disk', '/plain'), 'n');
       const record = withNic(withDrive(recordOf(specOf({ name, boot })), 'a', 'Disk', `/${path}`), 'n');
-      const here = { ...paths, qmp: `/d${path}/qmp`, serial: `/d${path}/serial`, vnc: `/d${path}/vnc` };
+      const here = {
+        ...paths,
+        qmp: `/d${path}/qmp`,
+        serial: `/d${path}/serial`,
+        agent: `/d${path}/agent`,
+        vnc: `/d${path}/vnc`,
+      };
       const args = qemuArguments(input({ record, paths: here }));
       // The same options in the same places, whatever the texts are.
       const shape = (list: readonly string[]) => list.map((a, i) => (i % 2 === 1 && a.startsWith('-') ? a : ''));

@@ -1,5 +1,6 @@
 /** The command line of one guest's QEMU: pure, and never near a shell. Values go as JSON where QEMU takes it, escaped elsewhere. */
 
+import { agentName, agentPort } from './agent.ts';
 import { blockNode, controllerDevice, driveDevice, netdev, nicDevice } from './devices.ts';
 import { type Machine, slotsOf } from './machine.ts';
 import { options } from './options.ts';
@@ -10,6 +11,8 @@ import { type DomainRecord, guestOf } from './record.ts';
 export interface DomainPaths {
   readonly qmp: string;
   readonly serial: string;
+  /** Where the guest's agent is spoken to. */
+  readonly agent: string;
   readonly vnc: string;
   readonly consoleLog: string;
 }
@@ -104,6 +107,22 @@ function commonDevices(machine: Machine): string[] {
     ...(machine.type === 'q35' ? rootPorts() : []),
   ];
 }
+/** A port by which an agent in the guest is spoken to; `chardev` is our end of it. */
+function agentDevices(machine: Machine, chardev: string): string[] {
+  const pci = machine.type !== 'microvm';
+  const at = pci ? { bus: machine.type === 'pc' ? 'pci.0' : 'pcie.0', addr: '0x5' } : {};
+  return [
+    ...['-chardev', chardev],
+    ...json('-device', { driver: `virtio-serial-${pci ? 'pci' : 'device'}`, id: 'ports', max_ports: 2, ...at }),
+    ...json('-device', {
+      driver: 'virtserialport',
+      id: agentPort,
+      bus: 'ports.0',
+      chardev: agentPort,
+      name: agentName,
+    }),
+  ];
+}
 /** q35 hot-plugs behind root ports, eight functions to a slot. */
 function rootPorts(): string[] {
   return Array.from({ length: slotsOf.q35 }, (_, i) =>
@@ -195,6 +214,9 @@ export function qemuArguments(input: ArgumentsInput): string[] {
       'runstate_set',
     ],
     ...commonDevices(record.machine),
+    ...(record.machine.agent
+      ? agentDevices(record.machine, options('socket', { id: agentPort, ...socket(paths.agent) }))
+      : []),
     ...pluggedDevices(record),
     ...(input.incoming ? ['-incoming', 'defer'] : []),
   ];

@@ -8,47 +8,16 @@
  */
 
 import { bestEffort } from '../../../base/best-effort.ts';
-import type { Clock } from '../../../base/clock.ts';
-import type { Log } from '../../../base/log.ts';
-import type { Processes, ProcessInfo } from '../../../contracts/processes.ts';
+import type { ProcessInfo } from '../../../contracts/processes.ts';
 import { xenopsErrors } from '../../../contracts/xenops.ts';
-import type { BackendEvent, DomainEnd, Observed } from '../../backend.ts';
+import type { DomainEnd, Observed } from '../../backend.ts';
+import { GuestAgent } from './agent.ts';
 import { ConsoleHub } from './console-hub.ts';
 import { complaint, endOfEvent, endOfLog, endOfStatus } from './ends.ts';
-import type { Folders, Owner } from './folder.ts';
+import type { DomainNeeds } from './needs.ts';
 import { connectQmp, type Json, type Qmp, QmpClosed, type QmpEvent, QmpTimeout } from './qmp.ts';
 import { type DomainRecord, guestOf, keepsWrites } from './record.ts';
 
-/** How patient we are, in milliseconds. */
-export interface Patience {
-  /** From the start of a QEMU to its first answer. */
-  readonly startMs: number;
-  /** For an ordinary command. */
-  readonly commandMs: number;
-  /** For a request to the guest, which QEMU only passes on. */
-  readonly askMs: number;
-  /** For a guest to go to sleep. */
-  readonly sleepMs: number;
-  /** Between two looks at a QEMU that says nothing by itself. */
-  readonly heartbeatMs: number;
-  /** Without an answer for this long a QEMU counts as hung. */
-  readonly silenceMs: number;
-  /** For QEMU to close its disks after TERM, before KILL. */
-  readonly quitMs: number;
-  /** For the guest to let go of a device. */
-  readonly unplugMs: number;
-  /** The same, when the device is taken away from it otherwise. */
-  readonly forcedUnplugMs: number;
-}
-export interface DomainNeeds {
-  readonly folders: Folders;
-  readonly processes: Processes;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly patience: Patience;
-  readonly owner: (domid: number) => Owner | undefined;
-  readonly emit: (event: BackendEvent) => void;
-}
 type Power = Observed['power'];
 
 export class Domain {
@@ -58,6 +27,7 @@ export class Domain {
   #end: DomainEnd | undefined;
   #qmp: Qmp | undefined;
   #console: ConsoleHub | undefined;
+  #agent: GuestAgent | undefined;
   #writing: Promise<unknown> = Promise.resolve();
   #actual: number;
   #leaving = false;
@@ -95,6 +65,10 @@ export class Domain {
   }
   get end(): DomainEnd | undefined {
     return this.#end;
+  }
+  /** While the QEMU is looked after. */
+  get agent(): GuestAgent | undefined {
+    return this.#agent;
   }
   /** Aborts when the QEMU is gone or is being taken away. */
   get dead(): AbortSignal {
@@ -183,7 +157,7 @@ export class Domain {
   async settle(): Promise<void> {
     if (this.record.phase !== 'built') await this.update({ phase: 'built' });
     this.#built = true;
-    this.#openConsole();
+    this.#openLines();
     this.#beat();
   }
   /** Undoes `launch`. */
@@ -207,17 +181,28 @@ export class Domain {
       // Whoever took its state is gone with the toolstack.
       await this.#ask('migrate_cancel');
       await this.#recognise();
-      this.#openConsole();
+      this.#openLines();
     } catch (error) {
       this.#drop();
       return this.#ended({ reason: 'hung', detail: `its QEMU does not answer: ${String(error)}` }, false);
     }
     this.#beat();
   }
-  #openConsole(): void {
+  /** To the guest's console, and to its agent. */
+  #openLines(): void {
     const { folders, clock, log } = this.needs;
     const { console: path, serial, consoleLog } = folders.paths(this.vm);
     this.#console = new ConsoleHub({ path, serial, consoleLog, clock, log });
+    if (!this.record.machine.agent) return;
+    const agent = new GuestAgent(this);
+    this.#agent = agent;
+    void bestEffort('an agent that is there already', log, () => agent.find());
+  }
+  #closeLines(): void {
+    this.#console?.close();
+    this.#console = undefined;
+    this.#agent?.close();
+    this.#agent = undefined;
   }
   async #recognise(): Promise<void> {
     const { UUID } = (await this.#ask('query-uuid')) as { UUID: string };
@@ -242,11 +227,10 @@ export class Domain {
     await this.#writing;
     this.needs.folders.rename(this.vm, to);
     const { becoming: _, ...record } = this.record;
-    this.#console?.close();
-    this.#console = undefined;
+    this.#closeLines();
     this.record = { ...record, spec: { ...record.spec, id: to } };
     await this.update({});
-    if (this.#built && this.#power !== 'ended') this.#openConsole();
+    if (this.#built && this.#power !== 'ended') this.#openLines();
     this.changed();
   }
   /** Ends the QEMU, forgets its process and removes the folder. */
@@ -273,7 +257,7 @@ export class Domain {
     try {
       await this.#connect(this.needs.patience.commandMs);
       await this.#recognise();
-      this.#openConsole();
+      this.#openLines();
       this.#beat();
     } catch (error) {
       this.#drop();
@@ -373,8 +357,7 @@ export class Domain {
     if (!this.#leaving) await bestEffort('the note of an end', this.needs.log, () => this.update({ end }));
   }
   #drop(): void {
-    this.#console?.close();
-    this.#console = undefined;
+    this.#closeLines();
     this.#heartbeat?.();
     this.#heartbeat = undefined;
     this.#qmp?.close();

@@ -84,6 +84,7 @@ export class Folders {
       run,
       qmp: join(run, 'qmp'),
       serial: join(run, 'serial'),
+      agent: join(run, 'agent'),
       vnc: join(run, 'vnc'),
       migration: join(run, 'migration'),
       stream: join(folder, 'stream'),

@@ -7,21 +7,32 @@ import { type VmSpec, xenopsErrors } from '../../../contracts/xenops.ts';
 import type { Backend, BackendEvent, Capability, Observed } from '../../backend.ts';
 import { translationCacheMib } from './arguments.ts';
 import { buildDomain } from './build.ts';
-import { Domain, type DomainNeeds, type Patience } from './domain.ts';
+import { Domain } from './domain.ts';
 import { Folders, type Owner } from './folder.ts';
 import { type AccelerationChoice, createGround, type Ground } from './ground.ts';
 import { kernelLog } from './kernel-log.ts';
 import { checkSpec, machineFor } from './machine.ts';
 import { describeGuest, listenForGuest, receiveGuest, sendGuest } from './migrate.ts';
+import type { DomainNeeds, Patience } from './needs.ts';
 import { attachDrive, attachNic, changeDisc, detachDrive, detachNic } from './plug.ts';
 import { QmpClosed, QmpError, QmpTimeout } from './qmp.ts';
-import { endGuest, requestShutdown, sendKeys, setMemoryTarget, setVcpus, sleepGuest, wakeGuest } from './requests.ts';
+import {
+  endGuest,
+  freezeGuest,
+  requestShutdown,
+  sendKeys,
+  setMemoryTarget,
+  setVcpus,
+  sleepGuest,
+  thawGuest,
+  wakeGuest,
+} from './requests.ts';
 import { restoreDomain, saveDomain } from './suspend.ts';
 import { changeThrottle } from './throttle.ts';
 import { decideUser, type RunAs } from './user.ts';
 
-export type { Patience } from './domain.ts';
 export type { AccelerationChoice } from './ground.ts';
+export type { Patience } from './needs.ts';
 export { decideUser, type RunAs } from './user.ts';
 
 export interface QemuOptions {
@@ -45,6 +56,11 @@ const patience: Patience = {
   startMs: 30_000,
   commandMs: 20_000,
   askMs: 5_000,
+  agentMs: 5_000,
+  agentTellMs: 2_000,
+  agentEagerMs: 5_000,
+  agentIdleMs: 30_000,
+  freezeMs: 30_000,
   sleepMs: 30_000,
   heartbeatMs: 5_000,
   silenceMs: 20_000,
@@ -55,6 +71,7 @@ const patience: Patience = {
 const capabilities: readonly Capability[] = [
   ...(['hvm', 'pvh', 'uefi', 'suspend', 'balloon', 'vcpu-hotplug', 'vbd-hotplug', 'vif-hotplug'] as const),
   ...(['cd-change', 'vnc', 'serial', 'sysrq', 'trigger', 'sleep', 'wake', 'endGuest', 'messages'] as const),
+  ...(['freeze', 'thaw'] as const),
   'live-migrate',
 ];
 const mib = 1 << 20;
@@ -214,6 +231,8 @@ export function qemuBackend(options: QemuOptions): Backend {
       sleep: (vm, call) => on(vm, (it) => sleepGuest(it, call)),
       wake: (vm) => on(vm, wakeGuest),
       endGuest: (vm, how) => on(vm, (it) => endGuest(it, how)),
+      freeze: (vm, call) => on(vm, (it) => freezeGuest(it, call)),
+      thaw: (vm) => on(vm, thawGuest),
     },
     hypervisor: {
       async messages(clear) {
@@ -277,6 +296,7 @@ function observed(domain: Domain): Observed {
     consoles: live ? consolesOf(domain) : [],
     vbds: record.drives.filter((d) => !d.cut).map((d) => d.spec.id),
     vifs: record.nics.filter((n) => !n.cut).map((n) => n.spec.id),
+    guest: live ? domain.agent?.report : undefined,
     discs: record.discs,
   };
 }

@@ -15,6 +15,8 @@ export interface Machine {
   readonly nicModel: 'virtio' | 'e1000' | 'rtl8139';
   /** Request queues of a virtio disk; by default QEMU makes one per CPU that is there at the time. */
   readonly diskQueues: number;
+  /** It has a port for an agent in the guest; absent in what was saved before there was one. */
+  readonly agent?: boolean;
 }
 
 /** Places where devices can be plugged while the guest runs. */
@@ -55,6 +57,7 @@ export function machineFor(spec: VmSpec, version: string, accelerator: Accelerat
         ? 'none'
         : pick(spec, 'vga', ['std', 'virtio', 'cirrus', 'none'] as const, kernel ? 'none' : 'std'),
     diskQueues: Math.min(spec.vcpus.max, 4),
+    agent: true,
     diskBus: type === 'microvm' ? 'virtio' : pick(spec, 'disk_bus', ['virtio', 'ide'] as const, 'virtio'),
     nicModel: type === 'microvm' ? 'virtio' : pick(spec, 'nic_type', ['virtio', 'e1000', 'rtl8139'] as const, 'virtio'),
   };

@@ -46,7 +46,7 @@ test('a CD drive of a running guest brings a controller along; on the command li
   });
   assert.deepEqual(driveDevice(machine, late), { driver: 'scsi-cd', id: 'drive3', bus: 'drive3-scsi.0' });
   assert.equal(controllerDevice(machine, placeDrive(record, spec, null, { block: false })), undefined);
-  const paths = { qmp: '/q', serial: '/s', vnc: '/v', consoleLog: '/c' };
+  const paths = { qmp: '/q', serial: '/s', agent: '/a', vnc: '/v', consoleLog: '/c' };
   const args = qemuArguments({ qemu: '/qemu', record: { ...record, drives: [late] }, paths, incoming: true });
   const at = (text: string) => args.findIndex((a) => a.includes(text));
   assert.ok(at('virtio-scsi-pci') > 0 && at('virtio-scsi-pci') < at('scsi-cd'));

@@ -48,6 +48,8 @@ export interface DomainRecord {
   readonly end?: DomainEnd;
   /** The guest was asked to reboot: powering off is how it does so. */
   readonly rebooting?: boolean;
+  /** The guest's filesystems are, or may be, frozen. */
+  readonly frozen?: boolean;
   /** Drives whose disc was changed since `create`. */
   readonly discs: Readonly<Record<string, boolean>>;
 }

@@ -1,21 +1,32 @@
 /** What a running guest, or its machine, is asked to do. */
+import { bestEffort } from '../../../base/best-effort.ts';
 import type { Call } from '../../../contracts/contract.ts';
 import { xenopsErrors } from '../../../contracts/xenops.ts';
 import type { Domain } from './domain.ts';
 import { type Json, QmpError, QmpTimeout } from './qmp.ts';
 
-/** ACPI's power button; a guest that reboots is one that powers off and is started again by the caller. */
+/** First the guest's agent, when there is one; then, and when it is asked again, ACPI's power button; a guest that reboots is one that powers off and is started again by the caller. */
 export async function requestShutdown(domain: Domain, what: 'poweroff' | 'reboot'): Promise<void> {
   if (domain.power !== 'running')
     throw xenopsErrors.make('Failed_to_acknowledge_shutdown_request', { vm: domain.vm, what });
   const rebooting = what === 'reboot';
   if ((domain.record.rebooting ?? false) !== rebooting) await domain.update({ rebooting });
+  if (domain.agent?.firstRequest(what) && (await domain.agent.requestEnd(what))) return;
   // A QEMU that runs answers this at once; one that does not will not let its guest hear of it.
   await domain.execute('system_powerdown', undefined, domain.needs.patience.askMs).catch((cause: unknown) => {
     if (!(cause instanceof QmpTimeout)) throw cause;
     throw xenopsErrors.make('Failed_to_acknowledge_shutdown_request', { vm: domain.vm, what, silent: true }, { cause });
   });
 }
+
+/** Failed_to_freeze. */
+export async function freezeGuest(domain: Domain, call: Call): Promise<void> {
+  const { vm, agent, power } = domain;
+  if (power !== 'running' || !agent)
+    throw xenopsErrors.make('Failed_to_freeze', { vm, reason: 'it does not run, or has no port for an agent' });
+  await agent.freeze(call);
+}
+export const thawGuest = async (domain: Domain): Promise<void> => domain.agent?.thaw();
 
 /** The balloon: QEMU remembers the target until the guest's driver is there. */
 export async function applyBalloon(domain: Domain, bytes: number): Promise<void> {
@@ -65,6 +76,9 @@ export async function setVcpus(domain: Domain, count: number): Promise<void> {
     await domain.execute('device_add', { driver: place.type, ...place.props });
   for (const place of present.slice(count).reverse()) await unplugCpu(domain, place);
   await domain.update({ vcpus: count });
+  await bestEffort('the guest may have to turn its processors on itself', domain.needs.log, () =>
+    domain.agent?.useVcpus(),
+  );
   domain.changed();
 }
 async function unplugCpu(domain: Domain, place: CpuPlace): Promise<void> {

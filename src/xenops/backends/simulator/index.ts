@@ -6,7 +6,7 @@
  *                      └──────────────── destroy ───────┴──────────────────────────┴──────────────────┘
  *
  * A guest's `platform` may say how it behaves: `sim:shutdown` = `ignore`, `lose-first` (the first request comes too early for
- * it), or a delay in ms before it reacts to a request.
+ * it), or a delay in ms before it reacts to a request; `sim:agent` = `true`: it has an agent.
  */
 import { join } from 'node:path';
 import type { Clock } from '../../../base/clock.ts';

@@ -1,6 +1,7 @@
 /** Simulated guests that sleep, and a hypervisor with messages, in memory. */
 import { xenopsErrors } from '../../../contracts/xenops.ts';
 import type { DomainEnd, RareGuestVerbs, RareHostVerbs } from '../../backend.ts';
+import { hasAgent } from './observed.ts';
 import type { SimDomain } from './world.ts';
 
 const mostMessages = 1000;
@@ -12,8 +13,10 @@ export interface RareParts {
   domains(): Iterable<SimDomain>;
   endGuest(vm: string, end: DomainEnd): void;
 }
-export const rareCapabilities = ['sleep', 'wake', 'setShadow', 'endGuest', 'messages', 'sendDebugKeys'] as const;
-type Guest = Pick<RareGuestVerbs, 'sleep' | 'wake' | 'setShadow' | 'endGuest'>;
+export const rareCapabilities = [
+  ...(['sleep', 'wake', 'setShadow', 'endGuest', 'freeze', 'thaw', 'messages', 'sendDebugKeys'] as const),
+];
+type Guest = Pick<RareGuestVerbs, 'sleep' | 'wake' | 'setShadow' | 'endGuest' | 'freeze' | 'thaw'>;
 
 export function rareVerbs(p: RareParts): { guest: Guest; hypervisor: RareHostVerbs; note(line: string): void } {
   let messages: string[] = [];
@@ -39,6 +42,17 @@ export function rareVerbs(p: RareParts): { guest: Guest; hypervisor: RareHostVer
       setShadow: (vm, multiplier) =>
         p.verb('guest.setShadow', vm, () => {
           p.live(vm).shadow = multiplier;
+        }),
+      freeze: (vm) =>
+        p.verb('guest.freeze', vm, () => {
+          const d = p.live(vm);
+          const reason = 'no agent in the guest answers';
+          if (!hasAgent(d) || d.power !== 'running') throw xenopsErrors.make('Failed_to_freeze', { vm, reason });
+          d.frozen = true;
+        }),
+      thaw: (vm) =>
+        p.verb('guest.thaw', vm, () => {
+          p.live(vm).frozen = false;
         }),
       endGuest: (vm, how) =>
         p.verb('guest.endGuest', vm, () => p.endGuest(vm, { reason: how, detail: 'as triggered' })),

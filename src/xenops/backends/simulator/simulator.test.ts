@@ -115,3 +115,21 @@ test('a host in a file outlives its process, even one that was killed while it w
   );
   assert.equal(readFileSync(persistFile, 'utf8').split('\n').length, 2);
 });
+
+test('a guest with an agent tells of itself while it runs, and holds its filesystems still', async () => {
+  const backend = await boot({});
+  const spec = testSpec(1, { name: 'Web #1', platform: { 'sim:agent': 'true' } });
+  const seen = async () => backend.vm.observe(id);
+  await backend.vm.create(spec, 1);
+  await backend.vm.build(spec);
+  assert.equal((await seen())?.guest, undefined);
+  await backend.vm.unpause(id);
+  const report = (await seen())?.guest;
+  assert.equal(report?.hostName, 'web-1');
+  assert.deepEqual(report?.can, ['shutdown', 'freeze', 'vcpus']);
+  for (let i = 0; i < 2; i++) await backend.guest?.freeze?.(id, {});
+  assert.equal(backend.world.domains.get(id)?.frozen, true);
+  for (let i = 0; i < 2; i++) await backend.guest?.thaw?.(id);
+  assert.equal(backend.world.domains.get(id)?.frozen, false);
+  await backend.close();
+});

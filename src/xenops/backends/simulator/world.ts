@@ -16,6 +16,8 @@ export interface SimDomain {
   vcpus: number;
   /** Its guest sleeps (S3). */
   asleep?: boolean;
+  /** The guest's filesystems are held still. */
+  frozen?: boolean;
   /** Memory for shadow page tables, in parts of what is usual. */
   shadow?: number;
   /** The path of the image that it was restored from. */

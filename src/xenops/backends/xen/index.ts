@@ -19,6 +19,7 @@ import { attachDrive, changeDisc, detachDrive } from './drive.ts';
 import { watchEmulators } from './emulator.ts';
 import { watchEnds } from './ends.ts';
 import { Folders } from './folder.ts';
+import { GuestKeys } from './guest-keys.ts';
 import { Streams } from './migrate.ts';
 import { attachNic, detachNic, interfaceName } from './nic.ts';
 import { putControlDomainFirst } from './priority.ts';
@@ -89,6 +90,7 @@ export function xenBackend(options: XenOptions): Backend {
   const streams = new Streams();
   let needs: DomainNeeds | undefined;
   let ground: HostInfo | undefined;
+  let guests: GuestKeys | undefined;
   let unwatch: (() => Promise<void>) | undefined;
 
   const here = (): DomainNeeds => {
@@ -115,9 +117,11 @@ export function xenBackend(options: XenOptions): Backend {
       patience: { ...patience, ...options.patience },
       qemu: options.qemu ?? defaultQemu,
       emit: (event) => {
+        guests?.look(event.vm);
         for (const listener of [...listeners]) listener(event);
       },
     };
+    guests = new GuestKeys(needs, domains);
     for (const [vm, record] of await mendNames(needs, await folders.list())) await adopt(vm, record);
     const deaf = watchEmulators(needs, domains);
     const blind = await watchEnds(needs, domains);
@@ -145,6 +149,7 @@ export function xenBackend(options: XenOptions): Backend {
       await bestEffort('a guest without a store', log, () => introduceAgain(found));
       found.console = openConsole(found);
     }
+    guests?.look(vm);
     log.info('found a domain', { vm, domid: record?.domid, power: found.power(info), ...(end ?? {}) });
   }
   async function create(spec: VmSpec, domid: number): Promise<void> {
@@ -156,6 +161,7 @@ export function xenBackend(options: XenOptions): Backend {
     const found = domains.get(vm);
     if (!found) return;
     await streams.end(found);
+    guests?.drop(vm);
     await destroyDomain(found);
     domains.delete(vm);
   }
@@ -178,6 +184,7 @@ export function xenBackend(options: XenOptions): Backend {
     open,
     async close() {
       await bestEffort('the watch of ends', log, () => unwatch?.());
+      await guests?.close();
       for (const it of domains.values()) it.console?.close();
       domains.clear();
       if (!options.xen) needs?.xen.close();
@@ -193,7 +200,7 @@ export function xenBackend(options: XenOptions): Backend {
       const cpuModel = cpus()[0]?.model ?? '';
       return { version: xen.version, accelerator: 'xen', cpus: count, cpuModel, memoryTotal, memoryFree };
     },
-    observeAll: async () => [...domains.values()].map((d) => observed(d)),
+    observeAll: async () => [...domains.values()].map((d) => observed(d, guests)),
     foreign: () => foreign(here(), domains),
     owner: () => undefined,
     async forget(vm) {
@@ -215,7 +222,7 @@ export function xenBackend(options: XenOptions): Backend {
       sendKeys: (vm, kind, value) => sendKeys(domain(vm), kind, value),
       observe: async (vm) => {
         const found = domains.get(vm);
-        return found && observed(found);
+        return found && observed(found, guests);
       },
     },
     guest: {
@@ -241,6 +248,7 @@ export function xenBackend(options: XenOptions): Backend {
         if (domains.has(to)) throw xenopsErrors.make('Already_exists', { what: 'domain of', id: to });
         domains.set(to, await renameDomain(found, to));
         domains.delete(from);
+        guests?.drop(from);
         domains.get(to)?.changed();
       },
     },
@@ -265,7 +273,7 @@ export function xenBackend(options: XenOptions): Backend {
   };
 }
 
-function observed(domain: Domain): Observed {
+function observed(domain: Domain, guests: GuestKeys | undefined): Observed {
   const { record } = domain;
   const info = domain.info();
   const end = domain.endOf(info);
@@ -282,6 +290,7 @@ function observed(domain: Domain): Observed {
     consoles: domain.built && !end ? consolesOf(domain) : [],
     vbds: record.drives.map((d) => d.spec.id),
     vifs: record.nics.map((n) => n.spec.id),
+    guest: end ? undefined : guests?.reportOf(domain.vm),
     discs: record.discs,
   };
 }
