@@ -101,6 +101,7 @@ export class Incoming implements IncomingContract {
       backend.vm.check(spec);
       const record = records.find(spec.id);
       const here = record?.leaving?.token === token;
+      if (here && record.leaving?.to) throw failed(spec.id, 'the address is that of this very host: leave it out');
       if (!here) guardArrival(spec.id, record, this.specOf(spec.id) !== undefined);
       reservations.reserve({ ...spec, id: token });
       const domid = this.#core.nextDomid();
@@ -308,4 +309,5 @@ export class Incoming implements IncomingContract {
 }
 type IncomingContract = Xenops['incoming'];
 
-const refused = (row: Row, reason: string) => xenopsErrors.make('Failed_to_migrate', { vm: row.spec.id, reason });
+const failed = (vm: string, reason: string) => xenopsErrors.make('Failed_to_migrate', { vm, reason });
+const refused = (row: Row, reason: string) => failed(row.spec.id, reason);

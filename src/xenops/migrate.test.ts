@@ -73,6 +73,18 @@ test('a receiver refuses what it cannot take', async () => {
   assert.equal((await h.xenops.vm.stat({ id })).state.power, 'Running');
 });
 
+test('by the address of its own host: refused, and it runs on', async () => {
+  const h: TestHouse = await testHouse({ connect: async () => h.xenops });
+  await h.xenops.vm.add(testSpec(1));
+  await h.during(h.xenops.vm.start({ id, paused: false }));
+  await assert.rejects(h.during(h.xenops.vm.migrate({ id, to: 'self', live: true })), /leave it out/);
+  assert.deepEqual(
+    (await h.xenops.vm.list({})).map((vm) => vm.state.power),
+    ['Running'],
+  );
+  assert.equal(h.world.domains.size, 1);
+});
+
 test('a VM that arrives is not started meanwhile, and is whole after a restart of its receiver', async () => {
   const { a, b } = await twoHosts();
   const token = 'c0000000-0000-4000-8000-000000000001';
@@ -172,6 +184,29 @@ test('to another host: each step failed in turn, on either side; one guest runs'
     seen.add(await onlyOne(hosts, `failed ${failed}`));
   }
   assert.deepEqual([...seen].sort(), ['a', 'b']);
+});
+
+test('to another host: cancelled before each step of either side; it goes on here until it was given away, there afterwards', async () => {
+  const seen: string[] = [];
+  for (let at = 0; ; at++) {
+    const hosts = await twoHosts();
+    const stop = new AbortController();
+    let n = 0;
+    hosts.probe.before = () => {
+      if (n++ === at) stop.abort();
+    };
+    const moved = hosts.a.xenops.vm.migrate({ id, to: 'b', live: true }, { signal: stop.signal }).then(
+      () => 'b',
+      (e: unknown) => (isKind(e, 'Cancelled') ? 'a' : String(e)),
+    );
+    const told = await hosts.a.during(moved);
+    hosts.probe.before = undefined;
+    await rest(hosts);
+    assert.equal(await onlyOne(hosts, `cancelled at step ${at}`), told);
+    if (!stop.signal.aborted) break;
+    seen.push(told);
+  }
+  assert.match(seen.join(''), /^a{4,}b{2,}$/);
 });
 
 for (const side of ['a', 'b'] as const) {

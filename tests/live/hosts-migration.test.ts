@@ -97,3 +97,31 @@ for (const side of ['sender', 'receiver'] as const)
       await answers(where, vm, 'qyz');
     }
   });
+
+test('progress while memory goes over; cancelled in the middle, it goes on where it was', {
+  skip,
+  timeout: 300_000,
+}, async () => {
+  await using h = await twoHosts();
+  const vm = await started(h);
+  h.narrow(400);
+  for (const after of [0, 0.1, 0.3]) {
+    const stop = new AbortController();
+    const fractions: number[] = [];
+    const progress = (fraction: number) => {
+      fractions.push(fraction);
+      if (fraction > after) stop.abort();
+    };
+    const ran = await h.a.watched({ interrupted: stop.signal, progress }, 'migrate', 'traveller', h.b.url);
+    assert.notEqual(ran.status, 0, `after ${after}: ${ran.out}`);
+    assert.ok(
+      fractions.some((fraction) => fraction > after && fraction < 1),
+      `${after}: ${fractions.join()}`,
+    );
+    assert.equal((await h.settled(`cancelled after ${after}`)).name, 'a');
+    await answers(h.a, vm, 'qyz');
+  }
+  h.narrow(1_000_000);
+  await h.a.ok('migrate', 'traveller', h.b.url);
+  assert.equal((await h.settled('moved after all')).name, 'b');
+});

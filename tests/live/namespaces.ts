@@ -15,6 +15,8 @@ export interface Namespaces extends Disposable {
   readonly b: string;
   /** Pulls the cable, or plugs it in: from when the kernel has done so. */
   cable(up: boolean): void;
+  /** What the cable carries from `a`, in kbit/s. */
+  narrow(kbit: number): void;
 }
 export const addressOf = { a: '192.0.2.1', b: '192.0.2.2' } as const;
 
@@ -41,6 +43,10 @@ export function twoNamespaces(lan?: { readonly bridge: string; readonly gateway:
   return {
     ...names,
     cable: (up) => void hand.stdin.write(`link set cable ${up ? 'up' : 'down'}\n`),
+    narrow(kbit) {
+      const limit = ['rate', `${kbit}kbit`, 'burst', '16k', 'latency', '400ms'];
+      execFileSync('/usr/sbin/tc', ['-n', names.a, 'qdisc', 'replace', 'dev', 'cable', 'root', 'tbf', ...limit]);
+    },
     [Symbol.dispose]() {
       hand.stdin.end();
       for (const name of Object.values(names)) ip('netns', 'delete', name);

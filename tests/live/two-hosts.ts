@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureCertificate } from '../../src/api/tls.ts';
-import { postTo, type Ran, runIn } from '../scenario/xenopsd-host.ts';
+import { postTo, type Ran, runIn, type Watching } from '../scenario/xenopsd-host.ts';
 import { processesWith } from './host.ts';
 import { addressOf, twoNamespaces } from './namespaces.ts';
 
@@ -64,7 +64,10 @@ export class Host {
     if (this.#process && this.#process.signalCode === null) await once(this.#process, 'exit');
   }
   cli(...argv: string[]): Promise<Ran> {
-    return runIn(argv, (text, signal) => postTo(join(this.data, 'xenopsd'), text, signal));
+    return this.watched({}, ...argv);
+  }
+  watched(o: Watching, ...argv: string[]): Promise<Ran> {
+    return runIn(argv, (text, signal) => postTo(join(this.data, 'xenopsd'), text, signal), o);
   }
   async ok(...argv: string[]): Promise<string> {
     const { status, out, err } = await this.cli(...argv);
@@ -116,6 +119,8 @@ export interface TwoHosts extends AsyncDisposable {
   readonly folder: string;
   /** Pulls the cable, or plugs it in: from when the kernel has done so. */
   cable(up: boolean): void;
+  /** What the cable carries from `a`, in kbit/s. */
+  narrow(kbit: number): void;
   file(name: string, bytes: Buffer): string;
   qemus(): number;
   /** Waits until one guest runs, on one host, with one QEMU; answers where. */
@@ -139,6 +144,7 @@ export async function twoHosts(): Promise<TwoHosts> {
     b,
     folder,
     cable: net.cable,
+    narrow: net.narrow,
     file(name, bytes) {
       const path = join(folder, name);
       writeFileSync(path, bytes);

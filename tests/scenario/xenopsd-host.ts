@@ -84,7 +84,12 @@ export async function xenopsdHost(hypervisor: Hypervisor = 'simulator'): Promise
   };
 }
 /** One command line against a xenopsd that `post` reaches. */
-export async function runIn(argv: readonly string[], post: XenopsdHost['post']): Promise<Ran> {
+export interface Watching {
+  /** Aborted as by Ctrl-C. */
+  readonly interrupted?: AbortSignal;
+  readonly progress?: (fraction: number) => void;
+}
+export async function runIn(argv: readonly string[], post: XenopsdHost['post'], o: Watching = {}): Promise<Ran> {
   let out = '';
   let err = '';
   const status = await runCli(argv, {
@@ -101,8 +106,10 @@ export async function runIn(argv: readonly string[], post: XenopsdHost['post']):
     },
     writeFile: (path, text) => writeFileSync(path, text),
     attach: async () => undefined,
-    interrupted: new AbortController().signal,
-    progress: () => undefined,
+    interrupted: o.interrupted ?? new AbortController().signal,
+    progress: (fraction) => {
+      if (fraction !== undefined) o.progress?.(fraction);
+    },
     now: () => Date.now() / 1000,
     zoneS: 0,
     connect: () => xenopsdClient(post),
