@@ -1,0 +1,84 @@
+/** The objects that a connection serves: paths, their interfaces, and what a call of one does. */
+import { readFileSync } from 'node:fs';
+import { type BusCaller, BusError, type BusHandlers, type BusInterface, busErrors, signatureOf } from './interface.ts';
+import { introspection, standardInterfaces } from './introspect.ts';
+
+interface Served {
+  readonly declared: BusInterface;
+  readonly handlers: BusHandlers;
+}
+/** What an incoming call asks for. */
+export interface IncomingCall extends BusCaller {
+  readonly path: string;
+  readonly interface: string | undefined;
+  readonly member: string;
+  readonly signature: string;
+  readonly args: readonly unknown[];
+}
+export interface Result {
+  readonly signature: string;
+  readonly values: readonly unknown[];
+}
+
+export class BusObjects {
+  readonly #objects = new Map<string, Map<string, Served>>();
+
+  /** Serves an interface at a path; the answer ends it. */
+  add(path: string, declared: BusInterface, handlers: BusHandlers): () => void {
+    const object = this.#objects.get(path) ?? new Map<string, Served>();
+    this.#objects.set(path, object.set(declared.name, { declared, handlers }));
+    return () => {
+      object.delete(declared.name);
+      if (object.size === 0) this.#objects.delete(path);
+    };
+  }
+  /** Does what is asked. BusError with the standard's name where nothing of that name is served. */
+  async call(call: IncomingCall): Promise<Result> {
+    const { declared, handlers } = this.#find(call);
+    const method = declared.methods[call.member];
+    const handler = handlers[call.member];
+    if (!method || !handler)
+      throw new BusError(busErrors.unknownMethod, `${declared.name} has no method ${JSON.stringify(call.member)}`);
+    const wanted = signatureOf(method.in);
+    if (call.signature !== wanted)
+      throw new BusError(
+        busErrors.invalidArgs,
+        `${declared.name}.${call.member} takes arguments of the types "${wanted}", not "${call.signature}"`,
+      );
+    return { signature: signatureOf(method.out), values: await handler(call.args, { sender: call.sender }) };
+  }
+  #find(call: IncomingCall): Served {
+    const object = this.#objects.get(call.path);
+    const { introspectable, peer } = standardInterfaces;
+    const standard: readonly Served[] = [
+      { declared: introspectable, handlers: { Introspect: () => [this.#introspect(call.path)] } },
+      { declared: peer, handlers: { Ping: () => [], GetMachineId: () => [machineId()] } },
+    ];
+    const all = [...(object?.values() ?? []), ...standard];
+    const found = all.find(({ declared }) =>
+      call.interface === undefined ? Object.hasOwn(declared.methods, call.member) : declared.name === call.interface,
+    );
+    // Nodes on the way to an object can be introspected.
+    if (found && (object || this.#children(call.path).length > 0 || found.declared === peer)) return found;
+    if (!object) throw new BusError(busErrors.unknownObject, `there is no object ${call.path}`);
+    if (call.interface === undefined)
+      throw new BusError(busErrors.unknownMethod, `${call.path} has no method ${JSON.stringify(call.member)}`);
+    throw new BusError(busErrors.unknownInterface, `${call.path} has no interface ${JSON.stringify(call.interface)}`);
+  }
+  #children(path: string): string[] {
+    const prefix = path === '/' ? '/' : `${path}/`;
+    const below = [...this.#objects.keys()].filter((each) => each !== path && each.startsWith(prefix));
+    return [...new Set(below.map((each) => each.slice(prefix.length).split('/')[0] as string))];
+  }
+  #introspect(path: string): string {
+    const own = [...(this.#objects.get(path)?.values() ?? [])].map(({ declared }) => declared);
+    return introspection([...own, ...Object.values(standardInterfaces)], this.#children(path));
+  }
+}
+function machineId(): string {
+  try {
+    return readFileSync('/etc/machine-id', 'utf8').trim();
+  } catch (cause) {
+    throw new BusError(busErrors.failed, 'this machine has no /etc/machine-id', { cause });
+  }
+}
