@@ -3,46 +3,51 @@
  *
  *     bin/node tools/bundle.ts [NAME …]
  */
-import { join } from 'node:path';
+import { join, parse } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 
-/** Name in `dist/` → its main file. Adding a command: its row here. */
+/** File in `dist/` → its main file. Adding a command: its row here. A program that awaits at its top is a module (`.mjs`). */
 export const bundles: Readonly<Record<string, string>> = {
-  xe: 'src/doors/xe/client-main.ts',
-  xenstored: 'src/apps/xenstored.ts',
+  'xe.cjs': 'src/doors/xe/client-main.ts',
+  'xenstored.cjs': 'src/apps/xenstored.ts',
+  'forkexecd.mjs': 'src/apps/supervisor.ts',
+  'message-switch.mjs': 'src/apps/message-switch.ts',
+  'xenvm.mjs': 'src/apps/xenvm.ts',
+  // The store's thread, which those that have a store start from beside them.
+  'sqlite-worker.mjs': 'src/store/sqlite-worker.ts',
 };
 
-export const optionsFor = (name: string, entry: string): BuildOptions => ({
+export const optionsFor = (file: string, entry: string): BuildOptions => ({
   entryPoints: [join(root, entry)],
-  outfile: join(root, 'dist', `${name}.cjs`),
+  outfile: join(root, 'dist', file),
   bundle: true,
   platform: 'node',
   target: 'node24',
-  format: 'cjs',
   minify: true,
   keepNames: true,
   legalComments: 'none',
-  // A native module, loaded only where Xen is used.
-  external: ['koffi'],
+  // A native module, loaded only where Xen is used; NATS, only where its address is given.
+  external: ['koffi', '@nats-io/*'],
   // All that asks for it makes a `require` of its own, which a file's name is enough for.
-  define: { 'import.meta.url': '__filename' },
+  ...(file.endsWith('.cjs') ? { format: 'cjs', define: { 'import.meta.url': '__filename' } } : { format: 'esm' }),
   logLevel: 'warning',
 });
 
+const nameOf = (file: string): string => parse(file).name;
+
 if (import.meta.main) {
   const asked = process.argv.slice(2);
-  const unknown = asked.find((name) => !(name in bundles));
+  const names = Object.keys(bundles).map(nameOf);
+  const unknown = asked.find((name) => !names.includes(name));
   if (unknown !== undefined) {
-    console.error(
-      `bundle: there is no command ${JSON.stringify(unknown)}; there are: ${Object.keys(bundles).join(', ')}`,
-    );
+    console.error(`bundle: there is no command ${JSON.stringify(unknown)}; there are: ${names.join(', ')}`);
     process.exit(1);
   }
-  for (const [name, entry] of Object.entries(bundles)) {
-    if (asked.length > 0 && !asked.includes(name)) continue;
-    await build(optionsFor(name, entry));
-    console.log(`dist/${name}.cjs`);
+  for (const [file, entry] of Object.entries(bundles)) {
+    if (asked.length > 0 && !asked.includes(nameOf(file))) continue;
+    await build(optionsFor(file, entry));
+    console.log(`dist/${file}`);
   }
 }

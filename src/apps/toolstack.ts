@@ -73,8 +73,7 @@ export async function ensureSupervisor(at: Places): Promise<void> {
   const output = at.output('supervisor');
   const from = sizeOf(output);
   const log = openSync(output, 'a', 0o600);
-  const flags = [...nodeFlags, '--max-semi-space-size=1'];
-  const child = spawn(process.execPath, [...flags, program('supervisor'), '--data', at.data], {
+  const child = spawn(join(root, 'bin', 'forkexecd'), ['--data', at.data], {
     detached: true,
     stdio: ['ignore', log, log],
     cwd: '/',

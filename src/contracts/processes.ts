@@ -41,11 +41,13 @@ const spec = s.object({
   limits: s.optional(
     s.object({ memory: s.optional(s.size), cpus: s.optional(s.number), processes: s.optional(s.size) }),
   ),
-  /** What it has of its own instead of the host's. */
-  namespaces: s.optional(s.list(s.oneOf('mount', 'network', 'ipc', 'uts'))),
+  /** What it has of its own instead of the host's. With `pid` it is process 1, sees itself and its children alone, and its own /proc. */
+  namespaces: s.optional(s.list(s.oneOf('mount', 'network', 'ipc', 'uts', 'pid'))),
   /** Bytes after which its log is put aside, 16 MiB by default, and how many old ones are kept, 1 by default. */
   logSize: s.optional(s.size),
   logKeep: s.optional(s.size),
+  /** Bytes a second that its log may grow by, looked at every second; what is more is left out, with a line that says so. */
+  logRate: s.optional(s.size),
   /** Kept with the process and handed back by `list`. */
   tags: s.optional(s.record(s.string)),
 });

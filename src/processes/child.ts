@@ -108,7 +108,9 @@ export class Child {
   async stop(timeoutMs: number): Promise<void> {
     if (!this.running) return;
     const gone = this.#gone();
-    this.#send(this.#record.pid, this.spec.stopSignal ?? 'SIGTERM');
+    const { pid } = this.#record;
+    // What stands between it and its own processes does not pass signals on.
+    this.#send(this.spec.namespaces?.includes('pid') ? -pid : pid, this.spec.stopSignal ?? 'SIGTERM');
     const cancel = this.#needs.clock.after(timeoutMs, () => this.#killGroup());
     await gone.finally(cancel);
   }
@@ -309,14 +311,17 @@ async function spawned(spec: ProcessSpec, token: string): Promise<ChildProcess> 
   }
 }
 
-const namespaceOptions = { mount: '--mount', network: '--net', ipc: '--ipc', uts: '--uts' } as const;
-/** `unshare` becomes the program: the process is the same. */
+const namespaceOptions = {
+  ...{ mount: ['--mount'], network: ['--net'], ipc: ['--ipc'], uts: ['--uts'] },
+  pid: ['--pid', '--fork', '--kill-child', '--mount-proc'],
+} as const;
+/** `unshare` becomes the program; with processes of its own the program is its only child, which ends with it. */
 function inNamespaces(
   namespaces: NonNullable<ProcessSpec['namespaces']>,
   command: readonly string[],
 ): readonly string[] {
   if (namespaces.length === 0) return command;
-  return ['/usr/bin/unshare', ...namespaces.map((name) => namespaceOptions[name]), '--', ...command];
+  return ['/usr/bin/unshare', ...namespaces.flatMap((name) => namespaceOptions[name]), '--', ...command];
 }
 
 const reasons: Readonly<Record<string, string>> = {

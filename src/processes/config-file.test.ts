@@ -104,7 +104,7 @@ test('a mistake is told with its place', () => {
     [`${child}after = b\n[child b]\ncommand = /b\nafter = a`, '3:9: after: b waits for a itself'],
     [`${child}cpus = 0`, '3:8: cpus: 0 is no number of 0.01 or more'],
     [`${child}memory = 5`, '3:10: memory: 5 is no number with one of the units B, KiB'],
-    [`${child}namespaces = mount pid`, '3:20: namespaces: pid is none of mount'],
+    [`${child}namespaces = mount user`, '3:20: namespaces: user is none of mount'],
     ['[group g]\nparent = g', '2:10: parent: there is no group g above this one'],
     ['[group g]\n[group g]', '2:8: group: there is a group g already'],
     ['[group g]\nrestarts = often', '2:12: restarts: often is not of the form 5 in 60 s'],

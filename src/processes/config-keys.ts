@@ -6,7 +6,7 @@ export type Key<T> = (value: Setting) => Partial<T>;
 
 const strategies = ['one-for-one', 'all-for-one', 'rest-for-one'] as const;
 const policies = ['permanent', 'transient', 'temporary'] as const;
-const namespaces = ['mount', 'network', 'ipc', 'uts'] as const;
+const namespaces = ['mount', 'network', 'ipc', 'uts', 'pid'] as const;
 const signals = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
 
 export const groupKeys: Readonly<Record<string, Key<ProcessGroup>>> = {
@@ -37,6 +37,7 @@ export const childKeys: Readonly<Record<string, Key<ProcessSpec>>> = {
   namespaces: (v) => ({ namespaces: v.words().map((word) => word.oneOf(namespaces)) }),
   'log-size': (v) => ({ logSize: v.size() }),
   'log-keep': (v) => ({ logKeep: v.count(1, 100) }),
+  'log-rate': (v) => ({ logRate: v.size() }),
 };
 /** Each limits a resource; together they are one member of the description. */
 export const limitKeys: Readonly<Record<string, Key<NonNullable<ProcessSpec['limits']>>>> = {

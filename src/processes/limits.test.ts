@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {
   accessSync,
+  appendFileSync,
   constants,
   existsSync,
   mkdirSync,
@@ -9,15 +10,17 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { ManualClock } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
 import type { ProcessInfo, ProcessSpec } from '../contracts/processes.ts';
 import { confine } from './cgroups.ts';
-import { rotateWhenLarge } from './child-log.ts';
+import { limitGrowth, rotateWhenLarge } from './child-log.ts';
 import { createSupervisor } from './index.ts';
 
 const root = '/sys/fs/cgroup';
@@ -115,6 +118,67 @@ test('namespaces: the network is its own, the rest the host’s', {
   const [net, uts] = said.trim().split('\n');
   assert.notEqual(net, readlinkSync('/proc/self/ns/net'));
   assert.equal(uts, readlinkSync('/proc/self/ns/uts'));
+});
+
+test('processes of its own: it is the first, and all of them end with it', {
+  skip: process.getuid?.() !== 0 && 'needs root',
+}, async (t) => {
+  const { supervisor, folder, run } = bench(t);
+  const { said } = await run('echo $$ /proc/[0-9]*', { namespaces: ['pid'] });
+  assert.equal(said, '1 /proc/1\n');
+  const log = join(folder, 'more');
+  const script = 'trap "exit 3" TERM; sleep 1000 & echo up; while :; do wait; done';
+  const spec = { id: 'b', command: ['/bin/sh', '-c', script], log, namespaces: ['pid' as const] };
+  const { pid } = await supervisor.process.start(spec);
+  while (!existsSync(log) || readFileSync(log, 'utf8') !== 'up\n')
+    await new Promise((resolve) => setImmediate(resolve));
+  const [inner = ''] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+  assert.equal((await supervisor.supervisor.tree({})).find((n) => n.id === 'b')?.pid, pid);
+  await supervisor.process.stop({ id: 'b', timeoutMs: 60_000 });
+  assert.equal((await supervisor.process.stat({ id: 'b' })).exitCode, 3);
+  assert.equal(existsSync(`/proc/${inner}`), false);
+});
+
+test('a log grows by so much in a second, and says what is left out', (t) => {
+  const { folder } = bench(t);
+  const path = join(folder, 'fast');
+  writeFileSync(path, 'begin\n');
+  const first = limitGrowth(path, 10, undefined, 0);
+  assert.deepEqual(first, { size: 6, at: 0 });
+  appendFileSync(path, '123456789\n');
+  const second = limitGrowth(path, 10, first, 1000);
+  assert.deepEqual(second, { size: 16, at: 1000 });
+  appendFileSync(path, 'x'.repeat(100));
+  const third = limitGrowth(path, 10, second, 3000);
+  const text = readFileSync(path, 'utf8');
+  assert.equal(text, `begin\n123456789\n${'x'.repeat(20)}\n[80 bytes are left out: more than 10 in a second]\n`);
+  assert.equal(third.size, text.length);
+  // It was put aside meanwhile: what is new counts from there.
+  writeFileSync(path, 'y');
+  assert.deepEqual(limitGrowth(path, 10, third, 4000), { size: 1, at: 4000 });
+});
+
+test('a child that prints without end fills no disk', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'limits-'));
+  const clock = new ManualClock(1);
+  const options = { folder: join(folder, 'records'), version: '1', log: silentLog, clock };
+  const supervisor = createSupervisor({ ...options, onShutdown: () => undefined });
+  t.after(async () => {
+    await supervisor.process.kill({ id: 'a' });
+    supervisor.leave();
+    rmSync(folder, { recursive: true });
+  });
+  const log = join(folder, 'log');
+  await supervisor.process.start({ id: 'a', command: ['/usr/bin/yes'], log, logRate: 1000 });
+  const size = () => statSync(log).size;
+  await clock.advance(1000);
+  for (let round = 0; round < 3; round++) {
+    const before = size();
+    while (size() < before + 100_000) await new Promise((resolve) => setImmediate(resolve));
+    await clock.advance(1000);
+  }
+  await supervisor.process.kill({ id: 'a' });
+  assert.match(readFileSync(log, 'utf8'), /\[\d{6,} bytes are left out: more than 1000 in a second\]\n/);
 });
 
 test('as many old logs are kept as told', (t) => {

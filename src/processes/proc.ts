@@ -55,6 +55,11 @@ function readProc(path: string): string | undefined {
 }
 
 const pageBytes = 4096;
+/** The only child of a process; itself when it has none or several. */
+export function onlyChildOf(pid: number): number {
+  const children = readProc(`/proc/${pid}/task/${pid}/children`)?.trim().split(' ') ?? [];
+  return children.length === 1 && children[0] !== '' ? Number(children[0]) : pid;
+}
 /** Bytes that the process holds in memory (field 2 of /proc/PID/statm); undefined when it is gone. */
 export function memoryOf(pid: number): number | undefined {
   const pages = Number(readProc(`/proc/${pid}/statm`)?.split(' ')[1]);

@@ -80,11 +80,12 @@ export type Action =
   | { readonly kind: 'fail'; readonly id: string; readonly why: string };
 
 export const emptyWorld: World = { groups: new Map(), members: new Map() };
+const soundPauseMs = 10;
 const firstPauseMs = 100;
 const longestPauseMs = 30_000;
-/** Before the restart that follows the `unsound`th such run in a row. */
+/** Before the restart that follows the `unsound`th such run in a row; nearly none after one that came up. */
 export const pauseMs = (unsound: number): number =>
-  Math.min(firstPauseMs * 2 ** Math.max(0, Math.min(unsound, 20) - 1), longestPauseMs);
+  unsound === 0 ? soundPauseMs : Math.min(firstPauseMs * 2 ** (Math.min(unsound, 20) - 1), longestPauseMs);
 
 export function step(world: World, event: Event, nowMs: number): { world: World; actions: readonly Action[] } {
   const turn = new Turn(world, nowMs);
@@ -170,7 +171,7 @@ class Turn {
       this.#set(member, { state: 'ended' });
       return;
     }
-    const unsound = member.sound || ranMs >= member.spec.soundAfterMs ? 1 : member.unsound + 1;
+    const unsound = member.sound || ranMs >= member.spec.soundAfterMs ? 0 : member.unsound + 1;
     this.#set(member, { state: 'pausing', sound: false, unsound });
     const its = this.#groups.get(group ?? '');
     if (unsound > tries)

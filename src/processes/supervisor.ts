@@ -12,7 +12,7 @@ import {
 } from '../contracts/processes.ts';
 import type { Shape } from '../contracts/schema.ts';
 import type { Child } from './child.ts';
-import { rotateWhenLarge } from './child-log.ts';
+import { type Grown, limitGrowth, rotateWhenLarge } from './child-log.ts';
 import { Records } from './records.ts';
 import type { World } from './strategy.ts';
 import { defaultStopMs, Tree } from './tree.ts';
@@ -32,6 +32,7 @@ export interface SupervisorOptions {
 type Event = Shape<typeof processesContract.event>;
 
 const logCheckMs = 10_000;
+const logRateMs = 1000;
 const longestId = 120;
 const deepest = 16;
 
@@ -48,6 +49,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const announce = (event: Event['event'], process: ProcessInfo) => {
     for (const listener of [...listeners]) listener({ event, process });
   };
+  const grown = new Map<string, Grown>();
   const tree = new Tree({ owner: options.folder, records, clock, ids, log, announce });
   tree.adopt();
   const stops = [
@@ -55,6 +57,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       for (const child of tree.children) child.check();
     }),
     repeat(clock, logCheckMs, () => rotateLogs(tree.children, log)),
+    repeat(clock, logRateMs, () => slowLogs(tree.children, grown, clock.now(), log)),
   ];
   const leave = () => {
     for (const stop of stops) stop();
@@ -165,6 +168,19 @@ function rotateLogs(children: Iterable<Child>, log: Log): void {
       rotateWhenLarge(child.spec.log, child.spec.logSize, child.spec.logKeep);
     } catch (error) {
       log.warn('a log could not be put aside', { log: child.spec.log, error: String(error) });
+    }
+  }
+}
+/** Of those that have a limit; one that is gone is forgotten. */
+function slowLogs(children: Iterable<Child>, grown: Map<string, Grown>, now: number, log: Log): void {
+  const limited = [...children].filter((child) => child.running && child.spec.logRate !== undefined);
+  const ids = new Set(limited.map((child) => child.spec.id));
+  for (const id of grown.keys()) if (!ids.has(id)) grown.delete(id);
+  for (const { spec } of limited) {
+    try {
+      grown.set(spec.id, limitGrowth(spec.log, spec.logRate ?? 0, grown.get(spec.id), now));
+    } catch (error) {
+      log.warn('a log could not be cut', { log: spec.log, error: String(error) });
     }
   }
 }

@@ -2,7 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import { type ProcessInfo, type ProcessNode, type ProcessSpec, processErrors } from '../contracts/processes.ts';
 import { Child, type ChildNeeds } from './child.ts';
-import { memoryOf } from './proc.ts';
+import { memoryOf, onlyChildOf } from './proc.ts';
 import { awaitReadiness } from './readiness.ts';
 import type { Records } from './records.ts';
 import { type Action, type Event, emptyWorld, type Member, type MemberSpec, step, type World } from './strategy.ts';
@@ -226,7 +226,7 @@ function node(member: Member, child: Child, world: World): ProcessNode {
     state: member.state,
     pid: running ? pid : 0,
     restarts: member.restarts,
-    memory: running ? (memoryOf(pid) ?? null) : null,
+    memory: running ? (memoryOf(child.spec.namespaces?.includes('pid') ? onlyChildOf(pid) : pid) ?? null) : null,
     startedAt: child.startedAt,
     adopted,
     thisBoot: child.ofThisBoot,

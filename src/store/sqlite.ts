@@ -3,7 +3,7 @@
  * arrive while one is being written go together into the next transaction.
  */
 import { mkdirSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, extname, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Log } from '../base/log.ts';
 import type { Commit, Schema } from './sqlite-file.ts';
@@ -45,8 +45,8 @@ class Thread {
 
   constructor(start: WorkerStart) {
     this.#path = start.path;
-    // Published packages hold emitted JavaScript.
-    const file = import.meta.url.endsWith('.ts') ? './sqlite-worker.ts' : './sqlite-worker.js';
+    // Beside this file, or beside the bundle that it is part of: `.ts`, `.mjs`, or emitted `.js`.
+    const file = `./sqlite-worker${extname(import.meta.url)}`;
     this.#worker = new Worker(new URL(file, import.meta.url), {
       workerData: start,
       execArgv: [],

@@ -110,7 +110,7 @@ function killToolstack(h: LiveHost, rnd: () => number): string {
   const dice = rnd();
   for (const [pid, line] of processesWith(h.data)) {
     const house = line.includes('/apps/house.ts');
-    const supervisor = line.includes('/apps/supervisor.ts');
+    const supervisor = /\/(apps\/supervisor\.ts|dist\/forkexecd\.mjs) /.test(line);
     if (!((house && dice < 0.8) || (supervisor && dice > 0.6))) continue;
     process.kill(pid, 'SIGKILL');
     killed.push(house ? 'house' : 'supervisor');
