@@ -17,7 +17,7 @@ import { guard, guardArrival, needsCapability } from './guard.ts';
 import type { HookName, HookReason } from './hooks.ts';
 import { expectedSpec } from './kernels.ts';
 import { abandonLeaving } from './leaving.ts';
-import { type Operation, operate } from './operation.ts';
+import { force, type Operation, operate } from './operation.ts';
 import { pausePlan, unpausePlan } from './plans/adjust.ts';
 import { rebootPlan } from './plans/reboot.ts';
 import { resumePlan } from './plans/resume.ts';
@@ -99,7 +99,8 @@ export const asked = ['clean shutdown', 'clean reboot'];
 export function shutdownVm(core: Core, id: string, timeoutS: number | null, call?: Call): Promise<void> {
   core.ends.interrupt(id, 'stop');
   if (timeoutS === null) core.queue.supersede(id, asked);
-  return operate(core, id, timeoutS === null ? 'shutdown' : 'clean shutdown', call, async (op) => {
+  const kind = timeoutS === null ? force : operate;
+  return kind(core, id, timeoutS === null ? 'shutdown' : 'clean shutdown', call, async (op) => {
     const { record } = op;
     if (record.power === 'Halted') return;
     guard(timeoutS === null ? 'shutdown' : 'cleanShutdown', record);
@@ -215,7 +216,7 @@ async function after(core: Core, op: Operation, name: HookName, reason: HookReas
 export function resetPower(core: Core, id: string, call?: Call): Promise<void> {
   core.ends.interrupt(id, 'stop');
   core.queue.supersede(id, asked);
-  return operate(core, id, 'resetPower', call, async (op) => {
+  return force(core, id, 'resetPower', call, async (op) => {
     const { record } = op;
     if (record.run || record.power !== 'Halted') {
       record.lastEnd = { reason: 'poweroff', detail: 'its power state was reset', at: nowS(core) };

@@ -2,7 +2,8 @@
  * One operation on one VM, from call to answer:
  *
  *     queued ──▶ reconciled, if something was left over ──▶ body (guard, plan) ──▶ looked at ──▶ told ──▶ answered
- *                                                             └─ failed ──▶ reconciled ──▶ looked at ──▶ told ──▶ refused
+ *                             │                               └─ failed ──▶ reconciled ──▶ looked at ──▶ told ──▶ refused
+ *                             └─ an earlier operation's mark is still there: refused, unless all is to be thrown away
  */
 import type { Call } from '../contracts/contract.ts';
 import { xenopsErrors } from '../contracts/xenops.ts';
@@ -65,14 +66,28 @@ type Body = (op: Operation) => Promise<void>;
 /** A call on the VM: like `inTurn`, and a guest that waits to be restarted is restarted first, at once. */
 export function operate(core: Core, id: string, name: string, call: Call | undefined, body: Body): Promise<void> {
   core.ends.interrupt(id, 'go');
+  return inTurn(core, id, name, call, body, 'settled');
+}
+/** Like `operate`, for what throws away whatever is there, known or not. */
+export function force(core: Core, id: string, name: string, call: Call | undefined, body: Body): Promise<void> {
+  core.ends.interrupt(id, 'go');
   return inTurn(core, id, name, call, body);
 }
 
 /** Runs `body` in the VM's turn; the record is looked at, written and told of before the answer. */
-export function inTurn(core: Core, id: string, name: string, call: Call | undefined, body: Body): Promise<void> {
+export function inTurn(
+  core: Core,
+  id: string,
+  name: string,
+  call: Call | undefined,
+  body: Body,
+  needs: 'settled' | 'nothing' = 'nothing',
+): Promise<void> {
   return core.queue.push(id, name, call, async (turn) => {
-    if (core.records.get(id).dirty) await core.reconciler.reconcile(id, 'failed');
+    const failure = core.records.get(id).dirty ? await core.reconciler.reconcile(id, 'failed') : undefined;
     const record = core.records.get(id);
+    // What an interrupted operation left behind is not known yet: its mark must not be lost to another one's.
+    if (failure && needs === 'settled' && record.operation !== null) throw failure.error;
     if (record.leaving && name !== 'resetPower') throw undecided(id, record.leaving);
     const op = new Operation(core, record, turn, call);
     try {

@@ -44,8 +44,8 @@ export class Reconciler {
       .push(vm, 'reconcile', undefined, () => this.reconcile(vm, 'late'))
       .catch((error: unknown) => this.#core.log.warn('reconciling failed', { vm, error: String(error) }));
   }
-  /** Inside the VM's turn. Never throws: what fails is logged and tried again. */
-  async reconcile(vm: string, why: How, holdings?: Holdings): Promise<void> {
+  /** Inside the VM's turn. Never throws: what fails is logged, answered and tried again. */
+  async reconcile(vm: string, why: How, holdings?: Holdings): Promise<{ readonly error: unknown } | undefined> {
     let record = this.#core.records.find(vm);
     // A mark that was found stays a found one until it has been dealt with.
     const how = record?.dirty === 'found' ? 'found' : why;
@@ -66,9 +66,11 @@ export class Reconciler {
       else if (how === 'failed') this.#retry(vm);
       else this.#core.ends.enqueue(vm);
       if (todo.do === 'restart') this.#start(vm);
+      return undefined;
     } catch (error) {
       this.#core.log.error('a VM could not be reconciled; tried again later', { vm, error: String(error) });
       this.#again(vm, record, how);
+      return { error };
     }
   }
   close(): void {
