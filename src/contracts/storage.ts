@@ -86,9 +86,17 @@ export const storageContract = contract({
         vdiInfo,
       ),
       snapshot: method(
-        'Freeze the present content as the disk `to`; the disk itself goes on. When a guest has it open, `onPivot` work is done by that guest through `vdi.pivot`.',
+        'Freeze the present content as the disk `to`; the disk itself goes on. Refused while somebody writes to it, unless it was ' +
+          'frozen for `to`: then what it held when its writer went over. Repeating it changes nothing.',
         s.object({ sr: s.string, vdi: s.string, to: s.string, name: s.optional(s.string) }),
         vdiInfo,
+      ),
+      freeze: method(
+        'Prepare the snapshot `to` of a disk that `user` writes to (Not_open when it does not). What is written goes below the ' +
+          'layer that the answer names until the user goes over to it; either way the disk holds all of it. Repeating it changes ' +
+          'nothing. Ends with `snapshot`, with `close`, or with a freeze for another.',
+        s.object({ sr: s.string, vdi: s.string, user: s.string, to: s.string }),
+        disk,
       ),
       clone: method(
         'A fast writable copy in the same repository.',
@@ -211,6 +219,7 @@ export const storageErrors = errorsOf({
   Sr_not_empty: 'the repository {sr} still holds {count} disks',
   Sr_full: 'the repository {sr} has {free} bytes free, {needed} are needed',
   Vdi_in_use: 'the disk {vdi} is in use by {user}',
+  Not_open: 'the disk {vdi} is not open for writing by {user}',
   Vdi_read_only: 'the disk {vdi} is read-only',
   Bad_size: 'the size {size} is not possible: {reason}',
   Not_supported: '{operation} is not supported by {type} repositories',

@@ -226,6 +226,15 @@ export const xenopsContract = contract({
         }),
         s.nothing,
       ),
+      snapshotDisks: method(
+        'What these disks hold at one moment becomes the disks `to`, in the same repositories. The guest, which has them plugged and ' +
+          'writable, runs on. None is made when one cannot be.',
+        s.object({
+          id: s.string,
+          disks: s.list(s.object({ sr: s.string, vdi: s.string, to: s.string, name: s.optional(s.string) })),
+        }),
+        s.nothing,
+      ),
       setVcpus: method('Plug virtual CPUs of a running VM.', s.object({ id: s.string, count: s.size }), s.nothing),
       setMemoryTarget: method(
         'Ask a running guest to use this many bytes (balloon).',

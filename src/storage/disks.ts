@@ -2,18 +2,21 @@
 
 import { dirname } from 'node:path';
 import { bestEffort } from '../base/best-effort.ts';
+import type { Ids } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Api, Call } from '../contracts/contract.ts';
 import { type storageContract, storageErrors, type VdiInfo } from '../contracts/storage.ts';
 import type { Capability } from './driver.ts';
 import { requireSpace } from './place.ts';
 import { convertImage, measureImage } from './qemu-img.ts';
-import { type Attached, type Repositories, requireUuid } from './repositories.ts';
+import { type Attached, type Repositories, requireCapability, requireUuid } from './repositories.ts';
+import { snapshotVerbs } from './snapshots.ts';
 import type { Use, Uses } from './uses.ts';
 
 export interface DiskGround {
   readonly repositories: Repositories;
   readonly uses: Uses;
+  readonly ids: Ids;
   /** Tells watchers that a disk changed. */
   readonly changed: (sr: string, vdi: string) => void;
   readonly log: Log;
@@ -32,30 +35,14 @@ export function diskSize(size: number, unit: number): number {
   if (size > largest) throw bad(`at most ${largest} bytes`);
   return Math.ceil(size / unit) * unit;
 }
-export function requireCapability({ driver }: Attached, operation: Capability): void {
-  if (!driver.capabilities.includes(operation))
-    throw storageErrors.make('Not_supported', { operation, type: driver.type });
-}
 
 export function diskVerbs(ground: DiskGround): Api<typeof storageContract>['vdi'] {
-  const { repositories, uses, changed } = ground;
+  const { repositories, uses, changed, ids } = ground;
   const on = <T>(sr: string, operation: Capability | null, work: (at: Attached) => Promise<T>): Promise<T> =>
     repositories.serial(sr, async () => {
       const at = repositories.get(sr);
       if (operation) requireCapability(at, operation);
       return work(at);
-    });
-  const branch = (operation: 'snapshot' | 'clone') => (a: { sr: string; vdi: string; to: string; name?: string }) =>
-    on(a.sr, operation, async ({ repository }) => {
-      requireUuid('to', a.to);
-      // The file of a disk becomes a base: nobody may have it open. Online snapshots need the guest's pivot, which is to come.
-      // A snapshot lies on a base already and is not touched.
-      const { readOnly } = await repository.info(a.vdi);
-      if (!readOnly) uses.check(a.sr, a.vdi, 'RW');
-      const info = await repository[operation](a.vdi, a.to, a.name);
-      changed(a.sr, a.vdi);
-      changed(a.sr, a.to);
-      return info;
     });
   return {
     create: (a) =>
@@ -90,8 +77,7 @@ export function diskVerbs(ground: DiskGround): Api<typeof storageContract>['vdi'
         changed(a.sr, a.vdi);
         return info;
       }),
-    snapshot: branch('snapshot'),
-    clone: branch('clone'),
+    ...snapshotVerbs({ uses, ids, changed, on: (sr, work) => on(sr, null, work) }),
     copy: (a, call) => {
       const work = copy(ground, a, call);
       ground.running.add(work);
@@ -129,7 +115,7 @@ async function open(uses: Uses, { repository }: Attached, a: Use): Promise<void>
   if (mine && mine.mode !== mode) throw storageErrors.make('Vdi_in_use', { vdi, user });
   const use = { sr, vdi, user, mode, ...owner };
   if (!mine) await uses.open(use);
-  else if (mine.uid !== a.uid || mine.gid !== a.gid) await uses.reopen(use);
+  else if (mine.uid !== a.uid || mine.gid !== a.gid) await uses.reopen({ ...use, frozen: mine.frozen });
   try {
     await repository.grant(vdi, mode, owner);
   } catch (error) {

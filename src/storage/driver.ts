@@ -3,8 +3,8 @@
  * `tests/conformance/storage-driver.ts` says what each verb means.
  *
  * The server above serialises the verbs of one repository, keeps who has which disk open, and calls no verb that changes a
- * disk while somebody has it open. A driver therefore holds no locks. It keeps every disk readable when it is killed
- * at any instant: new files get temporary names, are synced and then renamed; `attach` removes what was left.
+ * disk while somebody has it open, but for those of `live`. A driver therefore holds no locks. It keeps every disk readable when
+ * it is killed at any instant: new files get temporary names, are synced and then renamed; `attach` removes what was left.
  */
 
 import type { Ids } from '../base/ids.ts';
@@ -85,6 +85,8 @@ export interface Repository {
   snapshot(vdi: string, to: string, name: string | undefined): Promise<VdiInfo>;
   /** A writable disk `to` with the present content. */
   clone(vdi: string, to: string, name: string | undefined): Promise<VdiInfo>;
+  /** Snapshots of disks that are being written to; absent where that cannot be done. */
+  readonly live?: LiveSnapshots;
   /** How a hypervisor or tool opens it. */
   path(vdi: string): Promise<Omit<OpenDisk, 'readOnly'>>;
   /** Lets the owner open the disk's files, now and until `revoke`. Repeating it changes nothing. */
@@ -93,6 +95,17 @@ export interface Repository {
   revoke(vdi: string): Promise<void>;
   /** A hidden file that becomes a new disk, or the whole new content of an existing one, when it is committed. */
   stage(target: { readonly create: NewDisk } | { readonly replace: string }): Promise<Staged>;
+}
+
+/**
+ * A writer has the disk's file open and goes on writing to it when that file becomes `base`, below a new, empty layer that has the
+ * disk's name. It goes over to that layer in its own time; from then on `base` does not change any more.
+ */
+export interface LiveSnapshots {
+  /** Repeating it with the same `base` (a UUID) changes nothing, whether the writer has gone over or not. */
+  freeze(vdi: string, base: string): Promise<void>;
+  /** The read-only disk `to` with what `base` holds. */
+  snapshot(vdi: string, base: string, to: string, name: string | undefined): Promise<VdiInfo>;
 }
 
 /** An unfinished disk, all zeroes at first. Nobody sees it before `commit`; a crash removes it. */

@@ -8,7 +8,7 @@
 import { isUuid } from '../base/ids.ts';
 import { KeyedQueue } from '../base/queue.ts';
 import { storageErrors } from '../contracts/storage.ts';
-import type { Config, Driver, Ground, Repository } from './driver.ts';
+import type { Capability, Config, Driver, Ground, Repository } from './driver.ts';
 import type { Rows } from './uses.ts';
 
 export interface Attached {
@@ -91,4 +91,9 @@ export class Repositories {
 export function requireUuid(key: string, id: string): void {
   if (isUuid(id) && id === id.toLowerCase()) return;
   throw storageErrors.make('Bad_config', { key, reason: `${JSON.stringify(id)} is no UUID in lower case` });
+}
+/** Not_supported. */
+export function requireCapability({ driver }: Attached, operation: Capability): void {
+  if (!driver.capabilities.includes(operation))
+    throw storageErrors.make('Not_supported', { operation, type: driver.type });
 }

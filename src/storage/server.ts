@@ -45,7 +45,7 @@ export async function openStorage(ground: StorageGround): Promise<Storage & { cl
   const transfers = await openTransfers({ ...ground, repositories, uses, changed });
   return {
     sr: repositoryVerbs(repositories, uses, tell),
-    vdi: diskVerbs({ repositories, uses, changed, log, closing: closing.signal, running }),
+    vdi: diskVerbs({ repositories, uses, ids, changed, log, closing: closing.signal, running }),
     disc: discVerbs(dir),
     transfer: transfers.verbs,
     watch(listener) {

@@ -12,6 +12,8 @@ export interface Use {
   readonly mode: 'RO' | 'RW';
   readonly uid?: number;
   readonly gid?: number;
+  /** A snapshot `to` is being taken: what the user wrote before it goes over to the new layer is in `base`. */
+  readonly frozen?: { readonly to: string; readonly base: string } | undefined;
 }
 const table = 'storage.uses';
 const keyOf = (sr: string, vdi: string) => `${sr}/${vdi}`;
@@ -77,7 +79,7 @@ export class Uses {
     put(this.#guests, use);
     await this.#rows.put(table, `${keyOf(use.sr, use.vdi)}/${use.user}`, use);
   }
-  /** The same use by another user of the host: a guest that was started again. */
+  /** The same use, otherwise: by another user of the host (a guest that was started again), or frozen. */
   async reopen(use: Use): Promise<void> {
     put(this.#guests, use);
     await this.#rows.put(table, `${keyOf(use.sr, use.vdi)}/${use.user}`, use);

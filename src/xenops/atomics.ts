@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Call } from '../contracts/contract.ts';
 import type { Content, Media, VbdSpec, VifSpec, VmSpec } from '../contracts/xenops.ts';
 import { type MigrationGround, migrationAtomics } from './atomics-migration.ts';
+import { snapshotAtomics } from './atomics-snapshot.ts';
 import type { Kernels } from './kernels.ts';
 import { closeMedia, closePort, type Neighbours, openMedia, openPort, orElse, takePort, withMedia } from './media.ts';
 
@@ -299,6 +300,7 @@ export const atomics = {
     run: (g, a) => closePort(g, a.vm, a.vif.id),
   }),
   ...migrationAtomics,
+  ...snapshotAtomics,
 };
 
 export type AtomicName = keyof typeof atomics;

@@ -29,6 +29,7 @@ export type Capability =
   | 'vbd-hotplug'
   | 'vif-hotplug' // one line
   | 'cd-change'
+  | 'snapshot'
   | 'vnc'
   | 'serial'
   | 'sysrq'
@@ -97,6 +98,14 @@ export type BackendEvent =
 export interface VbdAttachment {
   readonly spec: VbdSpec;
   readonly disk: OpenDisk | null;
+}
+/** A layer that a drive's guest goes over to. */
+export interface NewLayer {
+  /** The drive. */
+  readonly id: string;
+  /** Names the layer (a UUID): going over to it twice changes nothing. */
+  readonly to: string;
+  readonly disk: OpenDisk;
 }
 export interface VifAttachment {
   readonly spec: VifSpec;
@@ -184,6 +193,11 @@ export interface Backend {
     change(vm: string, id: string, disk: OpenDisk | null): Promise<void>;
     /** Other limits (`VbdSpec.qos`) for a drive that is plugged. Absent: they come with the next start. */
     limit?(vm: string, id: string, qos: VbdSpec['qos']): Promise<void>;
+    /**
+     * From one moment on, the same for all, the guest writes to new, empty layers that lie on what it wrote to before. All of them
+     * or, when it fails, none. There with the capability `snapshot`.
+     */
+    pivot?(vm: string, layers: readonly NewLayer[]): Promise<void>;
   };
   readonly vif: {
     attach(vm: string, a: VifAttachment): Promise<void>;

@@ -20,6 +20,7 @@ const needs = {
   resume: ['Suspended'],
   takeSuspended: ['Halted'],
   remove: ['Halted', 'Suspended'],
+  snapshotDisks: live,
   setVcpus: live,
   setMemoryTarget: live,
   sendKeys: ['Running'],

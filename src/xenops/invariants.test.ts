@@ -40,6 +40,8 @@ const others = [
   'migrate',
   'migrate',
   'describe',
+  'snapshot',
+  'snapshot',
 ] as const;
 /** Done more often, as each needs the one before. */
 const cycle = ['start', 'suspend', 'resume'] as const;
@@ -48,6 +50,7 @@ const verbs = [
   ...['vm.create', 'vm.build', 'vm.restore', 'vm.destroy', 'vm.pause', 'vm.unpause', 'vm.requestShutdown', 'vm.save'],
   ...['vm.observe', 'vbd.attach', 'vbd.detach', 'vbd.change', 'vif.attach', 'vif.detach', 'vm.setVcpus'],
   ...['vm.listen', 'vm.receive', 'vm.send', 'vm.rename'],
+  ...['vbd.pivot', 'vdi.freeze', 'vdi.snapshot', 'vdi.destroy'],
   ...['vdi.open', 'vdi.close', 'port.attach', 'port.detach'],
 ];
 type Command =
@@ -172,7 +175,9 @@ const spec = (n: number, change = {}) =>
     ...change,
   });
 
-function act(h: TestHouse, name: CallName, n: number, signal: AbortSignal): Promise<unknown> {
+const snapshotOf = (serial: number, position: number) => `snapshot-${serial}-${position}`;
+
+function act(h: TestHouse, name: CallName, n: number, serial: number, signal: AbortSignal): Promise<unknown> {
   const x = h.xenops;
   const id = vmId(n);
   const call = { signal };
@@ -215,6 +220,10 @@ function act(h: TestHouse, name: CallName, n: number, signal: AbortSignal): Prom
       return x.vm.setMemoryTarget({ id, bytes: GiB }, call);
     case 'migrate':
       return x.vm.migrate({ id, to: null, live: true }, call);
+    case 'snapshot': {
+      const disks = [0, 1].map((at) => ({ sr: 'sr', vdi: `vdi-${n}-${at}`, to: snapshotOf(serial, at) }));
+      return x.vm.snapshotDisks({ id, disks: n === 1 ? disks : disks.slice(0, 1) }, call);
+    }
     case 'describe':
       return x.vm.add(spec(n, { name: 'renamed', vbds: [testDisk(n, 0)], memory: { ...big, staticMax: 3 * GiB } }));
     case 'removeAdd':
@@ -231,6 +240,9 @@ class Program {
   /** Calls to the present toolstack that were not answered yet. */
   #pending = new Set<string>();
   #serial = 0;
+  /** Snapshots that were answered for, and those that were refused or failed. */
+  readonly taken = new Set<string>();
+  readonly refused = new Set<string>();
 
   constructor(h: TestHouse) {
     this.h = h;
@@ -256,12 +268,17 @@ class Program {
     const stop = new AbortController();
     if (c.cancelMs !== null) this.h.clock.after(c.cancelMs, () => stop.abort(new Error('no')));
     const pending = this.#pending;
-    const label = `${this.#serial++} ${c.name} of ${c.vm}`;
+    const serial = this.#serial++;
+    const label = `${serial} ${c.name} of ${c.vm}`;
     pending.add(label);
-    const answered = act(this.h, c.name, c.vm, stop.signal).then(
-      () => pending.delete(label),
+    const answered = act(this.h, c.name, c.vm, serial, stop.signal).then(
+      () => {
+        pending.delete(label);
+        if (c.name === 'snapshot') this.taken.add(snapshotOf(serial, 0));
+      },
       (error: { kind?: string; stack?: string }) => {
         pending.delete(label);
+        if (c.name === 'snapshot') for (const at of [0, 1]) this.refused.add(snapshotOf(serial, at));
         const injected = String(error).includes('injected');
         assert.ok(error.kind !== 'Internal_error' || injected || allowed(error), error.stack);
       },
@@ -279,6 +296,9 @@ class Program {
     await this.h.during(this.h.xenops.barrier.wait({}));
     assert.deepEqual(this.#failures, []);
     assert.deepEqual([...this.#pending], [], 'calls without an answer');
+    const there = this.h.snapshots().map((name) => name.slice('sr/'.length));
+    for (const name of this.taken) assert.ok(there.includes(name), `${name} is not there`);
+    for (const name of there) assert.ok(!this.refused.has(name), `${name} is left of a snapshot that failed`);
   }
 }
 /** Of the simulator's own: a guest that ended in the middle of an operation. */
@@ -304,7 +324,7 @@ async function check(h: TestHouse): Promise<unknown> {
     const plugged = Object.entries(state.vbds).filter(([, v]) => v.plugged);
     assert.deepEqual(plugged.map(([vbd]) => vbd).sort(), [...d.vbds.keys()].sort());
     for (const [vbd, { media }] of plugged) {
-      const path = media?.kind === 'vdi' ? `/fake/${media.sr}/${media.vdi}` : null;
+      const path = media?.kind === 'vdi' ? h.storage.pathOf(media.sr, media.vdi) : null;
       // The drive of a guest that has ended cannot be opened any more.
       if (d.power !== 'ended') assert.equal(d.vbds.get(vbd)?.path, path, `${id} ${vbd}`);
       const mode = vbd === 'cd' ? 'RO' : 'RW';
@@ -324,8 +344,10 @@ async function check(h: TestHouse): Promise<unknown> {
   assert.equal((await h.xenops.host.stat({})).memoryCommitted, committed);
   assert.ok(committed <= 5 * GiB, 'memory promised twice');
   assert.deepEqual(h.world.violations, []);
+  assert.deepEqual(h.strayed(), []);
   for (const text of h.disk.tables.get('xenops_vm')?.values() ?? []) {
-    assert.equal((JSON.parse(text) as { operation: unknown }).operation, null, 'an operation is still marked');
+    const row = JSON.parse(text) as { operation: unknown; freezing?: unknown };
+    assert.deepEqual([row.operation, row.freezing], [null, undefined], 'an operation is still marked');
   }
   return entries.map(({ spec, state }) => ({ spec, state }));
 }

@@ -157,7 +157,7 @@ test('what the boot loader is given, and what is kept of its answer', async () =
       disc: { path: '/fake/sr/iso', format: 'raw' },
       folder: join(dir, id),
     });
-    assert.deepEqual([...storage.open], [], 'a disk stays open');
+    assert.deepEqual([...storage.disks.open], [], 'a disk stays open');
     assert.deepEqual((await kernels.resolve(vm)).boot, {
       kind: 'kernel',
       kernel: join(dir, id, 'kernel'),
@@ -171,7 +171,7 @@ test('what the boot loader is given, and what is kept of its answer', async () =
     ] as const) {
       answer = error;
       await assert.rejects(kernels.load(g, vm, {}), (e) => isKind(e, kind));
-      assert.deepEqual([readdirSync(dir), [...storage.open]], [[], []]);
+      assert.deepEqual([readdirSync(dir), [...storage.disks.open]], [[], []]);
     }
     await assert.rejects(kernels.resolve(vm), (e) => isKind(e, 'Bootloader_error'));
     assert.equal(bootDrive({ ...vm, vbds: [testDisk(1, 1), { ...testDisk(1, 5), bootable: true }] })?.position, 5);

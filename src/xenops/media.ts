@@ -102,7 +102,7 @@ export function closePort(g: Neighbours, vm: string, device: string): Promise<vo
 }
 
 /** A neighbour's error becomes ours; its own kind and arguments travel along as `code` and `params`. */
-async function inWords<T>(kind: 'Storage_error' | 'Network_error', f: () => Promise<T>): Promise<T> {
+export async function inWords<T>(kind: 'Storage_error' | 'Network_error', f: () => Promise<T>): Promise<T> {
   try {
     return await f();
   } catch (cause) {

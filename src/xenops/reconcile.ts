@@ -13,6 +13,7 @@ import { startVm } from './lifecycle.ts';
 import { closeFiles, closeMedia, closePort, openMedia, openPort, sameMedia } from './media.ts';
 import { observe, settle } from './operation.ts';
 import { encode, type Run, setDisc, type VmRecord } from './record.ts';
+import { settleFreezing } from './snapshot.ts';
 import { powerOf } from './state.ts';
 import { type How, type Verdict, verdict } from './verdict.ts';
 
@@ -58,6 +59,7 @@ export class Reconciler {
       const todo: Verdict = record ? verdict(record, seen, how) : { do: 'destroy' };
       if (record) await this.#judge(record, seen, todo);
       else if (seen) await this.#limited('destroy', vm, () => this.#core.backend.vm.destroy(vm));
+      if (record) await settleFreezing(this.#core, record, seen);
       await this.#closeLeftovers(vm, record, holdings ?? (await holdingsOf(this.#core)));
       if (record) await this.#finish(record, encode(record) !== row);
       // The last look at it failed, or its end could not be dealt with just now.

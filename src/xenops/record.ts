@@ -44,6 +44,22 @@ export function placeOf(to: string | null): string {
   if (to === null) return 'this host';
   return URL.canParse(to) ? new URL(to).host || to : to;
 }
+/** A disk of which a snapshot is taken while a guest writes to it. */
+export interface DiskToFreeze {
+  /** The drive that it is in. */
+  readonly vbd: string;
+  readonly sr: string;
+  readonly vdi: string;
+  /** The snapshot. */
+  readonly to: string;
+  readonly name?: string | undefined;
+}
+/** A snapshot that is being taken. */
+export interface Freezing {
+  /** The domain that writes to the disks. */
+  readonly domid: number;
+  readonly disks: readonly DiskToFreeze[];
+}
 
 /** The row in the store. */
 export interface Durable {
@@ -54,6 +70,7 @@ export interface Durable {
   lastEnd: LastEnd | null;
   operation: Marked | null;
   leaving: Leaving | null;
+  freezing: Freezing | null;
 }
 export interface VmRecord extends Durable {
   readonly id: string;
@@ -73,7 +90,7 @@ export interface VmRecord extends Durable {
 const format = 1;
 /** The row as text. */
 export function encode(r: VmRecord): string {
-  const { spec, run, suspended, startedAt, lastEnd, operation, leaving } = r;
+  const { spec, run, suspended, startedAt, lastEnd, operation, leaving, freezing } = r;
   // What runs is mostly what is described: not written twice.
   const running = run && run.spec === spec ? { ...run, spec: null } : run;
   return JSON.stringify({
@@ -85,6 +102,7 @@ export function encode(r: VmRecord): string {
     lastEnd,
     operation,
     ...(leaving ? { leaving } : {}),
+    ...(freezing ? { freezing } : {}),
   });
 }
 /** A record from its row; an Error that says what is wrong with it. */
@@ -93,9 +111,10 @@ export function decode(id: string, text: string): VmRecord {
   if (row.format !== format)
     throw new Error(`VM ${id}: its row has format ${row.format}; this version reads ${format}`);
   vmSpecSchema.check(row.spec, `VM ${id}: spec`);
-  const { spec, suspended, startedAt, lastEnd, operation, leaving } = row;
+  const { spec, suspended, startedAt, lastEnd, operation } = row;
   const run = row.run && { ...row.run, spec: row.run.spec ?? spec };
-  return { ...newRecord(spec), run, suspended, startedAt, lastEnd, operation, leaving: leaving ?? null };
+  const underway = { leaving: row.leaving ?? null, freezing: row.freezing ?? null };
+  return { ...newRecord(spec), run, suspended, startedAt, lastEnd, operation, ...underway };
 }
 export function newRecord(spec: VmSpec): VmRecord {
   return {
@@ -107,6 +126,7 @@ export function newRecord(spec: VmSpec): VmRecord {
     lastEnd: null,
     operation: null,
     leaving: null,
+    freezing: null,
     power: 'Halted',
     live: undefined,
     revision: 0,

@@ -30,6 +30,7 @@ import { Reconciler } from './reconcile.ts';
 import { runOf } from './record.ts';
 import { Records } from './records.ts';
 import { Reservations } from './reservations.ts';
+import { snapshotDisks } from './snapshot.ts';
 import { checkSpec } from './spec.ts';
 import { adoptRunning, takeOver, watchGround } from './take-over.ts';
 
@@ -179,6 +180,7 @@ function serve(core: Core, events: Listeners<XenopsEvent>, close: () => Promise<
       takeSuspended: (a, call) => life.takeSuspended(core, a.id, a.image, call),
       resetPower: (a, call) => life.resetPower(core, a.id, call),
       migrate: (a, call) => migrateVm(core, a, call),
+      snapshotDisks: (a, call) => snapshotDisks(core, a, call),
       setVcpus: (a, call) => setVcpus(core, a.id, a.count, call),
       setMemoryTarget: (a, call) => setMemoryTarget(core, a.id, a.bytes, call),
       sendKeys: (a, call) => sendKeys(core, a.id, a, call),

@@ -26,6 +26,7 @@ const moreDevices = async (h: TestHouse) => {
   await h.xenops.vbd.add({ vm: id, vbd: testDisk(1, 1) });
   await h.xenops.vif.add({ vm: id, vif: testVif(1, 1) });
 };
+const snapshotOf = (position: number) => ({ sr: 'sr', vdi: `vdi-1-${position}`, to: `snapshot-${position}` });
 const cases: readonly Case[] = [
   { name: 'start', prepare: async () => undefined, act: running },
   { name: 'start, paused', prepare: async () => undefined, act: (h) => h.xenops.vm.start({ id, paused: true }) },
@@ -58,11 +59,19 @@ const cases: readonly Case[] = [
   },
   { name: 'VIF.plug', prepare: moreDevices, act: (h) => h.xenops.vif.plug({ vm: id, id: 'vif1' }) },
   { name: 'VIF.unplug', prepare: running, act: (h) => h.xenops.vif.unplug({ vm: id, id: 'vif0', force: false }) },
+  {
+    name: 'snapshotDisks',
+    prepare: async (h) => {
+      await moreDevices(h);
+      await h.xenops.vbd.plug({ vm: id, id: 'disk1' });
+    },
+    act: (h) => h.xenops.vm.snapshotDisks({ id, disks: [0, 1].map(snapshotOf) }),
+  },
   { name: 'setVcpus', prepare: running, act: (h) => h.xenops.vm.setVcpus({ id, count: 4 }) },
   { name: 'setMemoryTarget', prepare: running, act: (h) => h.xenops.vm.setMemoryTarget({ id, bytes: 2 ** 27 }) },
 ];
 
-/** Everything that an operation may change, but not domain numbers and times. */
+/** Everything that an operation may change, but not domain numbers and times, nor how many layers a disk has. */
 async function worldOf(h: TestHouse) {
   await h.xenops.barrier.wait({});
   const { spec, state } = await h.xenops.vm.stat({ id });
@@ -74,6 +83,8 @@ async function worldOf(h: TestHouse) {
     image: state.suspendImage,
     devices: [state.vbds, state.vifs],
     held: h.held(),
+    snapshots: h.snapshots(),
+    strayed: h.strayed(),
     memoryCommitted,
     domain: d && [[...d.vbds.keys()].sort(), [...d.vifs.keys()].sort(), d.vcpus, d.memoryTarget, d.built],
   };

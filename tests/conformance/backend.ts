@@ -31,6 +31,8 @@ export interface BackendBench {
   /** A disc to put into a drive. */
   disc(): Promise<OpenDisk>;
   vif(n: number, position: number): Promise<VifAttachment>;
+  /** An empty layer on the disk that a drive has, or on its last layer; null: one that cannot be opened. Of grounds with `snapshot`. */
+  layer?(on: OpenDisk | null): Promise<OpenDisk>;
   /** An empty suspend image. */
   image(): Promise<OpenDisk>;
   /** Resolves when the guest has booted. */
@@ -481,6 +483,41 @@ const cases: readonly Case[] = [
     },
   },
   {
+    name: 'a guest goes over to new layers of its disks, of all or of none, and is found on them after a restart',
+    needs: 'snapshot',
+    async body(b, w) {
+      const spec = b.spec(1);
+      const drives = [await b.disk(1, 0), await b.disk(1, 1)];
+      await b.backend.vm.create(spec, 1);
+      for (const drive of drives) await b.backend.vbd.attach(spec.id, drive);
+      await b.backend.vm.build(spec);
+      await b.backend.vm.unpause(spec.id);
+      await b.ready(spec.id);
+      const disks = drives.map((drive) => drive.disk ?? assert.fail());
+      const pivot = (on: Backend, to: readonly string[], layers: readonly OpenDisk[]) => {
+        const of = drives.map(({ spec: { id } }, i) => ({ id, to: to[i] ?? '', disk: layers[i] ?? assert.fail() }));
+        return on.vbd.pivot?.(spec.id, of);
+      };
+      const layerOn = async (disk: OpenDisk | null) =>
+        (await b.layer?.(disk)) ?? assert.fail('the bench makes no layers');
+      const first = await Promise.all(disks.map(layerOn));
+      const bad = [first[0] ?? assert.fail(), await layerOn(null)];
+      await assert.rejects(async () => pivot(b.backend, names(1), bad));
+      for (let i = 0; i < 2; i++) await pivot(b.backend, names(2), first);
+      const backend = await b.again();
+      await backend.open();
+      w.on(backend);
+      await w.until(spec.id, 'running', running);
+      await pivot(backend, names(2), first);
+      await pivot(backend, names(3), await Promise.all(first.map(layerOn)));
+      const absent = drives.map(({ disk }) => ({ id: 'none', to: names(4)[0] ?? '', disk: disk ?? assert.fail() }));
+      await assert.rejects(async () => backend.vbd.pivot?.(spec.id, absent));
+      await backend.vbd.detach(spec.id, drives[1]?.spec.id ?? '', true);
+      await backend.vm.requestShutdown(spec.id, 'poweroff');
+      assert.equal((await w.ended(spec.id)).reason, 'poweroff');
+    },
+  },
+  {
     name: 'virtual CPUs are plugged',
     needs: 'vcpu-hotplug',
     async body(b, w) {
@@ -610,6 +647,8 @@ const cases: readonly Case[] = [
   },
 ];
 
+/** Two layers' names of the nth snapshot. */
+const names = (n: number) => ['a', 'b'].map((c) => `${c.repeat(8)}-0000-4000-8000-00000000000${n}`);
 const otherName = 'c0000000-0000-4000-8000-0000000000ff';
 /** A guest that runs, and a domain that could take it. */
 async function twoDomains(b: BackendBench) {

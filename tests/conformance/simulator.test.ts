@@ -29,6 +29,11 @@ async function make(): Promise<BackendBench> {
     },
     disc,
     vif: async (n, position) => ({ spec: testVif(n, position), port: { kind: 'tap', ifname: `fake${position}` } }),
+    async layer(on) {
+      // What cannot be opened is refused as a fault of the verb would be.
+      if (on === null) return { path: '/fake/none', format: 'raw', readOnly: true };
+      return { ...on, path: `${on.path}+` };
+    },
     image: async () => ({ path: '/fake/image', format: 'raw', readOnly: false }),
     ready: async () => undefined,
     end: async (vm, reason) => now.endGuest(vm, { reason, detail: 'by the test' }),

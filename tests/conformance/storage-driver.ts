@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, open as openFile, readdir, rm, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -230,6 +230,58 @@ export function describeStorageDriver({ type, without, config = {} }: DriverUnde
       await s.vdi.close({ sr, vdi, user: 'guest' });
       for (const disk of [vdi, snapshot, clone]) await s.vdi.destroy({ sr, vdi: disk });
       assert.deepEqual(await readdir(location), ['sr.json']);
+    });
+    test(
+      'a disk that is written to is frozen, and holds all that is written at any time',
+      can('snapshot'),
+      async () => {
+        const vdi = randomIds.uuid();
+        await s.vdi.create({ sr, vdi, name: 'live', virtualSize: MiB, format: 'raw' });
+        const [first, second, third] = [randomIds.uuid(), randomIds.uuid(), randomIds.uuid()];
+        const user = 'guest';
+        await assert.rejects(s.vdi.freeze({ sr, vdi, user, to: first }), kindIs('Not_open'));
+        const { path } = await s.vdi.open({ sr, vdi, user, mode: 'RW' });
+        const expected = Buffer.alloc(MiB);
+        const guest = await openFile(path, 'r+');
+        const write = async (byte: number) => {
+          expected.fill(byte, byte * 4096, (byte + 1) * 4096);
+          await guest.write(expected, byte * 4096, 4096, byte * 4096);
+        };
+        await write(1);
+        const layer = await s.vdi.freeze({ sr, vdi, user, to: first });
+        await write(2);
+        await house.restart();
+        s = house.storage();
+        assert.deepEqual(await s.vdi.freeze({ sr, vdi, user, to: first }), layer);
+        await write(3);
+        for (const to of [second, randomIds.uuid()])
+          await assert.rejects(s.vdi.snapshot({ sr, vdi, to }), kindIs('Vdi_in_use'));
+        // The guest goes over.
+        const before = Buffer.from(expected);
+        execFileSync('qemu-io', ['-f', layer.format, '-c', 'write -P 9 36864 4096', layer.path]);
+        expected.fill(9, 36864, 40960);
+        for (let i = 0; i < 2; i++) assert.equal((await s.vdi.snapshot({ sr, vdi, to: first })).snapshotOf, vdi);
+        assert.ok((await download(s, sr, first)).equals(before));
+        // One that is given up leaves the disk as it is; the guest may go over to it or not.
+        for (const to of [second, third]) await s.vdi.freeze({ sr, vdi, user, to });
+        await s.vdi.close({ sr, vdi, user });
+        await guest.close();
+        assert.ok((await download(s, sr, vdi)).equals(expected));
+        assert.ok((await download(s, sr, first)).equals(before));
+        await assert.rejects(s.vdi.freeze({ sr, vdi, user, to: third }), kindIs('Not_open'));
+        for (const disk of [vdi, first]) await s.vdi.destroy({ sr, vdi: disk });
+        assert.deepEqual(await readdir(location), ['sr.json']);
+      },
+    );
+    test('a disk that is read only is snapshotted while it is read', can('snapshot'), async () => {
+      const vdi = await make(1);
+      await upload(s, sr, vdi, pattern(MiB, 5));
+      await s.vdi.open({ sr, vdi, user: 'reader', mode: 'RO' });
+      const to = randomIds.uuid();
+      await s.vdi.snapshot({ sr, vdi, to });
+      assert.ok((await download(s, sr, to)).equals(pattern(MiB, 5)));
+      await s.vdi.close({ sr, vdi, user: 'reader' });
+      for (const disk of [vdi, to]) await s.vdi.destroy({ sr, vdi: disk });
     });
     test(
       'a disk that was snapshotted again and again is one file when its snapshots are gone',

@@ -1,31 +1,12 @@
 /** A running guest's checkpoint on real QEMU: memory and disk of one moment, brought back together. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import test from 'node:test';
 import type { Rec } from '../../src/datamodel/index.ts';
 import { jsonDriver } from '../scenario/drivers.ts';
-import { type TestHouse, testHouse } from '../scenario/house.ts';
+import { testHouse } from '../scenario/house.ts';
 import { cannotRun, consoleSays } from './host.ts';
-
-const folder = join(import.meta.dirname, '../../build/guest');
-const image = () => {
-  const m = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as Record<
-    'kernel' | 'ramdisk' | 'cmdline',
-    string
-  >;
-  return { kernel: join(folder, m.kernel), ramdisk: join(folder, m.ramdisk), cmdline: m.cmdline };
-};
-/** Types a line at the guest's serial console, and answers when the guest has printed `word` on a line of its own. */
-async function type(h: TestHouse, uuid: string, line: string, word: string): Promise<void> {
-  const { state } = await h.house.xenops.vm.stat({ id: uuid });
-  const socket = connect(state.consoles.find((c) => c.protocol === 'vt100')?.socket ?? '');
-  await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
-  socket.resume().write(`${line}\n`);
-  await consoleSays(join(h.data, 'domains', uuid, 'console.log'), word);
-  socket.destroy();
-}
+import { image, type } from './linux-bed.ts';
 
 test('a guest goes back to its checkpoint: its memory and its disk', { skip: cannotRun() ?? false }, async () => {
   await using h = await testHouse({ hypervisor: 'qemu', guest: image() });

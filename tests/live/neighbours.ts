@@ -23,7 +23,7 @@ export const noStorage: Storage = {
   transfer: { begin: unused, wait: unused, cancel: unused },
   vdi: {
     ...{ create: unused, destroy: unused, stat: unused, resize: unused, snapshot: unused, clone: unused, copy: unused },
-    ...{ rename: unused, open: unused, close: unused },
+    ...{ rename: unused, freeze: unused, open: unused, close: unused },
     users: async () => [],
   },
 };

@@ -12,6 +12,7 @@ import type { Port } from '../../src/contracts/network.ts';
 import type { OpenDisk } from '../../src/contracts/storage.ts';
 import type { VmSpec } from '../../src/contracts/xenops.ts';
 import { createSupervisor, type Supervisor } from '../../src/processes/index.ts';
+import { runTool } from '../../src/storage/tool.ts';
 import type { Backend } from '../../src/xenops/backend.ts';
 import { type QemuOptions, qemuBackend } from '../../src/xenops/backends/qemu/index.ts';
 import type { BackendBench } from '../conformance/backend.ts';
@@ -156,6 +157,12 @@ export async function qemuBench(changed: Partial<QemuOptions> = {}, log: Log = s
         spec: { id: `vif-${n}-${position}`, position, mac: `52:54:00:00:0${n}:0${position}`, bridge: 'user' },
         port,
       };
+    },
+    async layer(on) {
+      const path = join(folder, `layer-${randomUUID()}`);
+      const over = on ? ['-b', on.path, '-F', on.format] : [];
+      if (on) await runTool('qemu-img', ['create', '-q', '-f', 'qcow2', ...over, path]);
+      return { path, format: 'qcow2', readOnly: false };
     },
     image: () => file('image', 0),
     ready: (vm) => says(vm, 'READY'),

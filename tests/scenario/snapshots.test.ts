@@ -1,56 +1,9 @@
 /** Snapshots and checkpoints of VMs and the way back to them, with real disks below the simulator. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Rec } from '../../src/datamodel/index.ts';
-import { type DiskHouse, diskHouse } from './disk-house.ts';
-
-const nullRef = 'OpaqueRef:NULL';
-const mib = 1 << 20;
-
-const vmOf = (h: DiskHouse, vm: string) => h.root<Rec<'VM'>>('VM.get_record', vm);
-async function makeVm(h: DiskHouse): Promise<string> {
-  const [template] = await h.root<string[]>('VM.get_by_name_label', 'Tiny Linux');
-  const vm = await h.root('VM.clone', template, 'one');
-  await h.root('VM.provision', vm);
-  return vm;
-}
-async function addDisk(h: DiskHouse, vm: string, userdevice: string): Promise<string> {
-  const [pool] = await h.root<string[]>('pool.get_all');
-  const common = { name_label: `disk ${userdevice}`, name_description: '', sharable: false, read_only: false };
-  const SR = await h.root('pool.get_default_SR', pool);
-  const VDI = await h.root('VDI.create', { ...common, SR, virtual_size: 8 * mib, type: 'user', other_config: {} });
-  const drive = { userdevice, bootable: false, mode: 'RW', type: 'Disk', unpluggable: true, empty: false };
-  const qos = { qos_algorithm_type: '', qos_algorithm_params: {}, other_config: {} };
-  await h.root('VBD.create', { VM: vm, VDI, ...drive, ...qos });
-  return VDI;
-}
-/** The disk in that drive of the VM. */
-async function diskAt(h: DiskHouse, vm: string, userdevice: string): Promise<string> {
-  for (const ref of (await vmOf(h, vm)).VBDs) {
-    const vbd = await h.root<Rec<'VBD'>>('VBD.get_record', ref);
-    if (vbd.userdevice === userdevice) return vbd.VDI;
-  }
-  return nullRef;
-}
-async function fileOf(h: DiskHouse, vdi: string): Promise<string> {
-  const { uuid, SR } = await h.root<Rec<'VDI'>>('VDI.get_record', vdi);
-  const [pbd] = await h.root<string[]>('SR.get_PBDs', SR);
-  const { location = '' } = await h.root<Record<string, string>>('PBD.get_device_config', pbd);
-  const found = readdirSync(location).find((name) => name.startsWith(uuid) && !name.endsWith('.json'));
-  return join(location, String(found));
-}
-const io = (file: string, command: string) => execFileSync('qemu-io', ['-c', command, file], { encoding: 'utf8' });
-const write = async (h: DiskHouse, vdi: string, byte: number) => io(await fileOf(h, vdi), `write -P ${byte} 0 1M`);
-const holds = async (h: DiskHouse, vdi: string, byte: number) =>
-  assert.doesNotMatch(io(await fileOf(h, vdi), `read -P ${byte} 0 1M`), /verification failed/i);
-const code = (expected: string) => (error: Error & { wire?: readonly string[] }) => {
-  assert.equal(error.wire?.[0], expected, error.message);
-  return true;
-};
-const countDisks = async (h: DiskHouse) => (await h.root<string[]>('VDI.get_all')).length;
+import { diskHouse } from './disk-house.ts';
+import { addDisk, code, countDisks, diskAt, holds, makeVm, nullRef, vmOf, write } from './snapshot-bed.ts';
 
 test('a halted VM goes back to each of its snapshots, as often as one likes', async () => {
   await using h = await diskHouse();

@@ -91,12 +91,25 @@ function inherited(vdi: Rec<'VDI'>): Patch<'VDI'> {
 
 /** A fast copy in the same repository: a snapshot (read-only, linked) or a clone (writable, its own). */
 export async function branchDisk(ctx: Working, ref: Ref<'VDI'>, kind: 'snapshot' | 'clone'): Promise<Ref<'VDI'>> {
-  const vdi = ctx.db.get('VDI', ref);
-  const sr = usableSr(ctx, vdi.SR);
-  const args = { sr: sr.uuid, vdi: vdi.uuid, to: ctx.ids.uuid(), name: vdi.name_label };
+  const args = branchArgs(ctx, ref);
   const info = await ask(ctx, (call) =>
     kind === 'snapshot' ? ctx.storage.vdi.snapshot(args, call) : ctx.storage.vdi.clone(args, call),
   );
+  return addBranch(ctx, ref, info, kind);
+}
+/** How storage is asked for a fast copy. */
+export function branchArgs(ctx: Working, ref: Ref<'VDI'>) {
+  const { SR, uuid: vdi, name_label: name } = ctx.db.get('VDI', ref);
+  return { sr: usableSr(ctx, SR).uuid, vdi, to: ctx.ids.uuid(), name };
+}
+/** The record of a fast copy that storage has made. */
+export async function addBranch(
+  ctx: Working,
+  ref: Ref<'VDI'>,
+  info: VdiInfo,
+  kind: 'snapshot' | 'clone',
+): Promise<Ref<'VDI'>> {
+  const vdi = ctx.db.get('VDI', ref);
   const links: Patch<'VDI'> =
     kind === 'snapshot' ? { is_a_snapshot: true, snapshot_of: ref, snapshot_time: wireTime(ctx.clock.now()) } : {};
   const made = await addRecord(ctx, vdi.SR, info, { ...inherited(vdi), ...links });

@@ -1,4 +1,5 @@
 /** VDI: disks — made, deleted, resized, copied and named. */
+import { Unwind } from '../../base/unwind.ts';
 import { isKind } from '../../contracts/contract.ts';
 import type { VDI } from '../../datamodel/classes/vdi.ts';
 import { nullRef, type Ref } from '../../datamodel/dsl.ts';
@@ -9,6 +10,7 @@ import type { ClassHandlers, Ctx } from '../context.ts';
 import { unmanaged } from './sr.ts';
 import { onSr, onVdi } from './sr-hold.ts';
 import { vdiIntroduce } from './vdi-introduce.ts';
+import { snapshotLive } from './vdi-live.ts';
 import { branchDisk, copyDisk, createDisk, destroyDisk, refreshDisk, refreshSizes, usableSr } from './vdi-work.ts';
 
 /** `sm_config` may name the format: `image-format`, or `type` as older clients do. Others are left to the driver. */
@@ -68,7 +70,14 @@ async function copy(ctx: Ctx, a: CopyArgs): Promise<Ref<'VDI'>> {
 }
 
 function branch(ctx: Ctx, vdi: Ref<'VDI'>, kind: 'snapshot' | 'clone'): Promise<Ref<'VDI'>> {
-  return onSr(ctx, ctx.db.get('VDI', vdi).SR, `vdi_${kind}`, () => branchDisk(ctx, vdi, kind));
+  return onSr(ctx, ctx.db.get('VDI', vdi).SR, `vdi_${kind}`, async () => {
+    if (kind === 'clone') return branchDisk(ctx, vdi, kind);
+    await using unwind = new Unwind();
+    const taken = await snapshotLive(ctx, [vdi], unwind);
+    const made = taken.get(vdi) ?? (await branchDisk(ctx, vdi, kind));
+    unwind.keep();
+    return made;
+  });
 }
 
 /** Names are kept on the medium too, so that they survive `forget`; drivers that cannot do that keep them here only. */

@@ -11,6 +11,7 @@ import { refreshVm } from '../guards.ts';
 import { removeRecords } from '../sync.ts';
 import { wireTime } from '../wire-time.ts';
 import { dropSuspendImage } from './suspend-image.ts';
+import { snapshotLive } from './vdi-live.ts';
 import { branchDisk, copyDisk, createDisk, destroyDisk } from './vdi-work.ts';
 import { randomMac } from './vif-mac.ts';
 import { checkMemory, checkVcpus } from './vm-limits.ts';
@@ -106,13 +107,15 @@ export async function duplicate(
 ): Promise<Ref<'VM'>> {
   const vm = ctx.db.get('VM', source);
   await using unwind = new Unwind();
-  const disks = new Map<string, Ref<'VDI'>>();
   const toCopy = disksOf(ctx, source).filter((vdi) => !options.ignore?.includes(vdi));
-  for (const [i, vdi] of toCopy.entries()) {
+  // Those that the guest writes to first, at one moment; the others are not written to meanwhile.
+  const disks = how === 'snapshot' ? await snapshotLive(ctx, toCopy, unwind) : new Map<string, Ref<'VDI'>>();
+  const atRest = toCopy.filter((vdi) => !disks.has(vdi));
+  for (const [i, vdi] of atRest.entries()) {
     const made = how === 'copy' ? await copyDisk(ctx, vdi, options.sr ?? nullRef) : await branchDisk(ctx, vdi, how);
     unwind.add(() => destroyDisk(ctx, made));
     disks.set(vdi, made);
-    ctx.task.progress((i + 1) / (toCopy.length + 1));
+    ctx.task.progress((i + 1) / (atRest.length + 1));
   }
   const ref = ctx.db.write((w) => {
     const carried = Object.fromEntries(Object.entries(vm).filter(([k]) => !ownFields.has(k))) as Patch<'VM'>;

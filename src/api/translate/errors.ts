@@ -1,7 +1,7 @@
 /** Failures of the neighbours, as the API words them. One row per kind, so that a new kind does not compile without one. */
 import { ContractError } from '../../contracts/contract.ts';
 import type { networkErrors } from '../../contracts/network.ts';
-import type { storageErrors } from '../../contracts/storage.ts';
+import { storageErrors } from '../../contracts/storage.ts';
 import type { xenopsErrors } from '../../contracts/xenops.ts';
 import { ApiError, fail, toApiError } from '../../datamodel/errors.ts';
 import type { Reader } from '../../db/db.ts';
@@ -96,7 +96,12 @@ const rows: Readonly<Record<Kind, Row>> = {
   Domain_not_built: (e) => fail('OPERATION_NOT_ALLOWED', { reason: e.message }),
   Failed_to_run_script: (e) => fail('OPERATION_NOT_ALLOWED', { reason: e.message }),
   Hook_failed: (e) => fail('OPERATION_NOT_ALLOWED', { reason: e.message }),
-  Storage_error: storage('46'),
+  Storage_error: (e, n) => {
+    const { code, params } = e.args;
+    const own = typeof code === 'string' && code in storageErrors.sentences ? (code as keyof typeof rows) : undefined;
+    if (own === undefined) return storage('46')(e, n);
+    return rows[own](new ContractError(own, params as ContractError['args'], e.message, { cause: e }), n);
+  },
   Network_error: internal,
   Io_error: internal,
   Timed_out: internal,
@@ -111,6 +116,7 @@ const rows: Readonly<Record<Kind, Row>> = {
   Sr_full: (e) => fail('SR_FULL', { requested: String(e.args['needed']), maximum: String(e.args['free']) }),
   Vdi_in_use: (e, n) =>
     fail('VDI_IN_USE', { vdi: n.vdi(e.args['vdi']), operation: `open by ${String(e.args['user'])}` }),
+  Not_open: internal,
   Vdi_read_only: (e, n) => fail('VDI_READONLY', { vdi: n.vdi(e.args['vdi']) }),
   Bad_size: (e) =>
     fail('VALUE_NOT_SUPPORTED', {

@@ -118,7 +118,6 @@ export function refuseVdi(op: Op<'VDI'>, vdi: VdiView, ref: string, around: VdiS
       return around.attached.length > 0 ? refusal('VDI_IN_USE', { vdi: ref, operation: op }) : undefined;
     case 'clone':
     case 'copy':
-    case 'snapshot':
       return around.writer ? refusal('VDI_IN_USE', { vdi: ref, operation: op }) : undefined;
     default:
       return undefined;

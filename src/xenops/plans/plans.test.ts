@@ -9,6 +9,7 @@ import { keysPlan, memoryPlan, pausePlan, unpausePlan, vcpusPlan } from './adjus
 import { rebootPlan } from './reboot.ts';
 import { resumePlan } from './resume.ts';
 import { shutdownPlan } from './shutdown.ts';
+import { snapshotPlan } from './snapshot.ts';
 import { buildPlan, createPlan, startPlan } from './start.ts';
 import { suspendPlan } from './suspend.ts';
 import { vbdEjectPlan, vbdInsertPlan, vbdPlugPlan, vbdUnplugPlan } from './vbd.ts';
@@ -32,6 +33,7 @@ const cd = (n: string, position: number) => ({
   media: image,
 });
 const disk = testDisk(1, 1);
+const frozen = (n: number) => ({ vbd: `disk${n}`, sr: 'sr', vdi: `vdi-1-${n}`, to: `snapshot-${n}` });
 const plans: Readonly<Record<string, Plan>> = {
   start: startPlan(spec, { domid: 7, paused: false }),
   'start, paused': startPlan(spec, { domid: 7, paused: true }),
@@ -59,6 +61,7 @@ const plans: Readonly<Record<string, Plan>> = {
   'VBD.eject, the disc is in another drive too': vbdEjectPlan({ ...bare, vbds: [cd('a', 0), cd('b', 1)] }, cd('a', 0)),
   'VIF.plug': vifPlugPlan(id, testVif(1, 1)),
   'VIF.unplug': vifUnplugPlan(id, testVif(1, 0), { force: false }),
+  snapshotDisks: snapshotPlan(spec, [0, 1].map(frozen)),
   setVcpus: vcpusPlan(id, { count: 4, was: 2 }),
   setMemoryTarget: memoryPlan(id, { bytes: 128, was: 256 }),
   sendKeys: keysPlan(id, { kind: 'sysrq', value: 's' }),

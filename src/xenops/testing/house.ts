@@ -32,6 +32,10 @@ export interface TestHouse {
   death(): Promise<void>;
   /** What is held in the world: domains, open disks, ports. Empty when nothing runs. */
   held(): readonly string[];
+  /** Snapshots that there are. */
+  snapshots(): readonly string[];
+  /** Drives whose guest writes where its disk is not any more, or where a snapshot lies: there must never be one at rest. */
+  strayed(): readonly string[];
   /** Moves the clock by `ms`, in steps, letting all that is ready run in between. */
   advance(ms: number): Promise<void>;
   /** Moves the clock until the promise has settled; fails after a simulated day. */
@@ -81,7 +85,7 @@ export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
       if (fault?.fault === 'delay') await own.sleep(fault.ms);
       if (fault?.fault === 'hang' || dead()) await new Promise(() => undefined);
     };
-    house.storage = fakeStorage({ trouble, open: house.storage.open });
+    house.storage = fakeStorage({ trouble, disks: house.storage.disks });
     house.network = fakeNetwork({ trouble, ports: house.network.ports });
     house.backend = simulatorBackend({
       clock: own,
@@ -142,9 +146,11 @@ export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
     held: () =>
       [
         ...[...world.domains.values()].map((d) => `domain ${d.vm} ${d.power}`),
-        ...[...house.storage.open.values()].map((u) => `disk ${u.vdi} ${u.user} ${u.mode}`),
+        ...[...house.storage.disks.open.values()].map((u) => `disk ${u.vdi} ${u.user} ${u.mode}`),
         ...[...house.network.ports.keys()].map((port) => `port ${port}`),
       ].sort(),
+    snapshots: () => [...house.storage.disks.snapshots.keys()].sort(),
+    strayed: () => strayedDrives(world, house.storage),
     async advance(ms) {
       await drain();
       for (let left = ms, n = 0; left > 0; n++) {
@@ -170,6 +176,17 @@ export async function testHouse(o: HouseOptions = {}): Promise<TestHouse> {
   return house;
 }
 
+function strayedDrives(world: SimWorld, storage: FakeStorage): readonly string[] {
+  const frozen = new Set(storage.disks.snapshots.values());
+  return [...world.domains.values()].flatMap((d) =>
+    [...d.vbds.values()].flatMap(({ spec: { id, mode, media }, path }) => {
+      if (mode !== 'RW' || media?.kind !== 'vdi' || path === null) return [];
+      const there = storage.pathOf(media.sr, media.vdi);
+      if (frozen.has(path)) return [`${d.vm} ${id} writes to ${path}, which is a snapshot's`];
+      return path === there ? [] : [`${d.vm} ${id} writes to ${path}, not to ${there}`];
+    }),
+  );
+}
 /** A process's view of the clock: its timers die with it. */
 function clockOf(clock: ManualClock, dead: () => boolean): Clock {
   const after: Clock['after'] = (ms, f) => clock.after(ms, () => dead() || f());

@@ -9,7 +9,8 @@
  * child's content is written into the base, which then takes over the child's name. Cut off anywhere, the child reads the
  * same. Other such bases stay until a disk on them is destroyed again; they cost space, not content.
  * `freeze` is safe to be killed at any step: B gets a second name for D's file, then D's new overlay takes over D's
- * name in one rename. Before it D reads its own file, after it the overlay on the same bytes.
+ * name in one rename. Before it D reads its own file, after it the overlay on the same bytes; also while a guest that had D's
+ * file open before goes on writing to it, as B.
  */
 import { chmod, link, readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -119,9 +120,12 @@ export class Chains {
   /** A new, empty top for `to` on the present content of `vdi`. Neither is open. */
   async branch(vdi: string, to: string): Promise<void> {
     const source = await this.refresh(this.top(vdi).file);
-    const base = source.empty && source.backing !== null ? source.backing : await this.#freeze(vdi, source);
-    const temporary = await this.#overlay(base, source.virtualSize);
-    await this.install(temporary, to, 'qcow2');
+    const fits = source.empty && source.backing !== null;
+    await this.branchOff(fits ? source.backing : await this.freeze(vdi, this.#ids.uuid()), to, source.virtualSize);
+  }
+  /** A new, empty top for `to` on a base. */
+  async branchOff(base: string, to: string, virtualSize: number): Promise<void> {
+    await this.install(await this.#overlay(base, virtualSize), to, 'qcow2');
   }
   async remove(vdi: string): Promise<void> {
     for (const format of topFormats) {
@@ -191,10 +195,20 @@ export class Chains {
       throw error;
     }
   }
-  /** Turns a disk's file into a base and gives the disk an overlay on it; answers the base. */
-  async #freeze(vdi: string, source: Layer): Promise<string> {
-    const base = baseName(this.#ids.uuid(), source.format);
+  /** The base `id`, if the disk's top lies on that. */
+  frozen(vdi: string, id: string): Layer | undefined {
+    const { backing } = this.top(vdi);
+    const ours = backing === baseName(id, 'qcow2') || backing === baseName(id, 'raw');
+    return ours && backing !== null ? this.#layers.get(backing) : undefined;
+  }
+  /** Turns a disk's file into the base `id` and gives the disk an overlay on it; answers the base. Done twice it changes nothing. */
+  async freeze(vdi: string, id: string): Promise<string> {
+    const source = await this.refresh(this.top(vdi).file);
+    const done = this.frozen(vdi, id);
+    if (done) return done.file;
+    const base = baseName(id, source.format);
     await syncPath(this.at(source.file));
+    await removeFile(this.at(base)); // a second name that a failed attempt left
     await link(this.at(source.file), this.at(base));
     await chmod(this.at(base), 0o400);
     await syncPath(this.#folder);

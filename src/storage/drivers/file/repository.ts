@@ -90,6 +90,17 @@ export class FileRepository implements Repository {
   async clone(vdi: string, to: string, name: string | undefined): Promise<VdiInfo> {
     return this.#branch(vdi, to, name, null);
   }
+  readonly live = {
+    freeze: async (vdi: string, base: string): Promise<void> => {
+      await requireSpace(this.#folder, this.#sr, emptyDiskBytes);
+      await this.#chains.freeze(vdi, base);
+    },
+    snapshot: async (vdi: string, base: string, to: string, name: string | undefined): Promise<VdiInfo> => {
+      const layer = this.#chains.frozen(vdi, base);
+      if (!layer) throw storageErrors.make('Does_not_exist', { what: 'frozen content of', id: vdi });
+      return this.#describeFirst(vdi, to, name, vdi, () => this.#chains.branchOff(layer.file, to, layer.virtualSize));
+    },
+  };
   async path(vdi: string) {
     const top = this.#chains.top(vdi);
     this.#chains.chain(top);
@@ -171,14 +182,24 @@ export class FileRepository implements Repository {
   #requireAbsent(vdi: string): void {
     if (this.#chains.find(vdi)) throw storageErrors.make('Already_exists', { what: 'disk', id: vdi });
   }
-  async #branch(vdi: string, to: string, name: string | undefined, snapshotOf: string | null): Promise<VdiInfo> {
+  #branch(vdi: string, to: string, name: string | undefined, snapshotOf: string | null): Promise<VdiInfo> {
+    return this.#describeFirst(vdi, to, name, snapshotOf, () => this.#chains.branch(vdi, to));
+  }
+  /** Makes the disk `to` by `make`; what is known of it is there before it is. */
+  async #describeFirst(
+    vdi: string,
+    to: string,
+    name: string | undefined,
+    snapshotOf: string | null,
+    make: () => Promise<void>,
+  ): Promise<VdiInfo> {
     this.#requireAbsent(to);
     const now = await this.#sidecar(vdi);
     this.#chains.top(vdi);
     await requireSpace(this.#folder, this.#sr, 2 * emptyDiskBytes);
     await this.#describeAs(to, { name: name ?? now.name, description: now.description, snapshotOf });
     try {
-      await this.#chains.branch(vdi, to);
+      await make();
     } catch (error) {
       await removeFile(this.#chains.at(sidecarName(to)));
       throw error;

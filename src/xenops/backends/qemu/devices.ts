@@ -16,6 +16,17 @@ function connector(type: MachineType, n: number): Json {
 }
 export const nodeOf = (device: string): string => `${device}-node`;
 
+/** Node names have at most 31 characters. */
+export const layerNodeOf = (to: string): string => `l${to.replaceAll('-', '').slice(0, 30)}`;
+/** The node that what is written to the drive ends up in. */
+export const topNodeOf = ({ device, layers }: Drive): string => layers?.at(-1) ?? `${device}-disk`;
+/** A new, empty layer, before it lies on anything. */
+export function layerNode(name: string, filename: string): Json {
+  const access = { 'read-only': false, discard: 'unmap' };
+  const file = { driver: 'file', filename, locking: 'on', ...access };
+  return { driver: 'qcow2', 'node-name': name, ...access, backing: null, file };
+}
+
 /**
  * The block node of a drive with a disk, for `-blockdev` and `blockdev-add`: what the device holds is a `raw` node on top of
  * the disk, whose inside can be exchanged when the disk is taken away by force.
@@ -26,13 +37,14 @@ export function blockNode(drive: Drive): Json | undefined {
   if (!disk) return undefined;
   const readOnly = disk.readOnly || drive.spec.mode === 'RO' || drive.spec.type === 'CD';
   const access = { 'read-only': readOnly, ...(readOnly ? {} : { discard: 'unmap' }) };
+  const name = { 'node-name': topNodeOf(drive) };
   const file = { driver: drive.block ? 'host_device' : 'file', filename: disk.path, locking: 'on', ...access };
   return {
     driver: 'raw',
     'node-name': nodeOf(drive.device),
     ...access,
     ...(readOnly ? {} : { 'detect-zeroes': 'unmap' }),
-    file: disk.format === 'raw' ? file : { driver: disk.format, ...access, file },
+    file: disk.format === 'raw' ? { ...file, ...name } : { driver: disk.format, ...name, ...access, file },
   };
 }
 /** A disk that answers every request with an input/output error. */

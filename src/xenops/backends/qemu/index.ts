@@ -14,6 +14,7 @@ import { kernelLog } from './kernel-log.ts';
 import { checkSpec, machineFor } from './machine.ts';
 import { describeGuest, listenForGuest, receiveGuest, sendGuest } from './migrate.ts';
 import type { DomainNeeds, Patience } from './needs.ts';
+import { pivotDrives } from './pivot.ts';
 import { attachDrive, attachNic, changeDisc, detachDrive, detachNic } from './plug.ts';
 import { QmpClosed, QmpError, QmpTimeout } from './qmp.ts';
 import {
@@ -71,8 +72,7 @@ const patience: Patience = {
 const capabilities: readonly Capability[] = [
   ...(['hvm', 'pvh', 'uefi', 'suspend', 'balloon', 'vcpu-hotplug', 'vbd-hotplug', 'vif-hotplug'] as const),
   ...(['cd-change', 'vnc', 'serial', 'sysrq', 'trigger', 'sleep', 'wake', 'endGuest', 'messages'] as const),
-  ...(['freeze', 'thaw'] as const),
-  'live-migrate',
+  ...(['freeze', 'thaw', 'snapshot', 'live-migrate'] as const),
 ];
 const mib = 1 << 20;
 
@@ -257,6 +257,7 @@ export function qemuBackend(options: QemuOptions): Backend {
         if (domains.has(vm)) await on(vm, (it) => detachDrive(it, id, force));
       },
       change: (vm, id, disk) => on(vm, (it) => changeDisc(it, id, disk)),
+      pivot: (vm, layers) => on(vm, (it) => pivotDrives(it, layers)),
       limit: (vm, id, qos) => on(vm, (it) => changeThrottle(it, id, qos)),
     },
     vif: {

@@ -123,7 +123,12 @@ async function unplugDrive(domain: Domain, drive: Drive, force: boolean): Promis
     return false;
   }
   await remove(domain, 'blockdev-del', { 'node-name': nodeOf(drive.device) });
+  await removeLayers(domain, drive);
   return true;
+}
+/** Those that the guest went over to while it ran are not gone with the drive's node. */
+async function removeLayers(domain: Domain, { layers = [] }: Drive): Promise<void> {
+  for (const node of layers.toReversed()) await remove(domain, 'blockdev-del', { 'node-name': node });
 }
 /**
  * Unplugs a CD drive without its disc: QEMU never lets go of a disc that was put into a drive that was plugged empty. The disc is
@@ -152,6 +157,7 @@ async function cutOff(domain: Domain, drive: Drive): Promise<void> {
   undo.add(undoing(domain, 'blockdev-del', { 'node-name': add['node-name'] }));
   await domain.execute('blockdev-reopen', { options: [reopen] });
   undo.keep();
+  await removeLayers(domain, drive);
 }
 
 /** Puts a disc in, or takes it out. Putting the same disc in again changes nothing. */

@@ -17,6 +17,8 @@ export interface Drive {
   readonly block: boolean;
   /** Taken away by force: the guest still has the device, with nothing behind it. */
   readonly cut?: boolean;
+  /** QEMU's names of the layers that the guest went over to while it ran, the newest last. */
+  readonly layers?: readonly string[];
 }
 export interface Nic {
   readonly spec: VifSpec;

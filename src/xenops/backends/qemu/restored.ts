@@ -22,6 +22,9 @@ function successor<D extends Device>(was: D['spec'], now: readonly D[], saved: r
   return now.find((d) => d.spec.id === was.id) ?? now.find((d) => d.spec.position === was.position && isNew(d));
 }
 
+/** A QEMU that opens a disk opens all its layers as one. */
+const onNewQemu = ({ layers: _, ...drive }: Drive): Drive => drive;
+
 /** Throws Io_error when the saved guest cannot be made here. */
 export function restoredRecord(now: DomainRecord, saved: DomainRecord, accelerator: Accelerator): Restored {
   const refuse = (reason: string) =>
@@ -30,7 +33,7 @@ export function restoredRecord(now: DomainRecord, saved: DomainRecord, accelerat
     throw refuse(`it ran with ${saved.machine.accelerator}, and this host runs guests with ${accelerator}`);
   const drives = saved.drives.map((was): Drive => {
     const is = successor(was.spec, now.drives, saved.drives);
-    if (is) return { ...was, spec: is.spec, disk: is.disk, block: is.block };
+    if (is) return onNewQemu({ ...was, spec: is.spec, disk: is.disk, block: is.block });
     if (was.spec.type === 'CD') return { ...was, disk: null };
     if (was.cut) return was;
     throw refuse(`its drive ${was.spec.id} is not attached`);

@@ -59,7 +59,7 @@ export interface Simulator extends Backend {
 
 const can: readonly Capability[] = [
   ...(['hvm', 'pv', 'pvh', 'uefi', 'suspend', 'balloon', 'vcpu-hotplug', 'vbd-hotplug', 'vif-hotplug'] as const),
-  ...(['cd-change', 'sysrq', 'trigger', 'bootloader', 'live-migrate'] as const),
+  ...(['cd-change', 'snapshot', 'sysrq', 'trigger', 'bootloader', 'live-migrate'] as const),
   ...rareCapabilities,
 ];
 
@@ -256,6 +256,17 @@ class SimulatedHost implements Simulator {
         drive.path = disk?.path ?? null;
         drive.changed = true;
         this.#changed(vm);
+      }),
+    pivot: (vm, layers) =>
+      this.#verb('vbd.pivot', vm, () => {
+        const drives = layers.map(({ id, disk }) => {
+          const drive = this.#live(vm).vbds.get(id);
+          if (!drive) throw xenopsErrors.make('Device_not_connected', { id });
+          const reason = `${disk.path} cannot be written to`;
+          if (disk.readOnly) throw xenopsErrors.make('Storage_error', { reason });
+          return { drive, path: disk.path };
+        });
+        for (const { drive, path } of drives) drive.path = path;
       }),
   };
   readonly vif: Backend['vif'] = {
