@@ -162,6 +162,7 @@ export async function qemuBench(changed: Partial<QemuOptions> = {}, log: Log = s
       const path = join(folder, `layer-${randomUUID()}`);
       const over = on ? ['-b', on.path, '-F', on.format] : [];
       if (on) await runTool('qemu-img', ['create', '-q', '-f', 'qcow2', ...over, path]);
+      if (on) await chmod(path, 0o666);
       return { path, format: 'qcow2', readOnly: false };
     },
     image: () => file('image', 0),

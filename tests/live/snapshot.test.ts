@@ -7,12 +7,13 @@ import test from 'node:test';
 import type { Ref } from '../../src/datamodel/dsl.ts';
 import { jsonDriver } from '../scenario/drivers.ts';
 import { type TestHouse, testHouse } from '../scenario/house.ts';
+import { newestFile } from '../scenario/snapshot-bed.ts';
 import { cannotRun, consoleSays } from './host.ts';
 import { image, type } from './linux-bed.ts';
 
 /** Counts, on the first disk and then on the second: at any moment they are equal, or the first is one ahead. */
 const count = (to: string) =>
-  `i=0; (while [ ! -e /tmp/${to} ]; do i=$((i+1)); for d in a b; do printf '%-511s\\n' $i | dd of=/dev/vd$d bs=512 conv=fsync 2> /dev/null; done; done; echo $i > /tmp/last; echo 'was'${to}) &`;
+  `i=0; (while [ ! -e /tmp/${to} ]; do i=$((i+1)); for d in a b; do printf '%-511s\\n' $i | dd of=/dev/vd$d bs=512 conv=fsync 2> /dev/null; done; done; echo $i > /tmp/last; echo; echo 'was'${to}) &`;
 
 interface Disks {
   readonly a: string;
@@ -32,20 +33,12 @@ function countersOf(h: TestHouse, disks: Disks): readonly [number, number] {
     const { uuid, SR } = h.house.db.get('VDI', vdi as Ref<'VDI'>);
     const [pbd] = h.house.db.get('SR', SR).PBDs;
     const { location = '' } = h.house.db.get('PBD', pbd ?? assert.fail()).device_config;
-    const file = readdirSync(location).find((name) => name.startsWith(uuid) && !name.endsWith('.json'));
-    const path = join(location, String(file));
+    const path = join(location, newestFile(readdirSync(location), uuid));
     execFileSync('qemu-img', ['check', '-q', '-U', path]);
-    const text = execFileSync('qemu-img', [
-      'dd',
-      '-U',
-      '-O',
-      'raw',
-      `if=${path}`,
-      'of=/dev/stdout',
-      'bs=512',
-      'count=1',
-    ]);
-    return Number(text.toString('latin1').trim() || 0);
+    const dump = execFileSync('qemu-io', ['-r', '-U', '-c', 'read -v 0 16', path], { encoding: 'utf8' });
+    const bytes = /^00000000: +((?:[0-9a-f]{2} ){16})/m.exec(dump)?.[1] ?? assert.fail(dump);
+    const text = Buffer.from(bytes.replaceAll(' ', ''), 'hex').toString('latin1').replaceAll('\0', '');
+    return Number(text.trim() || 0);
   };
   return [read(disks.a), read(disks.b)];
 }
@@ -93,7 +86,12 @@ test('disks of a guest that writes are snapshotted at one moment', { skip: canno
   const vbd = h.house.db.get('VM', vm).VBDs.find((ref) => h.house.db.get('VBD', ref).userdevice === '1');
   await root('VBD.unplug', vbd);
   await root('VBD.plug', vbd);
-  await type(h, uuid, 'echo same-$(($(head -c 8 /dev/vdb) - $(cat /tmp/last)))', 'same-0');
+  await type(
+    h,
+    uuid,
+    'until [ -b /dev/vdb ]; do :; done; echo same-$(($(head -c 8 /dev/vdb) - $(cat /tmp/last)))',
+    'same-0',
+  );
   await root('VM.clean_shutdown', vm);
   const [a, b] = countersOf(h, drives(h, vm));
   assert.equal(a, b);
@@ -103,6 +101,12 @@ test('disks of a guest that writes are snapshotted at one moment', { skip: canno
   await root('VM.revert', first.ref);
   assert.deepEqual(countersOf(h, drives(h, vm)), first.then);
   await root('VM.start', vm, false, false);
-  await type(h, uuid, 'echo back-$(head -c 8 /dev/vda)-$(head -c 8 /dev/vdb)', `back-${first.then.join('-')}`);
+  await consoleSays(join(h.data, 'domains', uuid, 'console.log'), 'READY');
+  await type(
+    h,
+    uuid,
+    'echo back-$(($(head -c 8 /dev/vda) + 0))-$(($(head -c 8 /dev/vdb) + 0))',
+    `back-${first.then.join('-')}`,
+  );
   await root('VM.hard_shutdown', vm);
 });

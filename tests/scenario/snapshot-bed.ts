@@ -34,12 +34,17 @@ export async function diskAt(h: DiskHouse, vm: string, userdevice: string): Prom
   }
   return nullRef;
 }
+/** What the disk is in now; a guest that has it open may know it by an older name. */
+export function newestFile(files: readonly string[], vdi: string): string {
+  const generation = (name: string) => Number(name.slice(vdi.length + 1).split('.')[0]) || 0;
+  const own = files.filter((name) => name.startsWith(vdi) && !name.endsWith('.json'));
+  return own.sort((a, b) => generation(b) - generation(a))[0] ?? assert.fail(`no file of ${vdi}`);
+}
 async function fileOf(h: DiskHouse, vdi: string): Promise<string> {
   const { uuid, SR } = await h.root<Rec<'VDI'>>('VDI.get_record', vdi);
   const [pbd] = await h.root<string[]>('SR.get_PBDs', SR);
   const { location = '' } = await h.root<Record<string, string>>('PBD.get_device_config', pbd);
-  const found = readdirSync(location).find((name) => name.startsWith(uuid) && !name.endsWith('.json'));
-  return join(location, String(found));
+  return join(location, newestFile(readdirSync(location), uuid));
 }
 const io = (file: string, command: string) => execFileSync('qemu-io', ['-c', command, file], { encoding: 'utf8' });
 export const write = async (h: DiskHouse, vdi: string, byte: number) =>

@@ -9,8 +9,8 @@
  * child's content is written into the base, which then takes over the child's name. Cut off anywhere, the child reads the
  * same. Other such bases stay until a disk on them is destroyed again; they cost space, not content.
  * `freeze` is safe to be killed at any step: B gets a second name for D's file, then D's new overlay takes over D's
- * name in one rename. Before it D reads its own file, after it the overlay on the same bytes; also while a guest that had D's
- * file open before goes on writing to it, as B.
+ * name in one rename. Before it D reads its own file, after it the overlay on the same bytes. While a guest has D's file open
+ * (it goes on writing to it, as B) the overlay gets D's next name, and takes over the first one when the guest is done.
  */
 import { chmod, link, readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,7 +19,18 @@ import type { Log } from '../../../base/log.ts';
 import { storageErrors } from '../../../contracts/storage.ts';
 import { removeFile, syncPath } from '../../durable.ts';
 import { commitImage, createImage } from '../../qemu-img.ts';
-import { baseName, isBase, type Layer, readLayer, temporaryName, topFormats, topName, vdiOf } from './layer.ts';
+import {
+  baseName,
+  formatOf,
+  generationOf,
+  isBase,
+  type Layer,
+  readLayer,
+  temporaryName,
+  topFormats,
+  topName,
+  vdiOf,
+} from './layer.ts';
 
 /** A merge holds up the repository's other work: this much is written within a second or two. */
 const quickBytes = 128 << 20;
@@ -29,6 +40,10 @@ export class Chains {
   readonly #ids: Ids;
   readonly #log: Log;
   #layers = new Map<string, Layer>();
+  /** Disk → the names of its top, past ones included. */
+  #names = new Map<string, Set<string>>();
+  /** Base → how many files lie on it; made anew when asked for after a change. */
+  #counts: Map<string, number> | undefined;
   /** Files whose header cannot be read: while there are any, no base is removed. */
   #damaged: string[] = [];
 
@@ -46,32 +61,37 @@ export class Chains {
   /** Reads every header of the folder. */
   async load(): Promise<void> {
     this.#layers = new Map();
+    this.#counts = undefined;
+    this.#names = new Map();
     this.#damaged = [];
     const files = (await readdir(this.#folder)).filter((file) => isBase(file) || vdiOf(file) !== undefined);
     for (const file of files) {
+      // A disk whose newest file is damaged is not what an older one says.
+      this.#name(file);
       try {
-        this.#layers.set(file, await readLayer(this.#folder, file));
+        await this.refresh(file);
       } catch (error) {
         this.#damaged.push(file);
         this.#log.warn('a disk file cannot be read and is left alone', { file, error: String(error) });
       }
     }
   }
-  /** The tops: [disk, layer]. A qcow2 top wins over another: `freeze` was killed before it removed the latter. */
+  /** The tops: [disk, layer]. */
   tops(): ReadonlyMap<string, Layer> {
     const found = new Map<string, Layer>();
-    for (const layer of this.#layers.values()) {
-      const vdi = vdiOf(layer.file);
-      if (vdi !== undefined && (layer.format === 'qcow2' || !found.has(vdi))) found.set(vdi, layer);
+    for (const vdi of this.#names.keys()) {
+      const top = this.find(vdi);
+      if (top) found.set(vdi, top);
     }
     return found;
   }
+  /** The newest of the disk's files. A qcow2 top wins over another: `freeze` was killed before it removed the latter. */
   find(vdi: string): Layer | undefined {
-    for (const format of topFormats) {
-      const layer = this.#layers.get(topName(vdi, format));
-      if (layer) return layer;
-    }
-    return undefined;
+    const names = [...(this.#names.get(vdi) ?? [])];
+    if (names.length === 1) return this.#layers.get(names[0] ?? '');
+    const order = (file: string) => generationOf(file) * topFormats.length - topFormats.indexOf(formatOf(file));
+    const [top] = names.sort((a, b) => order(b) - order(a));
+    return top === undefined ? undefined : this.#layers.get(top);
   }
   top(vdi: string): Layer {
     const layer = this.find(vdi);
@@ -82,7 +102,25 @@ export class Chains {
   async refresh(file: string): Promise<Layer> {
     const layer = await readLayer(this.#folder, file);
     this.#layers.set(file, layer);
+    this.#counts = undefined;
+    this.#name(file);
     return layer;
+  }
+  #name(file: string): void {
+    const vdi = vdiOf(file);
+    if (vdi !== undefined) this.#names.set(vdi, (this.#names.get(vdi) ?? new Set()).add(file));
+  }
+  async #unlink(file: string): Promise<void> {
+    await removeFile(this.at(file));
+    this.#forget(file);
+  }
+  #forget(file: string): void {
+    this.#layers.delete(file);
+    this.#counts = undefined;
+    const vdi = vdiOf(file);
+    const names = vdi === undefined ? undefined : this.#names.get(vdi);
+    names?.delete(file);
+    if (vdi !== undefined && names?.size === 0) this.#names.delete(vdi);
   }
   /** The layer and all bases below it, top first. */
   chain(top: Layer): readonly Layer[] {
@@ -108,8 +146,8 @@ export class Chains {
     return bytes;
   }
   /** Gives a finished temporary file its name as the top of a disk; what was there before is replaced. */
-  async install(temporary: string, vdi: string, format: Layer['format']): Promise<Layer> {
-    const file = topName(vdi, format);
+  async install(temporary: string, vdi: string, format: Layer['format'], generation?: number): Promise<Layer> {
+    const file = topName(vdi, format, generation ?? generationOf(this.find(vdi)?.file ?? ''));
     await syncPath(this.at(temporary));
     await rename(this.at(temporary), this.at(file));
     await syncPath(this.#folder);
@@ -128,30 +166,36 @@ export class Chains {
     await this.install(await this.#overlay(base, virtualSize), to, 'qcow2');
   }
   async remove(vdi: string): Promise<void> {
-    for (const format of topFormats) {
-      await removeFile(this.at(topName(vdi, format)));
-      this.#layers.delete(topName(vdi, format));
-    }
+    // The newest last: a kill in between leaves no older content in its place.
+    const top = this.find(vdi)?.file;
+    for (const file of [...(this.#names.get(vdi) ?? [])].filter((name) => name !== top)) await this.#unlink(file);
+    if (top !== undefined) await this.#unlink(top);
     await syncPath(this.#folder);
     await this.sweep();
+  }
+  /** Nobody has the disk open any more: its top gets its plain name again, and names that were opened before go. */
+  async settle(vdi: string): Promise<void> {
+    const top = this.find(vdi);
+    if (!top || generationOf(top.file) === 0) return;
+    for (const file of [...(this.#names.get(vdi) ?? [])].filter((name) => name !== top.file)) await this.#unlink(file);
+    await rename(this.at(top.file), this.at(topName(vdi, top.format)));
+    await syncPath(this.#folder);
+    this.#forget(top.file);
+    await this.refresh(topName(vdi, top.format));
   }
   /** Removes bases that nothing lies on, and other tops that a qcow2 top has taken over from. */
   async sweep(): Promise<void> {
     if (this.#damaged.length > 0) return;
-    for (let idle = this.#idle(); idle.length > 0; idle = this.#idle()) {
-      for (const file of idle) {
-        await removeFile(this.at(file));
-        this.#layers.delete(file);
-      }
-    }
+    for (let idle = this.#idle(); idle.length > 0; idle = this.#idle())
+      for (const file of idle) await this.#unlink(file);
   }
   /** Merges what `idle` allows and what is quick. */
   async merge(idle: (vdi: string) => boolean): Promise<void> {
     if (this.#damaged.length > 0) return;
     const busy = new Set<string>();
     for (const [vdi, top] of this.tops()) if (!idle(vdi)) for (const layer of this.chain(top)) busy.add(layer.file);
-    for (const base of [...this.#layers.values()].filter((layer) => isBase(layer.file))) {
-      const [child, ...others] = [...this.#layers.values()].filter((layer) => layer.backing === base.file);
+    for (const base of this.#current().filter((layer) => isBase(layer.file))) {
+      const [child, ...others] = this.#current().filter((layer) => layer.backing === base.file);
       if (!child || others.length > 0 || base.format !== 'qcow2' || busy.has(base.file)) continue;
       // An empty one, as snapshots are, gains nothing: chains do not grow on it.
       const { empty } = await this.refresh(child.file);
@@ -166,22 +210,30 @@ export class Chains {
     await rename(this.at(base.file), this.at(child.file));
     await chmod(this.at(child.file), mode & 0o777);
     await syncPath(this.#folder);
-    this.#layers.delete(base.file);
+    this.#forget(base.file);
     await this.refresh(child.file);
   }
   #idle(): readonly string[] {
     const layers = [...this.#layers.values()];
-    const used = new Set(layers.map((layer) => layer.backing));
+    const used = new Set(this.#current().map((layer) => layer.backing));
     const shadowed = ({ file, format }: Layer) => {
       const vdi = vdiOf(file);
-      return vdi !== undefined && format !== 'qcow2' && this.#layers.has(topName(vdi, 'qcow2'));
+      return vdi !== undefined && format !== 'qcow2' && this.#layers.has(topName(vdi, 'qcow2', generationOf(file)));
     };
     return layers.filter((l) => shadowed(l) || (isBase(l.file) && !used.has(l.file))).map((l) => l.file);
   }
   #children(base: string): number {
-    let count = 0;
-    for (const layer of this.#layers.values()) if (layer.backing === base) count++;
-    return count;
+    if (!this.#counts) {
+      this.#counts = new Map();
+      for (const { backing } of this.#current())
+        if (backing !== null) this.#counts.set(backing, (this.#counts.get(backing) ?? 0) + 1);
+    }
+    return this.#counts.get(base) ?? 0;
+  }
+  /** Bases and tops, without names of tops that count no more. */
+  #current(): readonly Layer[] {
+    const tops = new Set(this.tops().values());
+    return [...this.#layers.values()].filter((layer) => isBase(layer.file) || tops.has(layer));
   }
   async #overlay(base: string, virtualSize: number): Promise<string> {
     const temporary = this.newTemporary();
@@ -198,12 +250,16 @@ export class Chains {
   /** The base `id`, if the disk's top lies on that. */
   frozen(vdi: string, id: string): Layer | undefined {
     const { backing } = this.top(vdi);
-    const ours = backing === baseName(id, 'qcow2') || backing === baseName(id, 'raw');
+    const ours = topFormats.some((format) => backing === baseName(id, format));
     return ours && backing !== null ? this.#layers.get(backing) : undefined;
   }
-  /** Turns a disk's file into the base `id` and gives the disk an overlay on it; answers the base. Done twice it changes nothing. */
-  async freeze(vdi: string, id: string): Promise<string> {
+  /**
+   * Turns a disk's file into the base `id` and gives the disk an overlay on it; answers the base. Done twice it changes nothing.
+   * `live`: the name of the file stays that file's, for whoever has it open and looks it up again.
+   */
+  async freeze(vdi: string, id: string, live = false): Promise<string> {
     const source = await this.refresh(this.top(vdi).file);
+    const now = generationOf(source.file);
     const done = this.frozen(vdi, id);
     if (done) return done.file;
     const base = baseName(id, source.format);
@@ -213,7 +269,7 @@ export class Chains {
     await chmod(this.at(base), 0o400);
     await syncPath(this.#folder);
     await this.refresh(base);
-    await this.install(await this.#overlay(base, source.virtualSize), vdi, 'qcow2');
+    await this.install(await this.#overlay(base, source.virtualSize), vdi, 'qcow2', live ? now + 1 : now);
     return base;
   }
 }

@@ -2,6 +2,7 @@
  * The files of a repository, by their names, and what the header of each says.
  *
  *     <vdi>.qcow2 | .raw | .vhd         a disk as guests open it: the top of its chain
+ *     <vdi>.<n>.qcow2                   the same; the largest n counts (none: 0), others are names that a guest has opened before
  *     <id>.base.qcow2 | .raw | .vhd     frozen content that tops and other bases lie on; never written again
  *     <vdi>.json                        name, description and origin of a disk
  *     <id>.tmp                          unfinished; removed at attach
@@ -17,7 +18,7 @@ import { readFooter } from '../../../wire/vhd.ts';
 import type { Format } from '../../qemu-img.ts';
 
 const uuid = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
-const topPattern = new RegExp(`^(${uuid})\\.(qcow2|raw|vhd)$`);
+const topPattern = new RegExp(`^(${uuid})(?:\\.([1-9]\\d{0,8}))?\\.(qcow2|raw|vhd)$`);
 const basePattern = new RegExp(`^${uuid}\\.base\\.(qcow2|raw|vhd)$`);
 const sidecarPattern = new RegExp(`^(${uuid})\\.json$`);
 const temporaryPattern = new RegExp(`^${uuid}\\.tmp$`);
@@ -25,12 +26,15 @@ const temporaryPattern = new RegExp(`^${uuid}\\.tmp$`);
 const endings = { qcow2: 'qcow2', raw: 'raw', vpc: 'vhd' } as const;
 /** All that a top may be, the one that wins when there are two first: `freeze` was killed before it removed the other. */
 export const topFormats = ['qcow2', 'raw', 'vpc'] as const satisfies readonly Format[];
-export const topName = (vdi: string, format: Format) => `${vdi}.${endings[format]}`;
+export const topName = (vdi: string, format: Format, generation = 0) =>
+  `${vdi}${generation === 0 ? '' : `.${generation}`}.${endings[format]}`;
 export const baseName = (id: string, format: Format) => `${id}.base.${endings[format]}`;
 export const sidecarName = (vdi: string) => `${vdi}.json`;
 export const temporaryName = (id: string) => `${id}.tmp`;
 /** The disk that a file is the top of. */
 export const vdiOf = (file: string): string | undefined => topPattern.exec(file)?.[1];
+/** How often the disk went on in a new file while a guest had it open. */
+export const generationOf = (file: string): number => Number(topPattern.exec(file)?.[2] ?? 0);
 export const isBase = (file: string): boolean => basePattern.test(file);
 export const sidecarOf = (file: string): string | undefined => sidecarPattern.exec(file)?.[1];
 export const isTemporary = (file: string): boolean => temporaryPattern.test(file);

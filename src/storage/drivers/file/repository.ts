@@ -93,7 +93,7 @@ export class FileRepository implements Repository {
   readonly live = {
     freeze: async (vdi: string, base: string): Promise<void> => {
       await requireSpace(this.#folder, this.#sr, emptyDiskBytes);
-      await this.#chains.freeze(vdi, base);
+      await this.#chains.freeze(vdi, base, true);
     },
     snapshot: async (vdi: string, base: string, to: string, name: string | undefined): Promise<VdiInfo> => {
       const layer = this.#chains.frozen(vdi, base);
@@ -120,6 +120,7 @@ export class FileRepository implements Repository {
     const top = this.#chains.find(vdi);
     if (!top) return;
     await reclaim(this.#chains.at(top.file), 0o600);
+    await this.#chains.settle(vdi);
     const tops = [...this.#granted].map((other) => this.#chains.find(other)).filter((layer) => layer !== undefined);
     const lent = new Set(tops.flatMap((layer) => this.#chains.chain(layer)));
     for (const base of this.#chains.chain(top).slice(1))

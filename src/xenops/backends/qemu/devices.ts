@@ -22,9 +22,8 @@ export const layerNodeOf = (to: string): string => `l${to.replaceAll('-', '').sl
 export const topNodeOf = ({ device, layers }: Drive): string => layers?.at(-1) ?? `${device}-disk`;
 /** A new, empty layer, before it lies on anything. */
 export function layerNode(name: string, filename: string): Json {
-  const access = { 'read-only': false, discard: 'unmap' };
-  const file = { driver: 'file', filename, locking: 'on', ...access };
-  return { driver: 'qcow2', 'node-name': name, ...access, backing: null, file };
+  const file = { driver: 'file', filename, locking: 'on', discard: 'unmap' };
+  return { driver: 'qcow2', 'node-name': name, 'read-only': false, discard: 'unmap', backing: null, file };
 }
 
 /**
@@ -38,13 +37,18 @@ export function blockNode(drive: Drive): Json | undefined {
   const readOnly = disk.readOnly || drive.spec.mode === 'RO' || drive.spec.type === 'CD';
   const access = { 'read-only': readOnly, ...(readOnly ? {} : { discard: 'unmap' }) };
   const name = { 'node-name': topNodeOf(drive) };
-  const file = { driver: drive.block ? 'host_device' : 'file', filename: disk.path, locking: 'on', ...access };
+  const file = { driver: drive.block ? 'host_device' : 'file', filename: disk.path, locking: 'on' };
+  // Below a format the file is as writable as that is now: not at all, once the guest has gone over to a layer on it.
+  const below = readOnly ? file : { ...file, discard: 'unmap' };
   return {
     driver: 'raw',
     'node-name': nodeOf(drive.device),
     ...access,
     ...(readOnly ? {} : { 'detect-zeroes': 'unmap' }),
-    file: disk.format === 'raw' ? { ...file, ...name } : { driver: disk.format, ...name, ...access, file },
+    file:
+      disk.format === 'raw'
+        ? { ...file, ...name, ...access }
+        : { driver: disk.format, ...name, ...access, file: below },
   };
 }
 /** A disk that answers every request with an input/output error. */

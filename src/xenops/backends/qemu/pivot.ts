@@ -25,7 +25,7 @@ export async function pivotDrives(domain: Domain, layers: readonly NewLayer[]): 
   const all = layers.map((layer) => ({ layer, node: layerNodeOf(layer.to), drive: driveOf(domain, layer.id) }));
   const due = all.filter(({ node, drive }) => !drive.layers?.includes(node));
   if (due.length === 0) return;
-  const nodes = (await domain.execute('query-named-block-nodes', { flat: true })) as NamedNode[];
+  const nodes = (await domain.execute('query-named-block-nodes')) as NamedNode[];
   const find = (name: string) => nodes.find((node) => node['node-name'] === name);
   // Gone over to already, and not noted.
   const left = due.filter(({ node }) => (find(node)?.backing_file_depth ?? 0) === 0);
