@@ -4,7 +4,7 @@ import type { Call } from '../contracts/contract.ts';
 import type { Content, Media, VbdSpec, VifSpec, VmSpec } from '../contracts/xenops.ts';
 import { type MigrationGround, migrationAtomics } from './atomics-migration.ts';
 import { snapshotAtomics } from './atomics-snapshot.ts';
-import type { Kernels } from './kernels.ts';
+import { expectedSpec, type Kernels } from './kernels.ts';
 import { closeMedia, closePort, type Neighbours, openMedia, openPort, orElse, takePort, withMedia } from './media.ts';
 
 /** What steps work on. */
@@ -73,11 +73,15 @@ export const atomics = {
     text: () => '',
     run: async (g, a) => g.kernels?.drop(a.vm),
   }),
-  'VM.create': atomic<InDomain & { readonly spec: VmSpec; readonly domid: number }>({
+  'VM.create': atomic<InDomain & { readonly spec: VmSpec; readonly domid: number; readonly elsewhere?: boolean }>({
     weight: 1,
     deadlineS: 60,
     text: (a) => ` domid=${a.domid}`,
-    run: async (g, a) => g.backend.vm.create({ ...(await resolved(g, a.spec)), id: a.domain ?? a.spec.id }, a.domid),
+    async run(g, a) {
+      // A guest that runs on another host has its kernel in its memory.
+      const spec = a.elsewhere ? expectedSpec(a.spec) : await resolved(g, a.spec);
+      await g.backend.vm.create({ ...spec, id: a.domain ?? spec.id }, a.domid);
+    },
     undo: (g, a) => g.backend.vm.destroy(a.domain ?? a.spec.id),
   }),
   'VM.build': atomic<{ readonly spec: VmSpec }>({

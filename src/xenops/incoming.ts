@@ -14,6 +14,7 @@ import type { Call } from '../contracts/contract.ts';
 import { type VmSpec, type Xenops, xenopsErrors } from '../contracts/xenops.ts';
 import type { Core } from './core.ts';
 import { guardArrival, needsCapability } from './guard.ts';
+import { expectedSpec } from './kernels.ts';
 import { observe, settle } from './operation.ts';
 import { op, type Plan } from './plan.ts';
 import { migrateArrivePlan, migrateDropPlan, migrateReceivePlan } from './plans/migrate.ts';
@@ -98,7 +99,7 @@ export class Incoming implements IncomingContract {
       const { backend, records, reservations } = this.#core;
       needsCapability(backend, 'live-migrate', 'receiving a guest');
       checkSpec(spec);
-      backend.vm.check(spec);
+      backend.vm.check(this.#core.ground.kernels ? expectedSpec(spec) : spec);
       const record = records.find(spec.id);
       const here = record?.leaving?.token === token;
       if (here && record.leaving?.to) throw failed(spec.id, 'the address is that of this very host: leave it out');

@@ -180,3 +180,18 @@ test('what the boot loader is given, and what is kept of its answer', async () =
     rmSync(dir, { recursive: true, force: true });
   }
 });
+
+test('to another host: without its kernel, which is in its memory; its reboot there takes it anew', async () => {
+  const wires = new Map();
+  const there = fakeKernels();
+  const b = await testHouse({ host: 2, boot: 'b', wires, kernels: there });
+  const kernels = fakeKernels();
+  const a = await testHouse({ host: 1, boot: 'a', wires, kernels, connect: async () => b.xenops });
+  await a.xenops.vm.add(spec);
+  await a.during(a.xenops.vm.start({ id, paused: false }));
+  await a.during(a.xenops.vm.migrate({ id, to: 'b', live: true }));
+  assert.deepEqual([[...kernels.there], [...there.there]], [[], []]);
+  assert.deepEqual((await b.xenops.vm.stat({ id })).spec.boot, boot);
+  await b.during(b.xenops.vm.reboot({ id, timeoutS: null }));
+  assert.deepEqual(b.world.domains.get(id)?.spec.boot, { kind: 'kernel', kernel: '/k1', cmdline: 'found' });
+});

@@ -89,6 +89,7 @@ async function ended(core: Core, record: VmRecord, { token, to, domain }: Leavin
     const owed = farewellRow(core, { token, vm: id, to }, 'forget');
     await core.records.remove(record, owed);
     core.farewells.owe(owed);
+    await bestEffort('its kernel goes after the next start', core.log, () => core.ground.kernels?.drop(id));
   }
   await bestEffort('logs of a domain that is gone', core.log, () => core.backend.forget?.(domain));
   return to !== null;

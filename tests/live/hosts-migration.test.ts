@@ -1,7 +1,11 @@
 /** A guest between two xenopsds over TLS, on real QEMU; either side killed, or the network cut, at each step. One guest runs. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'node:test';
+import { findTool } from '../../src/network/tool.ts';
+import { diskTools, guest, guestDisk, menuEntry } from './guest-disk.ts';
 import { cannotRun } from './host.ts';
 import { noNamespaces } from './namespaces.ts';
 import { tinyGuest } from './tiny-guest.ts';
@@ -124,4 +128,23 @@ test('progress while memory goes over; cancelled in the middle, it goes on where
   h.narrow(1_000_000);
   await h.a.ok('migrate', 'traveller', h.b.url);
   assert.equal((await h.settled('moved after all')).name, 'b');
+});
+
+const noLoader = diskTools.filter((name) => !findTool(name)).map((name) => `not installed: ${name}`)[0];
+test('a guest whose kernel was taken out of its disk moves, and is rebooted there', {
+  skip: skip || (noLoader ?? false),
+  timeout: 300_000,
+}, async () => {
+  await using h = await twoHosts();
+  const { cmdline } = JSON.parse(readFileSync(join(guest, 'manifest.json'), 'utf8')) as { cmdline: string };
+  const disk = h.file('own', readFileSync(guestDisk(h.folder, `set default=0\n${menuEntry('only', cmdline)}`)));
+  const vm = randomUUID();
+  const text = `name='traveller'\nuuid='${vm}'\ntype='pvh'\nbootloader='pygrub'\nmemory=256\ndisk=['file:${disk},xvda,w']\n`;
+  await h.a.ok('create', h.file('vm.cfg', Buffer.from(text)));
+  await h.a.says(vm, (said) => said.includes('READY'));
+  await h.a.ok('migrate', 'traveller', h.b.url);
+  await h.b.type(vm, 'echo moved-$((40+2))\n');
+  await h.b.says(vm, (said) => said.includes('moved-42'));
+  await h.b.ok('reboot', 'traveller');
+  await h.b.says(vm, (said) => said.includes('READY'));
 });

@@ -36,7 +36,7 @@ export function migrateReceivePlan(
 ): Plan {
   const { domain, about } = a;
   return seq(
-    op('VM.create', { spec, domid: a.domid, domain }),
+    op('VM.create', { spec, domid: a.domid, domain, elsewhere: !a.here }),
     attachAll(spec, { domain, keepOpen: a.here, elsewhere: !a.here }),
     op('VM.listen', { domain, about }),
   );
