@@ -149,3 +149,16 @@ test('a server that does not answer holds nobody who has given up', async () => 
   abort.abort();
   await assert.rejects(work, refused('Cancelled', /./));
 });
+
+test('a kernel whose server tells its length before it is asked for may be long', async () => {
+  const long = Buffer.concat([kernel, Buffer.alloc(3 << 20)]);
+  const tell =
+    (answer: Buffer): Answer =>
+    (req, res) => {
+      res.writeHead(200, { 'content-length': answer.length });
+      res.end(req.method === 'HEAD' ? undefined : answer);
+    };
+  await using s = await serving({ '/netboot/xen/vmlinuz': tell(long), '/netboot/xen/initrd.gz': tell(ramdisk) });
+  const found = await s.install(s.url);
+  assert.equal(readFileSync(found.kernel).length, long.length);
+});

@@ -11,6 +11,8 @@ const silenceS = 30;
 const smallS = 60;
 const wholeS = 15 * 60;
 const smallFile = 1 << 20;
+/** No file is refused for its length before its own limit is known. */
+const wholeFile = Number.MAX_SAFE_INTEGER;
 /** curl's exit status for an answer of 400 or more, with `--fail`. */
 const refusedByServer = /^curl: \(22\)/;
 
@@ -72,17 +74,25 @@ export class Repository {
     throw this.#refuse(path, got.words);
   }
   async #isThere(path: string): Promise<boolean> {
-    const got = await this.#curl(path, ['--fail', '--head', '--max-time', String(smallS)], small);
+    // The answer says how long the file is, which curl would take for what is to come.
+    const got = await this.#curl(path, ['--fail', '--head', '--max-time', String(smallS)], {
+      ...small,
+      file: wholeFile,
+    });
     if (!got.ok && !refusedByServer.test(got.words)) throw this.#refuse(path, got.words);
     return got.ok;
   }
-  #curl(path: string, options: readonly string[], limits: Pick<Limits, 'output' | 'timeoutMs' | 'to'>): Promise<Ended> {
+  #curl(
+    path: string,
+    options: readonly string[],
+    { file, ...limits }: Pick<Limits, 'output' | 'timeoutMs' | 'to'> & { readonly file?: number },
+  ): Promise<Ended> {
     const { user, clock, signal } = this.#o;
     const command = [
       ...['curl', '--disable', '--silent', '--show-error', '--location', '--max-redirs', '10', '--globoff'],
       ...['--proto', '=http,https', '--proto-redir', '=http,https', '--user-agent', 'guesthouse'],
       ...['--connect-timeout', String(connectS), '--speed-limit', '1', '--speed-time', String(silenceS)],
-      ...['--max-filesize', String(limits.output), ...options, '--config', '-'],
+      ...['--max-filesize', String(file ?? limits.output), ...options, '--config', '-'],
     ];
     // The address may hold a password: it is not shown to whoever lists processes.
     const input = `url = "${new URL(path, this.#base).href.replace(/["\\\s]/g, encodeURIComponent)}"\n`;

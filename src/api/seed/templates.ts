@@ -51,7 +51,40 @@ export async function seedTemplates(home: Home): Promise<void> {
     });
     addCdDrive(home, vm);
   });
+  await seedDebian(home);
 }
+
+/**
+ * Debian by its installer: `other_config:install-repository` says from which mirror. Its kernel is started directly, so that no
+ * firmware is needed; the console is the one that the ground has.
+ */
+async function seedDebian(home: Home): Promise<void> {
+  for (const { name, release, domain_type } of debians)
+    await once(home, `debian-${release}`, () => {
+      make(home, {
+        ...common(`debian-${release}`, 1024 * mib, 256 * mib),
+        name_label: name,
+        name_description:
+          'Debian, from a mirror: set other-config:install-repository=http://deb.debian.org/debian, and give it a network',
+        domain_type,
+        PV_bootloader: 'eliloader',
+        PV_args: 'console=hvc0 console=ttyS0',
+        platform: { acpi: '1', apic: 'true', pae: 'true', nx: 'true' },
+        other_config: {
+          ...builtIn,
+          'install-methods': 'http',
+          'install-arch': 'amd64',
+          'debian-release': release,
+          disks: provision(8192 * mib),
+        },
+        recommendations: recommendations(64, 16),
+      });
+    });
+}
+const debians = [
+  { name: 'Debian Bookworm 12', release: 'bookworm', domain_type: 'pvh' },
+  { name: 'Debian Wheezy 7.0 (64-bit)', release: 'wheezy', domain_type: 'pv' },
+] as const;
 
 /** Some clients look for this instead of `is_default_template`, and then take away the template's disks for those they make. */
 const builtIn = { default_template: 'true' };
