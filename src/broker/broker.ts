@@ -25,7 +25,8 @@ const manager = 'com.citrix.xenclient.xenmgr';
 export async function startBroker(parts: BrokerParts): Promise<Broker> {
   const { service, policy, log, store } = parts;
   const names = await BusNames.follow(service);
-  const connections = new Map<string, Source>();
+  // The broker itself is of the host.
+  const connections = new Map<string, Source>([[service.name, { domid: 0, uuid: null, stubdom: false }]]);
   const relayParts: RelayParts = {
     ...parts,
     namesOf: (unique) => names.of(unique),

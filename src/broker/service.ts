@@ -17,8 +17,9 @@ export const brokerInterface: BusInterface = {
     add_rule: method('rule:s'),
     delete_rule: method('rule:s'),
     list_rules: method('', 'rules:as'),
-    // Ours: the domain behind a connection of this broker; an error for every other connection.
+    // Ours: who is behind a connection of this broker (no uuid: empty); an error for every other connection.
     GetConnectionDOMID: method('name:s', 'domain:i'),
+    GetConnectionSource: method('name:s', 'domain:i uuid:s stubdom:b'),
   },
 };
 
@@ -47,6 +48,11 @@ export function serveBroker(bus: BusConnection, { policy, connections, sourceOf 
   const fixed = () => {
     throw new BusError(busErrors.notSupported, 'rules are changed in their file, which is read again at SIGHUP');
   };
+  const behind = (name: unknown): Source => {
+    const source = connections.get(String(name));
+    if (!source) throw new BusError(busErrors.noOwner, `${name} is no connection of this broker`);
+    return source;
+  };
   return bus.serve('/', brokerInterface, {
     validate_call: ([domid, destination, name, member]) =>
       may(domid as number, 'incoming', { kind: 'method-call', ...texts({ destination, interface: name, member }) }),
@@ -57,10 +63,10 @@ export function serveBroker(bus: BusConnection, { policy, connections, sourceOf 
     add_rule: fixed,
     delete_rule: fixed,
     list_rules: () => [policy.rules.map((rule) => rule.text)],
-    GetConnectionDOMID: ([name]) => {
-      const source = connections.get(name as string);
-      if (!source) throw new BusError(busErrors.noOwner, `${name} is no connection of this broker`);
-      return [source.domid];
+    GetConnectionDOMID: ([name]) => [behind(name).domid],
+    GetConnectionSource: ([name]) => {
+      const { domid, uuid, stubdom } = behind(name);
+      return [domid, uuid ?? '', stubdom];
     },
   });
 }

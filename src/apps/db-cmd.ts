@@ -1,0 +1,24 @@
+/** The command `db-cmd CMD PARAMETERS…`, and `db-CMD PARAMETERS…`: OpenXT's database from a shell. */
+import { readFileSync, writeSync } from 'node:fs';
+import { systemClock } from '../base/clock.ts';
+import { silentLog } from '../base/log.ts';
+import { connectBus, systemBus } from '../bus/connection.ts';
+import { runDbCommand } from '../doors/openxt/db-commands.ts';
+
+function writeAll(bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at);
+}
+
+const [name = '', ...args] = process.argv.slice(2);
+try {
+  await runDbCommand(name, args, async () => ({
+    bus: await connectBus({ address: systemBus(process.env), clock: systemClock, log: silentLog }),
+    line: (text) => writeAll(Buffer.from(`${text}\n`)),
+    bytes: writeAll,
+    input: () => readFileSync(0, 'utf8'),
+  }));
+  process.exit(0);
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exit(1);
+}
