@@ -1,4 +1,4 @@
-/** The command `db-cmd CMD PARAMETERS…`, and `db-CMD PARAMETERS…`: OpenXT's database from a shell. */
+/** The command `db-cmd CMD PARAMETERS…`, which `db-CMD` runs too: OpenXT's database from a shell. */
 import { readFileSync, writeSync } from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
