@@ -141,7 +141,11 @@ test('every command of the page', async () => {
   assert.match(await refusal('start', { pased: 'true' }), /pased: start does not take it; it takes paused/);
   assert.match(await refusal('start', { paused: 'perhaps' }), /neither true nor false/);
   assert.equal(await refusal('constructor'), 'unknown RPC');
-  assert.match(await refusal('s3suspend'), /not put to sleep/);
+  assert.equal(await ask('s3suspend', { timeout: '60' }), '');
+  assert.equal(await ask('trigger', { params: 's3resume' }), '');
+  assert.match(await refusal('s3suspend', { timeout: 'long' }), /"long" is no number of seconds/);
+  assert.match(await refusal('trigger', { params: 'nmi' }), /"nmi" is no trigger/);
+  assert.match(await refusal('s4suspend'), /not asked to hibernate/);
   assert.equal(await ask('set', { field: 'memory', value: '131072' }), '');
   assert.equal(await ask('get', { field: 'memory' }), '131072');
   assert.equal(await ask('device', { type: 'vbd', cmd: 'add', extra: '/x:file:hdc:r:cdrom' }), '');

@@ -146,9 +146,20 @@ export const commands: Readonly<Record<string, Row>> = {
     },
   },
   s3suspend: {
-    takes: { timeout: 'seconds' },
-    does: 'put the guest to sleep',
-    run: notHere('guests are not put to sleep here; suspend file=… saves one'),
+    takes: { timeout: 'seconds; 30' },
+    during: 'suspending',
+    does: 'ask the guest to sleep (ACPI S3), and wait until it does',
+    async run(w, { timeout: text = '30' }) {
+      const seconds = parseInteger(text);
+      if (seconds === undefined || seconds < 1) throw new Error(`timeout: "${text}" is no number of seconds`);
+      const signal = AbortSignal.timeout(seconds * 1000);
+      try {
+        await w.xenops.vm.sleep({ id: w.id }, { signal });
+      } catch (error) {
+        throw signal.aborted ? new Error(`the guest did not go to sleep within ${seconds} s`, { cause: error }) : error;
+      }
+      w.notify(told.state, `vm:state:${stateName((await stat(w)).state)}`);
+    },
   },
   s4suspend: {
     takes: { timeout: 'seconds' },
@@ -192,7 +203,10 @@ export const commands: Readonly<Record<string, Row>> = {
   trigger: {
     takes: { params: '!s3resume' },
     does: 'wake a sleeping guest',
-    run: notHere('guests are not put to sleep here'),
+    async run(w, { params = '' }) {
+      if (params !== 's3resume') throw new Error(`params: "${params}" is no trigger; s3resume is`);
+      await w.xenops.vm.wake({ id: w.id });
+    },
   },
   'read-config': {
     takes: { path: 'another file' },
