@@ -46,10 +46,8 @@ function commands(): Command {
     .option('--store <address>', 'where the database is: sqlite', 'sqlite')
     .option('--password-file <file>', "file whose first line becomes root's password")
     .option('--demo', 'boot a first guest and wait until it is up', false)
-    .option('--separate', 'one process for each daemon (not supported yet)', false)
+    .option('--separate', 'one process for each daemon; a host stays as it was made', false)
     .action(async (o) => {
-      if (o.separate)
-        throw new Refusal('--separate is not supported yet; leave it out: all daemons then share one process');
       const { up } = await import('./up.ts');
       process.exitCode = await up(o, terminal);
     });

@@ -25,6 +25,7 @@ import { type GuestImage, openHouse, type RunningHouse } from './join.ts';
 import { openLog } from './logging.ts';
 import { migrateOver, migrationSettings, openMigration } from './migration.ts';
 import { places } from './places.ts';
+import { checkSeparate, type SeparateRooms, separateRooms } from './separate.ts';
 import { houseId } from './toolstack.ts';
 import { root, version } from './version.ts';
 import { openXenopsdDoor } from './xenopsd-door.ts';
@@ -37,6 +38,7 @@ const { values } = parseArgs({
     hypervisor: { type: 'string', default: 'auto' },
     store: { type: 'string', default: 'sqlite' },
     demo: { type: 'boolean', default: false },
+    separate: { type: 'boolean', default: false },
   },
 });
 if (!values.data) refuse('--data DIR is missing: the folder of the host');
@@ -51,6 +53,7 @@ let house: RunningHouse | undefined;
 let closeXenopsd: (() => Promise<void>) | undefined;
 let doors: Served | undefined;
 let closeHosts: (() => Promise<void>) | undefined;
+let rooms: SeparateRooms | undefined;
 let stopping = false;
 const listeners = new Set<(event: { event: 'progress'; text: string }) => void>();
 const say = (text: string) => {
@@ -113,20 +116,23 @@ try {
 async function open(): Promise<RunningHouse> {
   if (values.store !== 'sqlite')
     throw new Error(`--store ${values.store}: this version keeps its state in SQLite only; use --store sqlite`);
+  checkSeparate(at, values.separate);
   const store = await openSqliteStore({ path: join(at.data, 'state.db'), log, schema: schemaVersion });
+  const { hypervisor } = values;
+  if (values.separate) rooms = await separateRooms({ at, processes, hypervisor, log });
   const parts = { processes, data: at.data, clock: systemClock, ids: randomIds, log };
-  const backend = await openGround(values.hypervisor as Hypervisor, parts);
+  const ground = rooms ? { rooms } : { backend: await openGround(hypervisor as Hypervisor, parts) };
   const account = filePassword(at.passwordHash);
   await takePassword(account);
   const tls = values['listen-tls'] === 'none' ? undefined : address('--listen-tls', values['listen-tls']);
   const tcp = address('--listen', values.listen);
   const settings = migrationSettings(at.data);
   const migration = await openMigration(settings, at.data, log);
-  say(`opening the host in ${at.data} on ${backend.name}`);
+  say(`opening the host in ${at.data}${ground.backend ? ` on ${ground.backend.name}` : ', each daemon by itself'}`);
   const opened = await openHouse({
     data: at.data,
     store,
-    backend,
+    ...ground,
     processes,
     log,
     version,
@@ -144,8 +150,9 @@ async function open(): Promise<RunningHouse> {
     silenceMs: settings.silenceS * 1000,
   });
   const { xenops } = opened;
-  doors = await serveContract(xenopsContract, xenops, { socketPath: at.xenopsSocket, log });
-  const arrivals = await migration.serve(xenops);
+  // A domain manager that is a process of its own serves itself, and takes guests of other hosts.
+  if (!rooms) doors = await serveContract(xenopsContract, xenops, { socketPath: at.xenopsSocket, log });
+  const arrivals = rooms ? undefined : await migration.serve(xenops);
   closeHosts = async () => {
     await arrivals?.close();
     await migration.hosts.close();
@@ -211,6 +218,8 @@ async function stop(why: string): Promise<void> {
     await closeXenopsd?.();
     await closeHosts?.();
     await house?.close();
+    rooms?.close();
+    await rooms?.end();
   } catch (error) {
     log.error('not everything was closed', { error: String(error) });
   }

@@ -6,8 +6,6 @@
  *     network ───┼─▶ xenops ─▶ registrar, sync ─▶ database ─▶ api ─▶ http
  *     storage ───┘
  */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { syncCertificate } from '../api/certificate.ts';
 import type { House } from '../api/context.ts';
 import { startFollowing } from '../api/follow.ts';
@@ -17,34 +15,29 @@ import type { Caller } from '../api/routes.ts';
 import { hostFacts, seedDatabase } from '../api/seed.ts';
 import { type ApiParts, type RunningApi, startApi } from '../api/server.ts';
 import { type SyncParts, startSync, syncAll } from '../api/sync.ts';
+import { bestEffort } from '../base/best-effort.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { type Ids, randomIds } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { KeyedQueue } from '../base/queue.ts';
 import { Unwind } from '../base/unwind.ts';
-import { openBootloader } from '../bootloader/server.ts';
-import { simulatedBootloader } from '../bootloader/simulated.ts';
 import type { Network } from '../contracts/network.ts';
 import type { Processes } from '../contracts/processes.ts';
 import type { Storage } from '../contracts/storage.ts';
+import type { Xenops } from '../contracts/xenops.ts';
 import { classes } from '../datamodel/index.ts';
 import type { Db } from '../db/db.ts';
 import { openDb } from '../db/memory-db.ts';
-import { openNetwork } from '../network/server.ts';
 import type { Hosts } from '../rpc/index.ts';
-import { openStorage } from '../storage/server.ts';
 import { splitStore } from '../store/parts.ts';
 import type { Store } from '../store/store.ts';
 import { openScreenPorts, type ScreenPorts } from '../vncterm/ports.ts';
 import { encodeRecordJson } from '../wire/jsonrpc.ts';
 import { encodeRecordXml } from '../wire/xmlrpc.ts';
 import type { Backend } from '../xenops/backend.ts';
-import { folderHooks } from '../xenops/hooks.ts';
-import { diskKernels } from '../xenops/kernels.ts';
-import { openXenops, type XenopsServer } from '../xenops/server.ts';
 import { routesOf } from './doors.ts';
 import { Invitations } from './invitations.ts';
-import { bridgesByName } from './xenopsd-network.ts';
+import { openNetworkRoom, openStorageRoom, openXenopsRoom, type RoomParts, roomFolder } from './rooms.ts';
 
 export interface GuestImage {
   readonly kernel: string;
@@ -55,7 +48,8 @@ export interface HouseOptions {
   /** The folder of the host's state. */
   readonly data: string;
   readonly store: Store;
-  readonly backend: Backend;
+  /** Not needed where the rooms are processes of their own. */
+  readonly backend?: Backend;
   readonly processes: Processes;
   readonly log: Log;
   readonly version: string;
@@ -80,11 +74,21 @@ export interface HouseOptions {
   /** Stand-ins for tests. */
   readonly storage?: Storage & { close(): Promise<void> };
   readonly network?: Network & { close(): Promise<void> };
+  /** Rooms that are processes of their own; without them they are opened here. */
+  readonly rooms?: Rooms & {
+    /** Calls `f` whenever events of the domain manager were missed. */
+    readonly onMissed: (f: () => void) => void;
+  };
+}
+export interface Rooms {
+  readonly network: Network;
+  readonly storage: Storage;
+  readonly xenops: Xenops;
 }
 export interface RunningHouse {
   readonly api: RunningApi;
   readonly db: Db;
-  readonly xenops: XenopsServer;
+  readonly xenops: Xenops;
   readonly storage: Storage;
   readonly network: Network;
   readonly screens: ScreenPorts;
@@ -93,15 +97,24 @@ export interface RunningHouse {
   close(): Promise<void>;
 }
 
+async function openRooms(
+  o: HouseOptions,
+  room: (name: string) => RoomParts,
+  opened: <T extends { close(): Promise<void> }>(thing: T) => T,
+): Promise<Rooms> {
+  const { backend, processes, boot, hosts } = o;
+  if (!backend) throw new Error('a house without rooms of their own needs a ground');
+  const simulated = backend.name === 'simulator';
+  const network = opened(o.network ?? (await openNetworkRoom({ ...room('network'), processes, simulated })));
+  const storage = opened(o.storage ?? (await openStorageRoom(room('storage'))));
+  const xenops = opened(await openXenopsRoom({ ...room('xenops'), backend, storage, network, boot, hosts }));
+  return { network, storage, xenops };
+}
+
 /** Opens everything in order; what fails closes what was opened. Guests run on after `close`. */
 export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
-  const { clock = systemClock, ids = randomIds, log, processes, backend } = o;
+  const { clock = systemClock, ids = randomIds, log } = o;
   await using unwind = new Unwind();
-  const folder = (name: string) => {
-    const path = join(o.data, name);
-    mkdirSync(path, { recursive: true, mode: 0o711 });
-    return path;
-  };
   const part = await splitStore(o.store);
   const opened = <T extends { close(): Promise<void> | void }>(thing: T): T => {
     unwind.add(() => thing.close());
@@ -109,36 +122,8 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
   };
   const storeOf = (name: string) => opened(part(name));
   const base = { clock, ids, log };
-  const network = opened(
-    o.network ??
-      (await openNetwork({
-        ...base,
-        processes,
-        dir: folder('network'),
-        store: storeOf('network'),
-        simulated: backend.name === 'simulator',
-      })),
-  );
-  const storage = opened(
-    o.storage ?? (await openStorage({ ...base, dir: folder('storage'), store: storeOf('storage') })),
-  );
-  // Simulated guests have nothing on their disks to boot.
-  const bootloader = backend.name === 'simulator' ? simulatedBootloader() : await openBootloader({ clock, log });
-  const mayBridge = backend.name === 'simulator' || process.getuid?.() === 0;
-  const xenops = opened(
-    await openXenops({
-      ...base,
-      backend,
-      storage,
-      // Other doors name bridges that no network was made for.
-      network: bridgesByName(network, mayBridge ? 'bridge' : 'user'),
-      store: storeOf('xenops'),
-      kernels: diskKernels({ bootloader, dir: folder('boot') }),
-      hooks: folderHooks('/etc/xapi.d', log),
-      ...(o.boot ? { boot: o.boot } : {}),
-      ...(o.hosts ? { connect: o.hosts.connect } : {}),
-    }),
-  );
+  const room = (name: string) => ({ ...base, data: o.data, store: storeOf(name) });
+  const { network, storage, xenops } = o.rooms ?? (await openRooms(o, room, opened));
   const screens = opened(await openScreenPorts({ ...base, xenops }));
   const encode = { xml: encodeRecordXml, json: encodeRecordJson };
   const db = opened(await openDb({ ...base, store: storeOf('xenapi'), classes, encode }));
@@ -158,15 +143,21 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
     address: o.address,
     ...(o.guest ? { tinyLinux: o.guest } : {}),
   });
-  const kernelDirs = [folder('kernels'), ...templateDirs];
+  const kernelDirs = [roomFolder(o.data, 'kernels'), ...templateDirs];
   const registrar = new Registrar({ db, xenops, log, kernelDirs, queue: new KeyedQueue(16) });
   const sync: SyncParts = { db, xenops, registrar, host, log, now: () => clock.now(), url: o.url, ends: new Map() };
+  const push = async (unsettled: Awaited<ReturnType<typeof syncAll>>) => {
+    for (const ref of unsettled)
+      await registrar
+        .push(ref)
+        .catch((error: unknown) => log.warn('a VM could not be registered', { vm: ref, error: String(error) }));
+  };
+  // Of another process events could pass in between.
+  if (o.rooms) unwind.add(startSync(sync));
   const unsettled = await syncAll(sync);
-  unwind.add(startSync(sync));
-  for (const ref of unsettled)
-    await registrar
-      .push(ref)
-      .catch((error: unknown) => log.warn('a VM could not be registered', { vm: ref, error: String(error) }));
+  if (!o.rooms) unwind.add(startSync(sync));
+  await push(unsettled);
+  o.rooms?.onMissed(() => void bestEffort('what comes next tells of it', log, async () => push(await syncAll(sync))));
   unwind.add(registrar.start());
   unwind.add(await startForwards({ db, network, log }));
   unwind.add(startFollowing({ db, xenops, storage, host, clock, log }));

@@ -24,6 +24,11 @@ export function places(folder: string) {
     xapiSocket: join(run, 'xapi.sock'),
     /** The interface of xenopsd, for xenops-cli. */
     xenopsdSocket: join(run, 'xenopsd.sock'),
+    /** The contracts `network` and `storage`, where those rooms are processes of their own. */
+    networkSocket: join(run, 'network.sock'),
+    storageSocket: join(run, 'storage.sock'),
+    /** There when the host was made with `--separate`: each room keeps its own state, and stays so. */
+    separateMark: join(data, 'separate'),
     upLock: join(run, 'up.lock'),
     /** There while `guesthouse down` works: a foreground `up` then ends instead of repairing. */
     downMark: join(run, 'down'),

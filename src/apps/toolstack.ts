@@ -62,10 +62,10 @@ const environment = (): NodeJS.ProcessEnv => ({
   NODE_COMPILE_CACHE: join(root, 'build', 'compile-cache'),
   ...process.env,
 });
-const nodeFlags = ['--disable-warning=ExperimentalWarning'];
+export const nodeFlags = ['--disable-warning=ExperimentalWarning'];
 /** A larger nursery than this makes the house no faster, but with 10,000 VMs holds a third more memory. */
 const houseFlags = [...nodeFlags, '--max-semi-space-size=16'];
-const program = (name: string) => join(root, 'src', 'apps', `${name}.ts`);
+export const program = (name: string) => join(root, 'src', 'apps', `${name}.ts`);
 
 /** Starts the supervisor unless one answers. It outlives this process. */
 export async function ensureSupervisor(at: Places): Promise<void> {
@@ -115,7 +115,7 @@ export async function endSupervisor(processes: Processes, children: boolean): Pr
 }
 
 /** Only what it needs: the environment is kept in a file, and a user's may hold secrets. */
-function houseEnvironment(): Record<string, string> {
+export function houseEnvironment(): Record<string, string> {
   const kept = /^(PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|XDG_\w+|GUESTHOUSE_\w+|NODE_\w+)$/;
   const all = Object.entries(environment());
   return Object.fromEntries(all.flatMap(([k, v]) => (v !== undefined && kept.test(k) ? [[k, v]] : [])));
@@ -124,6 +124,8 @@ function houseEnvironment(): Record<string, string> {
 /** The house as the supervisor is to run it. */
 export function houseSpec(at: Places, options: UpOptions, houseProgram: string = program('house')): ProcessSpec {
   const { listen, listenTls, hypervisor, store, demo } = options;
+  // A host that was made so stays so.
+  const separate = options.separate || existsSync(at.separateMark);
   const args = [
     '--data',
     at.data,
@@ -138,7 +140,14 @@ export function houseSpec(at: Places, options: UpOptions, houseProgram: string =
   ];
   return {
     id: houseId,
-    command: [process.execPath, ...houseFlags, houseProgram, ...args, ...(demo ? ['--demo'] : [])],
+    command: [
+      process.execPath,
+      ...houseFlags,
+      houseProgram,
+      ...args,
+      ...(demo ? ['--demo'] : []),
+      ...(separate ? ['--separate'] : []),
+    ],
     log: at.output('house'),
     env: houseEnvironment(),
     cwd: '/',

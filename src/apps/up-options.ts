@@ -15,6 +15,8 @@ export interface UpOptions {
   readonly store: string;
   readonly passwordFile?: string | undefined;
   readonly demo: boolean;
+  /** Each daemon is a process of its own. */
+  readonly separate?: boolean | undefined;
 }
 
 const hypervisors = ['auto', 'xen', 'qemu', 'simulator'];
