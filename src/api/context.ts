@@ -1,4 +1,5 @@
 /** What every handler gets: who calls, under which task, and the neighbours as contracts. */
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import type { Ids } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
@@ -24,6 +25,8 @@ export interface House {
   readonly log: Log;
   readonly xenops: Xenops;
   readonly storage: Storage;
+  /** Connects to a socket that storage named. */
+  readonly connect: (path: string) => Promise<Duplex>;
   readonly network: Network;
   /** This host and its pool. */
   readonly host: Ref<'host'>;

@@ -38,6 +38,7 @@ import type { Backend } from '../xenops/backend.ts';
 import { routesOf } from './doors.ts';
 import { Invitations } from './invitations.ts';
 import { openNetworkRoom, openStorageRoom, openXenopsRoom, type RoomParts, roomFolder } from './rooms.ts';
+import { streamsOf } from './streams.ts';
 
 export interface GuestImage {
   readonly kernel: string;
@@ -169,6 +170,7 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
     xenops,
     storage,
     network,
+    connect: streamsOf(storage),
     registrar,
     kernelDirs,
     host,

@@ -1,5 +1,6 @@
 /** The storage daemon: the contract over repositories, their disks and transfers. */
 import { mkdir } from 'node:fs/promises';
+import type { Duplex } from 'node:stream';
 import { bestEffort } from '../base/best-effort.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Ids } from '../base/ids.ts';
@@ -25,8 +26,14 @@ export interface StorageGround {
   readonly log: Log;
 }
 
+export interface RunningStorage extends Storage {
+  /** Connects to a transfer's socket from within this process, without its cost; undefined when nobody waits there. */
+  connect(path: string): Duplex | undefined;
+  close(): Promise<void>;
+}
+
 /** Opens storage: attaches what was attached, repairs what a crash left, knows who has disks open. */
-export async function openStorage(ground: StorageGround): Promise<Storage & { close(): Promise<void> }> {
+export async function openStorage(ground: StorageGround): Promise<RunningStorage> {
   const { dir, store, ids, log } = ground;
   await mkdir(dir, { recursive: true, mode: 0o711 });
   const rows = await Rows.open(store);
@@ -48,6 +55,7 @@ export async function openStorage(ground: StorageGround): Promise<Storage & { cl
     vdi: diskVerbs({ repositories, uses, ids, changed, log, closing: closing.signal, running }),
     disc: discVerbs(dir),
     transfer: transfers.verbs,
+    connect: transfers.connect,
     watch(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

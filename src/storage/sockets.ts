@@ -1,12 +1,9 @@
-/** The sockets of transfers: their folder, who comes in, and the disk servers that a killed predecessor may have left on them. */
+/** The folder of transfers' sockets, and the disk servers that a killed predecessor may have left on them. */
 import { createHash } from 'node:crypto';
 import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import { storageErrors } from '../contracts/storage.ts';
 import { hasCode, isAbsent } from './durable.ts';
 
 /** sun_path holds 107 bytes and a zero. */
@@ -62,36 +59,4 @@ async function commandLine(pid: string): Promise<readonly string[]> {
     if (isAbsent(error) || hasCode(error, 'ESRCH')) return [];
     throw error;
   }
-}
-
-/** How long a socket waits for its peer. */
-const patienceMs = 60_000;
-
-export async function listen(path: string): Promise<Server> {
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(path, resolve);
-  });
-  await chmod(path, 0o600);
-  return server;
-}
-/** The first peer; the door is closed behind it. */
-export function accept(door: Server, clock: Clock, signal: AbortSignal): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      forget();
-      reject(storageErrors.make('Cancelled'));
-    };
-    const forget = clock.after(patienceMs, stop);
-    if (signal.aborted) return stop();
-    signal.addEventListener('abort', stop, { once: true });
-    door.once('connection', (socket) => {
-      forget();
-      signal.removeEventListener('abort', stop);
-      door.close();
-      // A broken connection surfaces where the socket is read or written.
-      socket.on('error', () => undefined);
-      resolve(socket);
-    });
-  });
 }

@@ -1,5 +1,5 @@
 /** The giving side of a transfer: the content of a disk as a file of some format. */
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { Unwind } from '../base/unwind.ts';
 import { storageErrors } from '../contracts/storage.ts';
 import { FormatError } from '../wire/format-error.ts';
@@ -12,7 +12,7 @@ export interface Given {
   /** Bytes of the whole file; null when only its end tells. */
   readonly length: number | null;
   /** Answers the bytes that were given. */
-  move(peer: Socket): Promise<number>;
+  move(peer: Duplex): Promise<number>;
   /** Ends what serves the disk, if it still does. */
   drop(): Promise<void>;
 }
@@ -57,7 +57,7 @@ async function serve({ ground, sr }: Job, vdi: string, socket: string): Promise<
   const image = await repositories.serial(sr, () => repositories.get(sr).repository.path(vdi));
   return serveImage({ ...image, readOnly: true }, socket, clock);
 }
-async function give(plan: Plan, job: Job, { client }: ServedImage, peer: Socket): Promise<number> {
+async function give(plan: Plan, job: Job, { client }: ServedImage, peer: Duplex): Promise<number> {
   const { offset: from = 0, onBytes } = job;
   const total = await send(plan, client, peer, { from, onBytes });
   await new Promise<void>((resolve, reject) => {

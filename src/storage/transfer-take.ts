@@ -1,6 +1,6 @@
 /** The receiving side of a transfer: a stream of some format becomes the content of a disk. */
 import { type FileHandle, open } from 'node:fs/promises';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { storageErrors } from '../contracts/storage.ts';
 import { FormatError } from '../wire/format-error.ts';
 import { StreamReader } from '../wire/stream-reader.ts';
@@ -14,7 +14,7 @@ import { convertImage } from './qemu-img.ts';
 import type { Job } from './transfers.ts';
 
 /** Answers the bytes that came. */
-export async function take(job: Job, peer: Socket): Promise<number> {
+export async function take(job: Job, peer: Duplex): Promise<number> {
   const { ground, sr, vdi, format, offset = 0 } = job;
   const { repositories } = ground;
   const stream = new StreamReader(peer, job.onBytes);

@@ -9,19 +9,20 @@
  * fails, the disk keeps its content. What was not sent reads as zeroes.
  */
 import { rmdir } from 'node:fs/promises';
-import type { Server, Socket } from 'node:net';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { bestEffort } from '../base/best-effort.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Ids } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Call } from '../contracts/contract.ts';
 import { type Storage, storageErrors } from '../contracts/storage.ts';
+import { type Door, Doors } from './doors.ts';
 import { removeFile } from './durable.ts';
 import { formats } from './formats/index.ts';
 import { Kept } from './kept.ts';
 import { type Repositories, requireCapability } from './repositories.ts';
-import { accept, listen, socketFolder } from './sockets.ts';
+import { socketFolder } from './sockets.ts';
 import { prepareGive } from './transfer-give.ts';
 import { take } from './transfer-take.ts';
 import type { Uses } from './uses.ts';
@@ -62,6 +63,7 @@ export async function openTransfers(ground: TransferGround) {
   const { dir, log } = ground;
   const sockets = await socketFolder(dir, log);
   const kept = new Kept(ground.clock);
+  const doors = new Doors(ground.clock);
   const transfers = new Map<string, Transfer>();
   const find = (id: string) => {
     const found = transfers.get(id);
@@ -78,7 +80,7 @@ export async function openTransfers(ground: TransferGround) {
     async begin(args) {
       const cancel = new AbortController();
       const listeners = new Set<(fraction: number) => void>();
-      const { job, length, outcome } = await begin(ground, { args, sockets, kept, cancel, listeners });
+      const { job, length, outcome } = await begin(ground, { args, sockets, doors, kept, cancel, listeners });
       const { id, sr, vdi } = job;
       outcome.catch((error) => log.info('a transfer ended', { transfer: id, sr, vdi, error: String(error) }));
       transfers.set(id, { job, cancel, listeners, outcome });
@@ -110,6 +112,8 @@ export async function openTransfers(ground: TransferGround) {
   };
   return {
     verbs,
+    /** Comes in at a transfer's socket from within this process. */
+    connect: (path: string) => doors.connect(path),
     /** Cancels what runs. */
     async close() {
       for (const transfer of transfers.values()) transfer.cancel.abort();
@@ -123,12 +127,13 @@ export async function openTransfers(ground: TransferGround) {
 interface Beginning {
   readonly args: Begin;
   readonly sockets: string;
+  readonly doors: Doors;
   readonly kept: Kept;
   readonly cancel: AbortController;
   readonly listeners: ReadonlySet<(fraction: number) => void>;
 }
 /** Takes hold of the disk, opens the socket, and lets the rest run. */
-async function begin(ground: TransferGround, { args, sockets, kept, cancel, listeners }: Beginning) {
+async function begin(ground: TransferGround, { args, sockets, doors, kept, cancel, listeners }: Beginning) {
   const { repositories, uses, ids } = ground;
   const { sr, vdi, direction, base } = args;
   requirePossible(args);
@@ -167,8 +172,8 @@ async function begin(ground: TransferGround, { args, sockets, kept, cancel, list
     };
     const give = direction === 'export' ? await prepareGive(job) : undefined;
     if (give?.length) expected = give.length - (args.offset ?? 0);
-    const door = await listen(socket);
-    const move = give ? give.move : (peer: Socket) => take(job, peer);
+    const door = await doors.open(socket);
+    const move = give ? give.move : (peer: Duplex) => take(job, peer);
     const outcome = run(job, door, move)
       .finally(() => give?.drop())
       .finally(release)
@@ -186,9 +191,9 @@ function requirePossible({ direction, format, base, offset = 0 }: Begin): void {
   if (offset > 0 && direction === 'import' && format !== 'raw') throw refuse(`going on with an import of ${format}`);
 }
 
-async function run(job: Job, door: Server, move: (peer: Socket) => Promise<number>): Promise<{ bytes: number }> {
+async function run(job: Job, door: Door, move: (peer: Duplex) => Promise<number>): Promise<{ bytes: number }> {
   try {
-    const peer = await accept(door, job.ground.clock, job.signal);
+    const peer = await door.accept(job.signal);
     const stop = () => peer.destroy();
     job.signal.addEventListener('abort', stop, { once: true });
     try {

@@ -82,6 +82,7 @@ export async function apiHouse(o: Options = {}): Promise<ApiHouse> {
     version: '0.0.0',
     url: 'https://localhost',
     kernelDirs: [],
+    connect: async (path) => Promise.reject(new Error(`nothing is at ${path}`)),
   };
   const users: NonNullable<Options['users']> = {
     root: { user: 'root', superuser: true, roles: [], password },

@@ -4,7 +4,7 @@ import type { Ref } from '../../datamodel/dsl.ts';
 import { type OvfMachine, writeManifest, writeOvf } from '../../wire/ovf.ts';
 import { tarEnd, tarHeader, tarPadding } from '../../wire/tar.ts';
 import type { Working } from '../context.ts';
-import { cancel, open } from '../routes/disk-target.ts';
+import { cancel } from '../routes/disk-target.ts';
 import { member } from '../xva/disk-out.ts';
 
 interface DiskFile {
@@ -59,14 +59,14 @@ const disksOf = (working: Working, vm: Ref<'VM'>): readonly Ref<'VDI'>[] =>
     .filter((d) => d.type === 'Disk' && !d.empty)
     .map((d) => d.VDI);
 
-async function opened({ db, storage, task }: Working, ref: Ref<'VDI'>): Promise<DiskFile> {
+async function opened({ db, storage, connect, task }: Working, ref: Ref<'VDI'>): Promise<DiskFile> {
   const { uuid: vdi, SR, virtual_size: capacity } = db.get('VDI', ref);
   const args = { sr: db.get('SR', SR).uuid, vdi, direction: 'export', format: 'vmdk-stored' } as const;
   const { transfer, socket, length } = await storage.transfer.begin(args, { label: task.ref });
   const done = storage.transfer.wait({ transfer }, { label: task.ref, signal: task.signal });
   // It is awaited when the disk has passed; until then a failure shows as the end of the socket.
   done.catch(() => undefined);
-  const content = await open(socket);
+  const content = await connect(socket);
   content.on('error', () => undefined);
   return { file: `${vdi}.vmdk`, bytes: length ?? 0, capacity, transfer, content, done };
 }

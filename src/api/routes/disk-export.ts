@@ -4,7 +4,7 @@ import { fail } from '../../datamodel/errors.ts';
 import { vhdLargest } from '../../wire/vhd.ts';
 import type { House } from '../context.ts';
 import { type HttpCall, HttpError } from '../routes.ts';
-import { cancel, contentTypes, formatOf, isTrue, open, targetOf, worded } from './disk-target.ts';
+import { cancel, contentTypes, formatOf, isTrue, targetOf, worded } from './disk-target.ts';
 
 export async function exportDisk(house: House, call: HttpCall): Promise<void> {
   const { url, task } = call;
@@ -60,7 +60,7 @@ async function give(house: House, { req, res, task }: HttpCall, download: Downlo
   const done = storage.transfer.wait({ transfer }, { label: task.ref, signal: task.signal });
   done.catch((error: unknown) => log.debug('an export ended', { vdi: args.vdi, error: String(error) }));
   try {
-    const socket = await open(path);
+    const socket = await house.connect(path);
     res.writeHead(offset > 0 ? 206 : 200, {
       'content-type': type,
       'content-disposition': `attachment; filename="${file}"`,

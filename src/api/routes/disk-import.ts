@@ -1,6 +1,6 @@
 /** Uploads of disks: into one that is there, or as a new one of a repository. */
 import { createHash } from 'node:crypto';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { bestEffort } from '../../base/best-effort.ts';
 import type { Ref } from '../../datamodel/dsl.ts';
 import { fail } from '../../datamodel/errors.ts';
@@ -12,7 +12,7 @@ import { onSr } from '../handlers/sr-hold.ts';
 import { createDisk, destroyDisk, usableSr } from '../handlers/vdi-work.ts';
 import { type HttpCall, HttpError } from '../routes.ts';
 import { announced, Body } from './body.ts';
-import { cancel, type Format, formatOf, isTrue, open, type Target, targetOf, worded } from './disk-target.ts';
+import { cancel, type Format, formatOf, isTrue, type Target, targetOf, worded } from './disk-target.ts';
 
 /** Clients that do not know the length announce this much, and close when they have sent everything. */
 const lengthUnknown = 2 ** 50;
@@ -155,7 +155,7 @@ async function receive(house: House, { task }: HttpCall, target: Target, upload:
     done.catch((error: unknown) => upload.body.stop(error));
     const progress = (bytes: number) => task.progress(total > 0 ? (offset + bytes) / total : 0);
     try {
-      await send(await open(path), upload, progress);
+      await send(await house.connect(path), upload, progress);
     } catch (error) {
       // When storage hung up, `done` says why.
       if (error instanceof HungUp) await done;
@@ -192,7 +192,7 @@ class CutOff extends Error {
   }
 }
 
-async function send(socket: Socket, upload: Upload, progress: (bytes: number) => void): Promise<void> {
+async function send(socket: Duplex, upload: Upload, progress: (bytes: number) => void): Promise<void> {
   const hash = upload.sha256 === undefined ? undefined : createHash('sha256');
   let sent = 0;
   let wake: () => void = () => undefined;

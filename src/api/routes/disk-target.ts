@@ -1,6 +1,4 @@
 /** What uploads and downloads of disks share: which disk, in which format, through which socket. */
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
 import { storageErrors } from '../../contracts/storage.ts';
 import type { Ref } from '../../datamodel/dsl.ts';
 import { fail } from '../../datamodel/errors.ts';
@@ -52,10 +50,4 @@ export async function cancel(
   const { kept } = await storage.transfer.cancel({ transfer, keep });
   await Promise.allSettled([done]);
   return kept;
-}
-
-export async function open(path: string): Promise<Socket> {
-  const socket = connect({ path, allowHalfOpen: true });
-  await once(socket, 'connect');
-  return socket;
 }

@@ -4,7 +4,7 @@ import { StreamReader } from '../../wire/stream-reader.ts';
 import { tarHeader, tarPadding } from '../../wire/tar.ts';
 import { chunkName, xvaChunk } from '../../wire/xva.ts';
 import type { Working } from '../context.ts';
-import { cancel, open } from '../routes/disk-target.ts';
+import { cancel } from '../routes/disk-target.ts';
 import type { Checksums } from './checksum.ts';
 
 export interface DiskOut {
@@ -40,7 +40,7 @@ async function* chunksOf(working: Working, disk: DiskOut): AsyncGenerator<{ numb
   // It is awaited below; until then a failure shows as the end of the socket.
   done.catch(() => undefined);
   try {
-    const socket = await open(path);
+    const socket = await working.connect(path);
     try {
       yield* assembled(new StreamReader(socket), disk);
     } catch (error) {

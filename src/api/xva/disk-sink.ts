@@ -1,20 +1,20 @@
 /** A disk that is filled by a stream of some format; `framed`: in pieces with their places, in growing order. */
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Ref } from '../../datamodel/dsl.ts';
 import type { DiskFormat } from '../../wire/disk-head.ts';
 import type { Working } from '../context.ts';
-import { cancel, open, targetOf } from '../routes/disk-target.ts';
+import { cancel, targetOf } from '../routes/disk-target.ts';
 import { translateError } from '../translate/errors.ts';
 
 export class DiskSink {
   readonly #working: Working;
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #transfer: string;
   readonly #done: Promise<unknown>;
   readonly #framed: boolean;
   #failure: unknown;
 
-  private constructor(working: Working, socket: Socket, framed: boolean, transfer: string, done: Promise<unknown>) {
+  private constructor(working: Working, socket: Duplex, framed: boolean, transfer: string, done: Promise<unknown>) {
     this.#working = working;
     this.#framed = framed;
     this.#socket = socket;
@@ -36,7 +36,7 @@ export class DiskSink {
       { label: task.ref },
     );
     const done = storage.transfer.wait({ transfer }, { label: task.ref, signal: task.signal });
-    return new DiskSink(working, await open(socket), format === 'framed', transfer, done);
+    return new DiskSink(working, await working.connect(socket), format === 'framed', transfer, done);
   }
   /** Why storage gave up, in the API's words. */
   get failure(): Error | undefined {
