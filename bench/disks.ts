@@ -20,7 +20,9 @@ const file = (name: string) => join(folder, name);
 
 function curl(...args: string[]): number {
   const began = performance.now();
-  execFileSync('curl', ['--silent', '--show-error', '--fail', ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync('curl', ['--silent', '--show-error', '--fail', '--max-time', '120', ...args], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   return (performance.now() - began) / 1000;
 }
 async function peer(): Promise<{ child: ChildProcess; url: string }> {

@@ -3,9 +3,11 @@ import type { Duplex } from 'node:stream';
 import { Unwind } from '../base/unwind.ts';
 import { storageErrors } from '../contracts/storage.ts';
 import { FormatError } from '../wire/format-error.ts';
+import type { DiskSource } from './formats/disk.ts';
+import { ImageSource } from './formats/image-source.ts';
 import { formats } from './formats/index.ts';
 import { type Plan, send } from './formats/plan.ts';
-import { type ServedImage, serveImage } from './nbd-server.ts';
+import { serveImage } from './nbd-server.ts';
 import type { Job } from './transfers.ts';
 
 export interface Given {
@@ -26,8 +28,8 @@ export async function prepareGive(job: Job): Promise<Given> {
     unwind.add(() => disk.kill());
     const under = base === undefined ? undefined : await serve(job, base, `${job.socket}.nb2`);
     if (under) unwind.add(() => under.kill());
-    const source = disk.client;
-    const lower = under && base !== undefined ? { id: base, source: under.client, size: under.client.size } : undefined;
+    const { source } = disk;
+    const lower = under && base !== undefined ? { id: base, source: under.source, size: under.source.size } : undefined;
     const plan = await formats[format].plan({ source, size, id: vdi, ...(lower ? { base: lower } : {}) });
     const { length } = plan;
     if (length === null ? from > 0 : from > length)
@@ -38,7 +40,7 @@ export async function prepareGive(job: Job): Promise<Given> {
     return {
       length,
       move: async (peer) => {
-        const total = await give(plan, job, disk, peer);
+        const total = await give(plan, job, source, peer);
         for (const each of [disk, under]) await each?.close();
         unwind.keep();
         return total;
@@ -52,14 +54,23 @@ export async function prepareGive(job: Job): Promise<Given> {
       : error;
   }
 }
-async function serve({ ground, sr }: Job, vdi: string, socket: string): Promise<ServedImage> {
+interface OpenSource {
+  readonly source: DiskSource;
+  close(): Promise<void>;
+  kill(): Promise<void>;
+}
+/** Straight from its files, or by QEMU where that cannot be. */
+async function serve({ ground, sr, signal }: Job, vdi: string, socket: string): Promise<OpenSource> {
   const { repositories, clock } = ground;
   const image = await repositories.serial(sr, () => repositories.get(sr).repository.path(vdi));
-  return serveImage({ ...image, readOnly: true }, socket, clock);
+  const straight = image.format === 'vpc' ? undefined : await ImageSource.open(image, signal);
+  if (straight) return { source: straight, close: () => straight.close(), kill: () => straight.close() };
+  const { client, close, kill } = await serveImage({ ...image, readOnly: true }, socket, clock);
+  return { source: client, close, kill };
 }
-async function give(plan: Plan, job: Job, { client }: ServedImage, peer: Duplex): Promise<number> {
+async function give(plan: Plan, job: Job, source: DiskSource, peer: Duplex): Promise<number> {
   const { offset: from = 0, onBytes } = job;
-  const total = await send(plan, client, peer, { from, onBytes });
+  const total = await send(plan, source, peer, { from, onBytes });
   await new Promise<void>((resolve, reject) => {
     peer.once('error', reject);
     peer.end(resolve);

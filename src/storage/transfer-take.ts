@@ -6,7 +6,9 @@ import { FormatError } from '../wire/format-error.ts';
 import { StreamReader } from '../wire/stream-reader.ts';
 import type { Staged } from './driver.ts';
 import { hasCode } from './durable.ts';
+import type { DiskTarget } from './formats/disk.ts';
 import type { Into } from './formats/format.ts';
+import { openTarget } from './formats/image-target.ts';
 import { formats } from './formats/index.ts';
 import { NbdError } from './nbd.ts';
 import { serveImage } from './nbd-server.ts';
@@ -41,18 +43,18 @@ async function fillIn({ ground, sr, vdi, signal }: Job, staged: Staged): Promise
   const image = await repositories.serial(sr, () => repositories.get(sr).repository.path(vdi));
   await convertImage(image, staged, { signal });
 }
-/** Serves the hidden file while the stream is written into it; it is closed, or killed, before this answers. */
+/** Writes the stream into the hidden file; all is in it, and nobody has it open, when this answers. */
 async function fill(
   job: Job,
   staged: Staged,
   stream: StreamReader,
   { isEmpty, onReached }: { isEmpty: boolean; onReached: (at: number) => void },
 ): Promise<void> {
-  const served = await serveImage({ ...staged, readOnly: false }, `${job.socket}.nbd`, job.ground.clock);
+  const image = await openImage(job, staged, isEmpty);
   const spools: FileHandle[] = [];
   let reached: number | undefined;
   const into: Into = {
-    target: served.client,
+    target: image.target,
     size: job.size,
     from: job.offset ?? 0,
     isEmpty,
@@ -68,18 +70,39 @@ async function fill(
   };
   try {
     await formats[job.format].read(stream, into);
-    await served.client.flush();
-    await served.close();
+    await image.finish();
   } catch (error) {
     if (job.keep && reached !== undefined) {
-      await served.client.flush();
-      await served.close();
+      await image.finish();
       onReached(reached);
-    } else await served.kill();
+    } else await image.giveUp();
     throw error;
   } finally {
     for (const file of spools) await file.close();
   }
+}
+interface OpenImage {
+  readonly target: DiskTarget;
+  finish(): Promise<void>;
+  giveUp(): Promise<void>;
+}
+/** A new file is written straight; one that has content, or is a VHD, by QEMU. */
+async function openImage(job: Job, staged: Staged, isEmpty: boolean): Promise<OpenImage> {
+  const { path, format, virtualSize } = staged;
+  if (format !== 'vpc' && isEmpty && !job.offset) {
+    const target = await openTarget(path, format, virtualSize);
+    const finish = async () => {
+      await target.finish();
+      await target.close();
+    };
+    return { target, finish, giveUp: () => target.close() };
+  }
+  const served = await serveImage({ path, format, readOnly: false }, `${job.socket}.nbd`, job.ground.clock);
+  const finish = async () => {
+    await served.client.flush();
+    await served.close();
+  };
+  return { target: served.client, finish, giveUp: () => served.kill() };
 }
 async function keep(file: FileHandle, rest: StreamReader, most: number): Promise<void> {
   for (let at = 0; ; ) {

@@ -75,7 +75,11 @@ async function* assembled(
     const head = await frames.take(12, 'a frame');
     const place = Number(head.readBigUInt64LE(0));
     const length = head.readUInt32LE(8);
-    if (place === 0 && length === 0) break;
+    if (place === 0 && length === 0) {
+      // Storage is done when its last byte was taken and the end was seen.
+      await frames.tail(1);
+      break;
+    }
     for (let at = place; at < place + length; ) {
       const to = Math.floor(at / xvaChunk);
       if (to !== number) yield* go(to);
