@@ -41,7 +41,12 @@ export const cors = {
   'access-control-allow-headers': 'X-Requested-With',
 } as const;
 
-/** Answers with an error page and, when bytes of the request were not read, closes the connection after it. */
+/** How long, in milliseconds, and for how many bytes a client that is refused may go on sending, and how long it may pause. */
+const lingerMs = 5000;
+const pauseMs = 300;
+const lingerBytes = 64 << 20;
+
+/** Answers with an error page and, when bytes of the request were not read, closes the connection after it: but not under a client that sends. */
 export function sendError(
   res: ServerResponse,
   status: number,
@@ -55,5 +60,30 @@ export function sendError(
   const body = Buffer.from(errorPage(status, why));
   if (!res.req.complete) res.setHeader('connection', 'close');
   res.writeHead(status, { ...cors, 'content-type': 'text/html', 'content-length': body.length, ...headers });
-  res.end(body);
+  if (res.req.complete) res.end(body);
+  else {
+    res.write(body);
+    linger(res);
+  }
+}
+/** A connection that is closed while bytes come in is reset, and the answer is lost with it: the rest is thrown away for a while. */
+function linger(res: ServerResponse): void {
+  const { req } = res;
+  let left = lingerBytes;
+  const stop = () => {
+    clearTimeout(timer);
+    clearTimeout(pause);
+    res.end();
+  };
+  const timer = setTimeout(stop, lingerMs);
+  const pause = setTimeout(stop, pauseMs);
+  req.removeAllListeners('data');
+  req.once('end', stop).once('close', stop);
+  req.on('data', (chunk: Buffer) => {
+    left -= chunk.length;
+    pause.refresh();
+    if (left < 0) stop();
+  });
+  req.resume();
+  req.socket.resume();
 }
