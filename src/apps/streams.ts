@@ -5,7 +5,9 @@ import type { Duplex } from 'node:stream';
 import type { Storage } from '../contracts/storage.ts';
 import type { RunningStorage } from '../storage/server.ts';
 
-export function streamsOf(storage: Storage & Partial<Pick<RunningStorage, 'connect'>>): (path: string) => Promise<Duplex> {
+export function streamsOf(
+  storage: Storage & Partial<Pick<RunningStorage, 'connect'>>,
+): (path: string) => Promise<Duplex> {
   return async (path) => {
     const near = storage.connect?.(path);
     if (near) return near;
