@@ -11,6 +11,7 @@ import { adoptVm, replaceDevices } from './adopt.ts';
 import { locateConsole } from './advertise.ts';
 import { alert } from './alerts.ts';
 import { bootText } from './boot-record.ts';
+import { removeTpm } from './firmware.ts';
 import { refreshVm } from './guards.ts';
 import { applyGuestMetrics } from './guest-metrics.ts';
 import type { Registrar } from './registrar.ts';
@@ -124,10 +125,17 @@ function applyState(parts: SyncParts, w: Writer, ref: Ref<'VM'>, { state, spec }
     ...(lives ? placed : { ...halted(), power_state: state.power }),
     ...(anew ? { last_booted_record: bootText(before) } : {}),
     ...(state.power === 'Halted' && before.requires_reboot ? { requires_reboot: false } : {}),
+    ...clockOf(before, state),
   });
   applyDevices(db, w, ref, state, lives);
   applyMetrics(parts, w, ref, state, spec, lives);
   applyConsoles(parts, w, ref, lives ? state.consoles : []);
+}
+
+/** A guest that has set its clock finds it so at its next start. */
+function clockOf({ platform }: Rec<'VM'>, { timeOffsetS }: VmEntry['state']): Patch<'VM'> {
+  if (timeOffsetS === null || platform['timeoffset'] === String(timeOffsetS)) return {};
+  return { platform: { ...platform, timeoffset: String(timeOffsetS) } };
 }
 
 function applyDevices(db: Db, w: Writer, ref: Ref<'VM'>, state: VmEntry['state'], lives: boolean): void {
@@ -212,6 +220,7 @@ export function removeRecords(db: Db, w: Writer, ref: Ref<'VM'>): void {
   const vm = db.get('VM', ref);
   removeDevices(db, w, ref);
   for (const r of vm.consoles) w.destroy('console', r);
+  for (const r of vm.VTPMs) removeTpm(db, w, r);
   w.destroy('VM_metrics', vm.metrics);
   w.destroy('VM_guest_metrics', vm.guest_metrics);
   w.destroy('VM', ref);

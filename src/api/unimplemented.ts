@@ -101,7 +101,6 @@ export const unimplemented = [
   'VDI.get_nbd_info', 'VDI.revert',
   'VBD.pause', 'VBD.unpause',
   'crashdump.destroy',
-  'VTPM.create', 'VTPM.destroy', 'VTPM.get_contents', 'VTPM.set_contents',
   'blob.create', 'blob.destroy',
   'tunnel.create', 'tunnel.destroy',
   'network_sriov.create', 'network_sriov.destroy', 'network_sriov.get_remaining_capacity',

@@ -26,4 +26,22 @@ export const guestReport = s.object({
   /** What it can be asked for. */
   can: s.list(s.oneOf('shutdown', 'freeze', 'vcpus')),
 });
+/** What a machine remembers while it is off, as text that another ground of the same kind reads; null: nothing, as when it is new. */
+export const firmwareParts = {
+  /** UEFI's variables. */
+  efi: s.nullable(s.string),
+  /** The state of its TPM. */
+  tpm: s.nullable(s.string),
+};
+export const firmwareState = s.object(firmwareParts);
+export type FirmwareState = Shape<typeof firmwareState>;
 export type GuestReport = Shape<typeof guestReport>;
+
+const biosNames =
+  /^(bios-(vendor|version)|system-(manufacturer|product-name|version|serial-number)|enclosure-asset-tag|hp-rombios|oem-[1-9]\d?)$/;
+const boardNames = /^baseboard-(manufacturer|product-name|version|serial-number|asset-tag|location-in-chassis)$/;
+/** Why a machine's BIOS cannot say this; undefined when it can. Names are XenAPI's. */
+export function biosStringProblem(name: string, text: string): string | undefined {
+  if (!biosNames.test(name) && !boardNames.test(name)) return 'there is no such string';
+  return /^[ -~]{0,512}$/.test(text) ? undefined : 'it has at most 512 printable ASCII characters';
+}

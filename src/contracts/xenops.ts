@@ -3,7 +3,7 @@
  * Operations on one VM run one after another, in the order of the calls; a call answers when its operation has ended.
  */
 import { type Api, contract, errorsOf, method } from './contract.ts';
-import { guestReport } from './guest.ts';
+import { firmwareParts, firmwareState, guestReport } from './guest.ts';
 import { type Shape, s } from './schema.ts';
 
 const power = s.oneOf('Halted', 'Running', 'Paused', 'Suspended');
@@ -90,6 +90,10 @@ const vmSpec = s.object({
   /** Free settings of the machine: `vga`, `videoram`, `nx`, `timeoffset`, `machine` … A backend takes what it knows. */
   platform: s.record(s.string),
   xenstoreData: s.optional(s.record(s.string)),
+  /** It has a TPM (2.0). */
+  tpm: s.optional(s.boolean),
+  /** What its BIOS says of it, by XenAPI's names: `bios-vendor`, `system-serial-number`, … */
+  biosStrings: s.optional(s.record(s.string)),
   /** How much memory for shadow page tables, in parts of what is usual (1); at least 1. */
   shadowMultiplier: s.optional(s.number),
   /** Started with the host, in growing order, waiting `startDelayS` after each; shut down the other way round. */
@@ -126,6 +130,8 @@ const vmState = s.object({
       at: s.number,
     }),
   ),
+  /** How far its clock is from the host's, in seconds, since the guest has set it in this run; null before. */
+  timeOffsetS: s.nullable(s.int),
   /** What its agent says; null while there is none that answers. */
   guest: s.nullable(guestReport),
   /** How it runs: `kvm`, `tcg`, `pv`, `pvh`, `simulator`; '' when halted. */
@@ -251,6 +257,16 @@ export const xenopsContract = contract({
       setShadowMultiplier: method(
         'Change the memory for shadow page tables, of a VM that runs at once.',
         s.object({ id: s.string, multiplier: s.number }),
+        s.nothing,
+      ),
+      firmware: method(
+        'What its machine remembers while it is off; of one that runs, as it is now.',
+        id,
+        firmwareState,
+      ),
+      setFirmware: method(
+        'Make its machine remember this instead. Halted.',
+        s.object({ id: s.string, ...firmwareParts }),
         s.nothing,
       ),
       endGuest: method(

@@ -12,7 +12,7 @@
  * `destroy` of what is not there is no error.
  */
 import type { Call } from '../contracts/contract.ts';
-import type { GuestReport } from '../contracts/guest.ts';
+import type { FirmwareState, GuestReport } from '../contracts/guest.ts';
 import type { Port } from '../contracts/network.ts';
 import type { OpenDisk } from '../contracts/storage.ts';
 import type { PowerState, VbdSpec, VifSpec, VmSpec } from '../contracts/xenops.ts';
@@ -35,6 +35,7 @@ export type Capability =
   | 'sysrq'
   | 'trigger'
   | 'bootloader'
+  | 'tpm'
   | keyof RareGuestVerbs
   | keyof RareHostVerbs;
 
@@ -79,6 +80,8 @@ export interface Observed {
   /** Ids of the devices that are plugged. */
   readonly vbds: readonly string[];
   readonly vifs: readonly string[];
+  /** How far the guest's clock is from the host's, in seconds, once the guest has set it. */
+  readonly timeOffsetS?: number | undefined;
   /** What the guest's agent says, while there is one that answers. */
   readonly guest?: GuestReport | undefined;
   /** Drives whose disc was taken out or put in since `create`: id → whether there is one. */
@@ -181,6 +184,12 @@ export interface Backend {
     send(vm: string, address: string, live: boolean, call: Call): Promise<void>;
     /** The domain of `from` is that of `to` from now on. No error when it is already, or when there is none. */
     rename(from: string, to: string): Promise<void>;
+  };
+  /** What machines remember while they are off, by VM; it goes with `forget`. Absent: they remember nothing. */
+  readonly firmware?: {
+    read(vm: string): Promise<FirmwareState>;
+    /** The VM has no domain. Bad_spec for a state that is none of this ground's. */
+    write(vm: string, state: FirmwareState): Promise<void>;
   };
   readonly guest?: Partial<RareGuestVerbs>;
   readonly hypervisor?: Partial<RareHostVerbs>;

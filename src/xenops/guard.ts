@@ -21,6 +21,7 @@ const needs = {
   takeSuspended: ['Halted'],
   remove: ['Halted', 'Suspended'],
   snapshotDisks: live,
+  setFirmware: ['Halted'],
   setVcpus: live,
   setMemoryTarget: live,
   sendKeys: ['Running'],

@@ -1,5 +1,6 @@
 /** What few grounds can do: guests that sleep and wake, shadow page tables, agents in guests, the hypervisor's messages. */
 import type { Call } from '../contracts/contract.ts';
+import type { FirmwareState } from '../contracts/guest.ts';
 import { xenopsErrors } from '../contracts/xenops.ts';
 import type { RareGuestVerbs, RareHostVerbs } from './backend.ts';
 import type { Core } from './core.ts';
@@ -51,6 +52,22 @@ export function setShadowMultiplier(core: Core, id: string, multiplier: number, 
   });
 }
 
+export async function firmwareOf({ backend, records }: Core, id: string): Promise<FirmwareState> {
+  records.get(id);
+  return (await backend.firmware?.read(id)) ?? { efi: null, tpm: null };
+}
+export function setFirmware(core: Core, id: string, { efi, tpm }: FirmwareState, call?: Call): Promise<void> {
+  return operate(core, id, 'setFirmware', call, async (op) => {
+    guard('setFirmware', op.record);
+    const { firmware, name } = core.backend;
+    if (firmware) return firmware.write(id, { efi, tpm });
+    if (efi !== null || tpm !== null)
+      throw xenopsErrors.make('Unimplemented', {
+        function: 'a machine that remembers something while it is off',
+        backend: name,
+      });
+  });
+}
 export async function hypervisorMessages(core: Core, clear: boolean): Promise<string> {
   return hostVerb(core, 'messages')(clear);
 }

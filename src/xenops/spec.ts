@@ -1,5 +1,6 @@
 /** What a description must fulfil on any ground. */
 import { isIPv4, isIPv6 } from 'node:net';
+import { biosStringProblem } from '../contracts/guest.ts';
 import { type VbdSpec, type VifSpec, type VmSpec, xenopsErrors } from '../contracts/xenops.ts';
 
 const bad = (key: string, value: unknown, reason: string) =>
@@ -20,10 +21,15 @@ export function checkSpec(spec: VmSpec): void {
   const { max, current } = spec.vcpus;
   if (max < 1) throw bad('vcpus.max', max, `${max} is not greater than 0`);
   if (current < 1 || current > max) throw bad('vcpus.current', current, `${current} is not between 1 and ${max}`);
+  for (const [key, text] of Object.entries(spec.biosStrings ?? {})) checkBiosString(key, text);
   checkDistinct('vbds', spec.vbds);
   checkDistinct('vifs', spec.vifs);
   spec.vbds.forEach(checkVbd);
   spec.vifs.forEach(checkVif);
+}
+function checkBiosString(key: string, text: string): void {
+  const problem = biosStringProblem(key, text);
+  if (problem !== undefined) throw bad(`biosStrings.${key}`, text, problem);
 }
 /** Bad_spec. */
 export function checkVbd(vbd: VbdSpec): void {

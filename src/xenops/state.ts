@@ -28,6 +28,7 @@ export function stateOf(r: VmRecord, addresses: (mac: string) => readonly string
     vifs: interfaces(r, addresses),
     suspendImage: r.run ? null : (r.suspended?.image ?? null),
     lastEnd: r.lastEnd,
+    timeOffsetS: live?.timeOffsetS ?? null,
     guest: live?.guest ?? null,
     accelerator: live?.accelerator ?? '',
   };

@@ -103,9 +103,19 @@ test(
       assert.equal(seen?.other['feature-freeze'], '1');
       const [total, free] = [Number(seen?.memory['total']), Number(seen?.memory['free'])];
       assert.ok(free > 0 && free < total && total <= db.get('VM', vm).memory_static_max, `${free} of ${total}`);
+      // A clock that the guest has set stays so.
+      const clock = 'cat /sys/class/rtc/rtc0/since_epoch';
+      await inGuest(at, "date -s '2031-05-04 03:02:01' > /dev/null; hwclock -w -u");
+      await eventually('its clock', () => Number(db.get('VM', vm).platform['timeoffset'] ?? 0) > 0);
+      const ahead = Number(db.get('VM', vm).platform['timeoffset']);
+      assert.ok(Math.abs(Number(await inGuest(at, clock)) - ahead - Date.now() / 1000) < 60, `${ahead}`);
       await d.power(uuid, 'clean_shutdown');
       assert.equal(await d.state(uuid), 'halted');
       assert.equal(metrics(), undefined);
+      await d.power(uuid, 'start');
+      await consoleSays(join(at, 'console.log'), 'READY');
+      assert.match(await inGuest(at, 'date -u +%Y'), /^2031$/);
+      await d.power(uuid, 'hard_shutdown');
       await d.uninstall(uuid);
     } finally {
       execFileSync('rm', ['-rf', folder]);

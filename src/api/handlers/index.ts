@@ -19,6 +19,7 @@ import { vdi } from './vdi.ts';
 import { vifHandlers } from './vif.ts';
 import { vmHandlers } from './vm.ts';
 import { vmAppliance } from './vm-appliance.ts';
+import { vtpmHandlers } from './vtpm.ts';
 
 export const handlers: { readonly [C in ClassName]?: ClassHandlers<Model[C]> } = {
   session: sessionHandlers,
@@ -41,4 +42,5 @@ export const handlers: { readonly [C in ClassName]?: ClassHandlers<Model[C]> } =
   VM: vmHandlers,
   VBD: vbdHandlers,
   VIF: vifHandlers,
+  VTPM: vtpmHandlers,
 };

@@ -9,6 +9,7 @@ import type { Patch } from '../../db/db.ts';
 import { ask } from '../ask.ts';
 import { bootRecord } from '../boot-record.ts';
 import type { Ctx, SomeHandlers } from '../context.ts';
+import { firmwareOf, giveFirmware, isNothing, recordedFirmware } from '../firmware.ts';
 import { refreshVm } from '../guards.ts';
 import { drivePosition } from '../translate/vm.ts';
 import { checkMemory, checkVcpus } from './vm-limits.ts';
@@ -151,9 +152,15 @@ export const vmConfig = {
   set_platform: (ctx, a) => put(ctx, a.self, { platform: a.value }),
   add_to_platform: (ctx, a) => addKey(ctx, a.self, 'platform', a.key, a.value),
   remove_from_platform: (ctx, a) => removeKey(ctx, a.self, 'platform', a.key),
-  set_NVRAM: (ctx, a) => put(ctx, a.self, { NVRAM: a.value }),
-  add_to_NVRAM: (ctx, a) => addKey(ctx, a.self, 'NVRAM', a.key, a.value),
-  remove_from_NVRAM: (ctx, a) => removeKey(ctx, a.self, 'NVRAM', a.key),
+  set_NVRAM: (ctx, a) => putNvram(ctx, a.self, a.value),
+  async add_to_NVRAM(ctx, a) {
+    await addKey(ctx, a.self, 'NVRAM', a.key, a.value);
+    await giveVariables(ctx, a.self);
+  },
+  async remove_from_NVRAM(ctx, a) {
+    await removeKey(ctx, a.self, 'NVRAM', a.key);
+    await giveVariables(ctx, a.self);
+  },
 
   get_allowed_VBD_devices(ctx, a) {
     const used = new Set(ctx.db.get('VM', a.vm).VBDs.map((r) => drivePosition(ctx.db.get('VBD', r).userdevice)));
@@ -198,6 +205,17 @@ export const vmConfig = {
   get_boot_record: (ctx, a) => ({ ...bootRecord(ctx.db.get('VM', a.self)) }),
 } satisfies SomeHandlers<typeof VM>;
 
+/** The variables that the record holds become the machine's. */
+async function giveVariables(ctx: Ctx, self: Self): Promise<void> {
+  const { efi } = recordedFirmware(ctx, self);
+  const { tpm } = await firmwareOf(ctx, self);
+  await giveFirmware(ctx, self, { efi, tpm });
+}
+async function putNvram(ctx: Ctx, self: Self, NVRAM: Readonly<Record<string, string>>): Promise<void> {
+  await put(ctx, self, { NVRAM });
+  await giveVariables(ctx, self);
+}
+
 /** A template is not registered with the domain manager; a VM is. */
 async function setTemplate(ctx: Ctx, self: Self, value: boolean): Promise<void> {
   const vm: Rec<'VM'> = ctx.db.get('VM', self);
@@ -205,14 +223,18 @@ async function setTemplate(ctx: Ctx, self: Self, value: boolean): Promise<void> 
   if (value) {
     const refused = refuseVm('make_into_template', vm, self);
     if (refused) throw refused();
+    const firmware = await firmwareOf(ctx, self);
     ctx.db.write((w) => {
       w.set('VM', self, { is_a_template: true });
       refreshVm(ctx.db, w, self);
     });
+    await giveFirmware(ctx, self, firmware);
     await ask(ctx, () => ctx.registrar.remove(vm.uuid));
     return;
   }
   await put(ctx, self, { is_a_template: false, is_default_template: false, is_a_snapshot: false });
+  const firmware = recordedFirmware(ctx, self);
+  if (!isNothing(firmware)) await giveFirmware(ctx, self, firmware);
 }
 
 function setBiosStrings(ctx: Ctx, self: Self, value: Readonly<Record<string, string>>): Promise<void> {

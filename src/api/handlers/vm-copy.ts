@@ -7,6 +7,7 @@ import type { Rec } from '../../datamodel/index.ts';
 import type { Patch, Writer } from '../../db/db.ts';
 import { ask } from '../ask.ts';
 import type { Ctx, SomeHandlers } from '../context.ts';
+import { copyTpms, firmwareForCopy, firmwareOf, giveFirmware, isNothing } from '../firmware.ts';
 import { refreshVm } from '../guards.ts';
 import { removeRecords } from '../sync.ts';
 import { wireTime } from '../wire-time.ts';
@@ -117,6 +118,7 @@ export async function duplicate(
     disks.set(vdi, made);
     ctx.task.progress((i + 1) / (atRest.length + 1));
   }
+  const firmware = await firmwareForCopy(ctx, source, how === 'snapshot');
   const ref = ctx.db.write((w) => {
     const carried = Object.fromEntries(Object.entries(vm).filter(([k]) => !ownFields.has(k))) as Patch<'VM'>;
     const made = w.create('VM', {
@@ -128,10 +130,12 @@ export async function duplicate(
       domid: -1,
     });
     copyDevices(ctx, w, { from: source, to: made, disks, keepMac: how === 'snapshot' });
+    copyTpms(ctx, w, source, made);
     refreshVm(ctx.db, w, made);
     return made;
   });
   await register(ctx, ref);
+  if (!isNothing(firmware)) await giveFirmware(ctx, ref, firmware);
   unwind.keep();
   return ref;
 }
@@ -219,10 +223,12 @@ export const vmCopy = {
   /** Turns a template (or a clone of one) into a VM, making the disks that `other_config:disks` asks for. */
   async provision(ctx, a) {
     await provisionDisks(ctx, a.vm, createDisk);
+    const firmware = await firmwareOf(ctx, a.vm);
     ctx.db.write((w) => {
       w.set('VM', a.vm, { is_a_template: false });
       refreshVm(ctx.db, w, a.vm);
     });
     await register(ctx, a.vm);
+    if (!isNothing(firmware)) await giveFirmware(ctx, a.vm, firmware);
   },
 } satisfies SomeHandlers<typeof VM>;

@@ -14,6 +14,7 @@ import { ApiError, fail } from '../../datamodel/errors.ts';
 import type { Rec } from '../../datamodel/index.ts';
 import type { Patch, Writer } from '../../db/db.ts';
 import type { Ctx, SomeHandlers } from '../context.ts';
+import { copyTpms, giveFirmware, recordedFirmware } from '../firmware.ts';
 import { refreshVm } from '../guards.ts';
 import { holding } from '../operations.ts';
 import { removeDevices } from '../sync.ts';
@@ -133,6 +134,7 @@ async function bringBack(ctx: Ctx, snap: Ref<'VM'>, there: Ref<'VM'> | undefined
     const replaced = ctx.db.write((w) => exchange(ctx, w, snap, there, disks));
     unwind.keep();
     await operate(ctx, replaced.vm, async (id, call) => {
+      await giveFirmware(ctx, replaced.vm, recordedFirmware(ctx, snap));
       const { power_state, suspend_VDI } = ctx.db.get('VM', snap);
       if (power_state !== 'Suspended') return;
       ctx.db.set('VM', replaced.vm, { suspend_VDI });
@@ -164,6 +166,7 @@ function exchange(
   removeDevices(db, w, vm);
   w.set('VM', vm, { ...fieldsThen(record, then), parent: snap, ha_always_run: false });
   copyDevices(ctx, w, { from: snap, to: vm, disks, keepMac: true });
+  copyTpms(ctx, w, snap, vm);
   const origins = new Map([...disks].map(([frozen, made]) => [db.get('VDI', frozen).snapshot_of as string, made]));
   for (const [origin, made] of origins) {
     for (const frozen of db.find('VDI', origin)?.snapshots ?? []) w.set('VDI', frozen, { snapshot_of: made });

@@ -1,4 +1,5 @@
 /** A VM's records → the description that the domain manager runs, and back for VMs that came through another door. Pure. */
+import { biosStringProblem } from '../../contracts/guest.ts';
 import type { Media, VbdSpec, VifSpec, VmSpec } from '../../contracts/xenops.ts';
 import { fail } from '../../datamodel/errors.ts';
 import type { Rec } from '../../datamodel/index.ts';
@@ -33,12 +34,23 @@ export function vmSpec(db: Reader, ref: string, options: TranslateOptions): VmSp
     vifs,
     platform: vm.actions_after_crash.startsWith('coredump') ? { ...vm.platform, 'crash-dump': 'true' } : vm.platform,
     xenstoreData: vm.xenstore_data,
+    ...(vm.VTPMs.length > 0 ? { tpm: true } : {}),
+    ...biosStrings(vm),
     ...(vm.HVM_shadow_multiplier > 1 ? { shadowMultiplier: vm.HVM_shadow_multiplier } : {}),
     autostart: vm.other_config['auto_poweron'] === 'true',
     order: Math.max(0, vm.order),
     startDelayS: Math.max(0, vm.start_delay),
     shutdownDelayS: Math.max(0, vm.shutdown_delay),
   };
+}
+
+function biosStrings({ bios_strings }: Vm): Pick<VmSpec, 'biosStrings'> {
+  const all = Object.entries(bios_strings);
+  for (const [name, value] of all) {
+    const reason = biosStringProblem(name, value);
+    if (reason !== undefined) throw fail('VALUE_NOT_SUPPORTED', { field: `bios_strings:${name}`, value, reason });
+  }
+  return all.length > 0 ? { biosStrings: bios_strings } : {};
 }
 
 const onCrash: Readonly<Record<Vm['actions_after_crash'], VmSpec['onCrash']>> = {

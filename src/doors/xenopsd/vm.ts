@@ -215,7 +215,7 @@ export function stateOf({ spec, state }: VmEntry, screenPort: number | undefined
     memory_limit: live ? spec.memory.staticMax : 0,
     vcpu_target: live ? state.vcpus : spec.vcpus.current,
     shadow_multiplier_target: spec.shadowMultiplier ?? 1,
-    rtc_timeoffset: spec.platform['timeoffset'] ?? '',
+    rtc_timeoffset: state.timeOffsetS === null ? (spec.platform['timeoffset'] ?? '') : String(state.timeOffsetS),
     uncooperative_balloon_driver: false,
     guest_agent: saidBy(state.guest, spec),
     xsdata_state: spec.xenstoreData ?? {},

@@ -6,6 +6,7 @@ import { type Machine, slotsOf } from './machine.ts';
 import { options } from './options.ts';
 import type { Json } from './qmp.ts';
 import { type DomainRecord, guestOf } from './record.ts';
+import { smbios } from './smbios.ts';
 
 /** Absolute paths of what belongs to one domain. */
 export interface DomainPaths {
@@ -33,6 +34,8 @@ export interface ArgumentsInput {
   readonly firmware?: Firmware;
   /** Where the kernel and its ramdisk are, of a guest that is started from them. */
   readonly kernel?: KernelFiles;
+  /** The control socket of its TPM. */
+  readonly tpm?: string;
   /** Waits for a saved state instead of starting. */
   readonly incoming: boolean;
   /** The guest's clock in RFC 3339 without zone; the host's when absent. */
@@ -123,6 +126,18 @@ function agentDevices(machine: Machine, chardev: string): string[] {
     }),
   ];
 }
+/** A TPM, at the registers that the firmware looks for. */
+function tpmDevices({ spec }: DomainRecord, path: string): string[] {
+  return [
+    ...[
+      '-chardev',
+      options('socket', { id: 'tpm-line', path }),
+      '-tpmdev',
+      options('emulator', { id: 'tpm', chardev: 'tpm-line' }),
+    ],
+    ...json('-device', { driver: spec.boot.kind === 'uefi' ? 'tpm-crb' : 'tpm-tis', tpmdev: 'tpm' }),
+  ];
+}
 /** q35 hot-plugs behind root ports, eight functions to a slot. */
 function rootPorts(): string[] {
   return Array.from({ length: slotsOf.q35 }, (_, i) =>
@@ -194,6 +209,7 @@ export function qemuArguments(input: ArgumentsInput): string[] {
     ...['-machine', machineOption(record.machine, input.firmware), ...processor(record.machine)],
     ...['-smp', cpus(record), '-m', options('', { size: `${Math.floor(record.spec.memory.staticMax / 1024)}k` })],
     ...(input.rtcBase === undefined ? [] : ['-rtc', options('', { base: input.rtcBase })]),
+    ...smbios(record.spec.biosStrings ?? {}),
     ...firmwareArguments(input.firmware),
     ...bootArguments(input),
     ...['-chardev', options('socket', { id: 'qmp', ...socket(paths.qmp) }), '-mon', 'chardev=qmp,mode=control'],
@@ -217,6 +233,7 @@ export function qemuArguments(input: ArgumentsInput): string[] {
     ...(record.machine.agent
       ? agentDevices(record.machine, options('socket', { id: agentPort, ...socket(paths.agent) }))
       : []),
+    ...(input.tpm === undefined ? [] : tpmDevices(record, input.tpm)),
     ...pluggedDevices(record),
     ...(input.incoming ? ['-incoming', 'defer'] : []),
   ];

@@ -10,6 +10,7 @@ import type { Ground } from './ground.ts';
 import { kernelEntry, kernelExtent } from './kernel.ts';
 import { applyBalloon } from './requests.ts';
 import { setThrottles, throttledDrives } from './throttle.ts';
+import { startTpm } from './tpm.ts';
 import { canRead } from './user.ts';
 
 /** Starts the guest's QEMU, paused. Nothing to do when it is built. */
@@ -19,10 +20,11 @@ export async function buildDomain(domain: Domain, ground: Ground, boot: VmSpec['
   if (!isDeepStrictEqual(spec.boot, boot)) await domain.update({ spec: { ...spec, boot } });
   const kernel = await kernelFiles(domain);
   const firmware = await firmwareFor(domain);
+  const tpm = await startTpm(domain);
   const { dynamicMax, staticMax } = domain.record.spec.memory;
   const ballooned = dynamicMax < staticMax;
   const complete = !ballooned && linksDown(domain).length === 0 && throttledDrives(domain).length === 0;
-  await domain.launch(commandOf(domain, ground, { firmware, kernel, incoming: false }), complete);
+  await domain.launch(commandOf(domain, ground, { firmware, kernel, tpm, incoming: false }), complete);
   try {
     await setLinks(domain);
     await setThrottles(domain);
@@ -37,9 +39,11 @@ export async function buildDomain(domain: Domain, ground: Ground, boot: VmSpec['
 interface BootFiles {
   readonly firmware: Firmware | undefined;
   readonly kernel?: KernelFiles | undefined;
+  /** The control socket of its TPM. */
+  readonly tpm?: string | undefined;
   readonly incoming: boolean;
 }
-export function commandOf(domain: Domain, ground: Ground, { firmware, kernel, incoming }: BootFiles): string[] {
+export function commandOf(domain: Domain, ground: Ground, { firmware, kernel, tpm, incoming }: BootFiles): string[] {
   const { record, needs } = domain;
   const offset = Number(record.spec.platform['timeoffset'] ?? 0);
   const rtcBase =
@@ -52,6 +56,7 @@ export function commandOf(domain: Domain, ground: Ground, { firmware, kernel, in
     paths: needs.folders.paths(domain.vm),
     ...(firmware ? { firmware } : {}),
     ...(kernel ? { kernel } : {}),
+    ...(tpm ? { tpm } : {}),
     incoming,
     ...(rtcBase ? { rtcBase } : {}),
   });

@@ -17,6 +17,7 @@ import { complaint, endOfEvent, endOfLog, endOfStatus } from './ends.ts';
 import type { DomainNeeds } from './needs.ts';
 import { connectQmp, type Json, type Qmp, QmpClosed, type QmpEvent, QmpTimeout } from './qmp.ts';
 import { type DomainRecord, guestOf, keepsWrites } from './record.ts';
+import { stopTpm } from './tpm.ts';
 
 type Power = Observed['power'];
 
@@ -312,6 +313,13 @@ export class Domain {
     } else if (event.event === 'BALLOON_CHANGE') {
       this.#actual = Number(event.data['actual'] ?? this.#actual);
       this.changed();
+    } else if (event.event === 'RTC_CHANGE') {
+      // Counted from where the clock was put at the start.
+      const timeOffsetS = Math.round(
+        Number(this.record.spec.platform['timeoffset'] ?? 0) + Number(event.data['offset']),
+      );
+      if (!Number.isSafeInteger(timeOffsetS) || timeOffsetS === this.record.timeOffsetS) return;
+      void bestEffort("a guest's clock", this.needs.log, () => this.update({ timeOffsetS })).then(() => this.changed());
     } else if (event.event === 'BLOCK_IO_ERROR') {
       this.needs.log.warn('a disk of a guest failed', { vm: this.vm, ...event.data });
     }
@@ -369,6 +377,7 @@ export class Domain {
     const id = this.processId;
     if (atOnce) await process.kill({ id });
     else await process.stop({ id, timeoutMs: this.needs.patience.quitMs });
+    await stopTpm(this);
     // Nobody waits for that: what is not forgotten now is when the next toolstack opens.
     const forget = () => bestEffort('the memory of a QEMU that has ended', log, () => process.forget({ id }));
     clock.after(0, () => void forget());

@@ -7,6 +7,7 @@ import {
   chmod,
   chown,
   copyFile,
+  lchown,
   link,
   mkdir,
   open,
@@ -24,11 +25,15 @@ import { isUuid } from '../../../base/ids.ts';
 import type { Log } from '../../../base/log.ts';
 import type { DomainPaths } from './arguments.ts';
 import type { DomainRecord } from './record.ts';
+import type { Remembered } from './remembered.ts';
 
 /** Linux's limit for a socket's path, without the final NUL. */
 const longestSocketPath = 107;
 /** Bytes of a console log before it is turned over; one older one is kept. */
 const consoleLogBytes = 16 << 20;
+
+/** The file in which swtpm keeps all that outlives a reset. */
+const tpmState = 'tpm2-00.permall';
 
 /** Folders that are being removed. */
 const trashPrefix = 'removed-';
@@ -50,6 +55,9 @@ export interface Paths extends DomainPaths {
   readonly console: string;
   readonly consoleCopy: string;
   readonly qemuLog: string;
+  /** Where the guest's TPM is spoken to. */
+  readonly tpm: string;
+  readonly tpmLog: string;
 }
 
 export class Folders {
@@ -85,6 +93,7 @@ export class Folders {
       qmp: join(run, 'qmp'),
       serial: join(run, 'serial'),
       agent: join(run, 'agent'),
+      tpm: join(run, 'tpm'),
       vnc: join(run, 'vnc'),
       migration: join(run, 'migration'),
       stream: join(folder, 'stream'),
@@ -92,6 +101,7 @@ export class Folders {
       consoleLog: join(folder, 'console.log'),
       consoleCopy: join(this.#logDir, `${vm}.console.log`),
       qemuLog: join(this.#logDir, `${vm}.qemu.log`),
+      tpmLog: join(this.#logDir, `${vm}.tpm.log`),
     };
   }
   /** Makes the folder of a domain; what an earlier one left there is removed. */
@@ -181,10 +191,45 @@ export class Folders {
   }
   /** Removes what outlives the VM's domains: firmware variables and logs. */
   async forget(vm: string): Promise<void> {
-    const { consoleCopy, qemuLog } = this.paths(vm);
+    const { consoleCopy, qemuLog, tpmLog } = this.paths(vm);
     const own = this.#variables(vm);
-    const all = [own, `${own}.next`, ...[consoleCopy, qemuLog].flatMap((log) => [log, `${log}.1`])];
-    await Promise.all(all.map((path) => rm(path, { force: true })));
+    const all = [own, `${own}.next`, ...[consoleCopy, qemuLog, tpmLog].flatMap((log) => [log, `${log}.1`])];
+    await Promise.all([this.#tpm(vm), ...all].map((path) => rm(path, recursively)));
+  }
+  #tpm(vm: string): string {
+    return join(this.#root, 'tpm', vm);
+  }
+  /** The folder of the state of the VM's TPM, which outlives its domains. */
+  async keepTpm(vm: string, owner: Owner | undefined): Promise<string> {
+    const folder = this.#tpm(vm);
+    await mkdir(dirname(folder), { recursive: true, mode: 0o711 });
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    if (!owner) return folder;
+    for (const name of await readdir(folder)) await lchown(join(folder, name), owner.uid, owner.gid);
+    await chown(folder, owner.uid, owner.gid);
+    return folder;
+  }
+  /** What the VM's machine remembers; what is not there is null. */
+  async remembered(vm: string): Promise<Remembered> {
+    const read = (path: string) =>
+      readFile(path).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return null;
+        throw error;
+      });
+    return { efi: await read(this.#variables(vm)), tpm: await read(join(this.#tpm(vm), tpmState)) };
+  }
+  /** Makes it remember this instead; there is no domain. */
+  async remember(vm: string, { efi, tpm }: Remembered): Promise<void> {
+    const write = async (path: string, data: Buffer | null, folderMode: number) => {
+      if (data === null) return rm(path, { force: true });
+      await mkdir(dirname(path), { recursive: true, mode: folderMode });
+      await writeFile(`${path}.next`, data, { mode: 0o600 });
+      await rename(`${path}.next`, path);
+    };
+    await write(this.#variables(vm), efi, 0o711);
+    if (tpm === null) return rm(this.#tpm(vm), recursively);
+    await mkdir(dirname(this.#tpm(vm)), { recursive: true, mode: 0o711 });
+    await write(join(this.#tpm(vm), tpmState), tpm, 0o700);
   }
   #variables(vm: string): string {
     return join(this.#root, 'nvram', `${vm}.fd`);

@@ -17,6 +17,7 @@ import type { DomainNeeds, Patience } from './needs.ts';
 import { pivotDrives } from './pivot.ts';
 import { attachDrive, attachNic, changeDisc, detachDrive, detachNic } from './plug.ts';
 import { QmpClosed, QmpError, QmpTimeout } from './qmp.ts';
+import { asText, fromText } from './remembered.ts';
 import {
   endGuest,
   freezeGuest,
@@ -30,6 +31,7 @@ import {
 } from './requests.ts';
 import { restoreDomain, saveDomain } from './suspend.ts';
 import { changeThrottle } from './throttle.ts';
+import { isStrayTpm } from './tpm.ts';
 import { decideUser, type RunAs } from './user.ts';
 
 export type { AccelerationChoice } from './ground.ts';
@@ -72,7 +74,7 @@ const patience: Patience = {
 const capabilities: readonly Capability[] = [
   ...(['hvm', 'pvh', 'uefi', 'suspend', 'balloon', 'vcpu-hotplug', 'vbd-hotplug', 'vif-hotplug'] as const),
   ...(['cd-change', 'vnc', 'serial', 'sysrq', 'trigger', 'sleep', 'wake', 'endGuest', 'messages'] as const),
-  ...(['freeze', 'thaw', 'snapshot', 'live-migrate'] as const),
+  ...(['freeze', 'thaw', 'snapshot', 'tpm', 'live-migrate'] as const),
 ];
 const mib = 1 << 20;
 
@@ -139,9 +141,10 @@ export function qemuBackend(options: QemuOptions): Backend {
   /** Guests' processes that belong to no domain: of an older life, or half-made beyond recognition. */
   async function endStrays(running: ReadonlyMap<string, ProcessInfo>): Promise<void> {
     const ours = new Set([...domains.values()].map((d) => d.processId));
-    for (const { id, tags, pid } of running.values()) {
-      if (tags['kind'] !== 'guest' || ours.has(id)) continue;
-      log.warn('ending a QEMU that belongs to no domain', { id, pid });
+    for (const info of running.values()) {
+      const { id, tags, pid } = info;
+      if (tags['kind'] === 'guest' ? ours.has(id) : !isStrayTpm(info, domains.values())) continue;
+      log.warn('ending a process that belongs to no domain', { id, pid });
       await bestEffort('a stray QEMU', log, async () => {
         await processes.process.kill({ id });
         await processes.process.forget({ id });
@@ -234,6 +237,10 @@ export function qemuBackend(options: QemuOptions): Backend {
       freeze: (vm, call) => on(vm, (it) => freezeGuest(it, call)),
       thaw: (vm) => on(vm, thawGuest),
     },
+    firmware: {
+      read: async (vm) => asText(await folders.remembered(vm)),
+      write: (vm, state) => folders.remember(vm, fromText(state)),
+    },
     hypervisor: {
       async messages(clear) {
         const what = "clearing the kernel's messages, which are not ours alone";
@@ -297,6 +304,7 @@ function observed(domain: Domain): Observed {
     consoles: live ? consolesOf(domain) : [],
     vbds: record.drives.filter((d) => !d.cut).map((d) => d.spec.id),
     vifs: record.nics.filter((n) => !n.cut).map((n) => n.spec.id),
+    timeOffsetS: record.timeOffsetS,
     guest: live ? domain.agent?.report : undefined,
     discs: record.discs,
   };

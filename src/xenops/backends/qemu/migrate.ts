@@ -19,6 +19,7 @@ import type { Ground } from './ground.ts';
 import { type DomainRecord, guestOf } from './record.ts';
 import { restoredRecord } from './restored.ts';
 import { setThrottles } from './throttle.ts';
+import { startTpm } from './tpm.ts';
 import { cancelMigration, migrationEnd, reportProgress } from './transfer.ts';
 
 /** Bytes per second that no host reaches: QEMU caps at 1 Gbit/s unless told otherwise. */
@@ -60,10 +61,11 @@ export async function listenForGuest(domain: Domain, ground: Ground, about: stri
   const { log, folders } = domain.needs;
   try {
     const firmware = await firmwareFor(domain);
+    const tpm = await startTpm(domain);
     const kernel = await bestEffort('a guest that runs goes on without its kernel file', log, () =>
       kernelFiles(domain),
     );
-    await domain.launch(commandOf(domain, ground, { firmware, kernel, incoming: true }));
+    await domain.launch(commandOf(domain, ground, { firmware, kernel, tpm, incoming: true }));
     const { migration, stream } = folders.paths(domain.vm);
     await domain.execute('migrate-set-capabilities', capabilities('events', 'late-block-activate'));
     await domain.execute('migrate-incoming', { uri: `unix:${migration}` });

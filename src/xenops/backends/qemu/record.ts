@@ -50,6 +50,8 @@ export interface DomainRecord {
   readonly end?: DomainEnd;
   /** The guest was asked to reboot: powering off is how it does so. */
   readonly rebooting?: boolean;
+  /** How far the guest's clock is from the host's, in seconds, since it set it. */
+  readonly timeOffsetS?: number;
   /** The guest's filesystems are, or may be, frozen. */
   readonly frozen?: boolean;
   /** Drives whose disc was changed since `create`. */

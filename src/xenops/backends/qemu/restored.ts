@@ -45,11 +45,13 @@ export function restoredRecord(now: DomainRecord, saved: DomainRecord, accelerat
   });
   const had = (list: readonly Device[], { spec }: Device) =>
     list.some((was) => was.spec.id === spec.id || was.spec.position === spec.position);
-  const { memory, vcpus } = saved.spec;
+  const { memory, vcpus, tpm, biosStrings } = saved.spec;
+  const { tpm: _, biosStrings: __, ...described } = now.spec;
+  const kept = { ...(tpm === undefined ? {} : { tpm }), ...(biosStrings === undefined ? {} : { biosStrings }) };
   return {
     record: {
       ...now,
-      spec: { ...now.spec, memory, vcpus, boot: saved.spec.boot },
+      spec: { ...described, ...kept, memory, vcpus, boot: saved.spec.boot },
       machine: saved.machine,
       drives,
       nics,

@@ -18,6 +18,7 @@ import { attachDrive, attachNic } from './plug.ts';
 import type { DomainRecord } from './record.ts';
 import { restoredRecord } from './restored.ts';
 import { setThrottles } from './throttle.ts';
+import { startTpm } from './tpm.ts';
 import { cancelMigration, migrationEnd, reportProgress } from './transfer.ts';
 
 /** QEMU caps migration at 1 Gbit/s unless told otherwise; this is no cap. */
@@ -101,12 +102,13 @@ export async function restoreDomain(domain: Domain, ground: Ground, image: OpenD
   domain.record = record;
   try {
     const firmware = await firmwareFor(domain);
+    const tpm = await startTpm(domain);
     const kernel = await bestEffort(
       'a guest that is further than its firmware goes on without its kernel file',
       log,
       () => kernelFiles(domain),
     );
-    await domain.launch(commandOf(domain, ground, { firmware, kernel, incoming: true }));
+    await domain.launch(commandOf(domain, ground, { firmware, kernel, tpm, incoming: true }));
     await sendState(domain, file, start, length, call);
     await setLinks(domain);
     await setThrottles(domain);

@@ -16,6 +16,7 @@ import { type VmSpec, xenopsErrors } from '../../../contracts/xenops.ts';
 import type { Backend, BackendEvent, Capability, DomainEnd, Observed } from '../../backend.ts';
 import { Consoles } from './consoles.ts';
 import { type Faults, noFaults } from './faults.ts';
+import { countStart, firmwareVerbs } from './firmware.ts';
 import { Moves, type Wire } from './moves.ts';
 import { observed } from './observed.ts';
 import { rareCapabilities, rareVerbs } from './rare.ts';
@@ -59,7 +60,7 @@ export interface Simulator extends Backend {
 
 const can: readonly Capability[] = [
   ...(['hvm', 'pv', 'pvh', 'uefi', 'suspend', 'balloon', 'vcpu-hotplug', 'vbd-hotplug', 'vif-hotplug'] as const),
-  ...(['cd-change', 'snapshot', 'sysrq', 'trigger', 'bootloader', 'live-migrate'] as const),
+  ...(['cd-change', 'snapshot', 'sysrq', 'trigger', 'bootloader', 'live-migrate', 'tpm'] as const),
   ...rareCapabilities,
 ];
 
@@ -86,6 +87,7 @@ class SimulatedHost implements Simulator {
     this.#o = o;
     this.#faults = o.faults ?? noFaults;
     this.world = o.world ?? (o.persistFile === undefined ? new SimWorld() : new FileWorld(o.persistFile));
+    this.firmware = firmwareVerbs(this.world);
     this.#moves = new Moves(this.world, o.ids, o.wires ?? new Map());
     this.can = new Set([...can, ...(o.consoleDir === undefined ? [] : (['serial', 'vnc'] as const))]);
     if (o.consoleDir !== undefined) {
@@ -164,6 +166,7 @@ class SimulatedHost implements Simulator {
         const d = this.#domain(spec.id);
         if (d.built) return;
         d.built = true;
+        countStart(this.world, spec);
         await this.#consoles?.open(d);
         this.#changed(spec.id);
       }),
@@ -239,6 +242,10 @@ class SimulatedHost implements Simulator {
   });
   readonly guest = this.#rare.guest;
   readonly hypervisor = this.#rare.hypervisor;
+  readonly firmware: NonNullable<Backend['firmware']>;
+  async forget(vm: string): Promise<void> {
+    if (this.world.firmware.has(vm)) this.world.remember(vm, undefined);
+  }
   readonly vbd: Backend['vbd'] = {
     attach: (vm, { spec, disk }) =>
       this.#verb('vbd.attach', vm, () => {

@@ -1,5 +1,6 @@
 /** The simulator's hypervisor: what outlives the toolstack, as plain data. */
 import { closeSync, existsSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import type { FirmwareState } from '../../../contracts/guest.ts';
 import type { VbdSpec, VifSpec, VmSpec } from '../../../contracts/xenops.ts';
 import type { DomainEnd } from '../../backend.ts';
 
@@ -60,6 +61,8 @@ export class SimWorld {
   readonly name: string;
   readonly domains = new Map<string, SimDomain>();
   readonly images = new Map<string, SimImage>();
+  /** What machines remember while they are off, by VM. */
+  readonly firmware = new Map<string, FirmwareState>();
   /** What no toolstack may ever do, and did: an image resumed after its guest had gone on. */
   readonly violations: string[] = [];
 
@@ -74,6 +77,11 @@ export class SimWorld {
   saved(_path: string): void {
     // Kept in memory only.
   }
+  /** What the machine of this VM remembers. */
+  remember(vm: string, state: FirmwareState | undefined): void {
+    if (state) this.firmware.set(vm, state);
+    else this.firmware.delete(vm);
+  }
   /** No more changes are written. */
   close(): void {
     // Nothing to let go of.
@@ -87,7 +95,10 @@ export class SimWorld {
   }
 }
 
-type Line = { vm: string; domain: unknown } | { path: string; image: SimImage };
+type Line =
+  | { vm: string; domain: unknown }
+  | { path: string; image: SimImage }
+  | { firmware: string; state: FirmwareState | null };
 
 /** A world in a file, so that it outlives its process: a journal of changes, rewritten when it has grown. */
 export class FileWorld extends SimWorld {
@@ -112,12 +123,17 @@ export class FileWorld extends SimWorld {
     if (image) this.#write({ path, image });
   }
 
+  override remember(vm: string, state: FirmwareState | undefined): void {
+    super.remember(vm, state);
+    this.#write({ firmware: vm, state: state ?? null });
+  }
   override close(): void {
     if (this.#journal >= 0) closeSync(this.#journal);
     this.#journal = -1;
   }
   #read(line: Line): void {
-    if ('path' in line) this.images.set(line.path, line.image);
+    if ('firmware' in line) super.remember(line.firmware, line.state ?? undefined);
+    else if ('path' in line) this.images.set(line.path, line.image);
     else if (line.domain === null) this.domains.delete(line.vm);
     else this.domains.set(line.vm, decodeDomain(line.domain));
   }
@@ -130,6 +146,7 @@ export class FileWorld extends SimWorld {
   #rewrite(): void {
     const lines: Line[] = [...this.domains].map(([vm, domain]) => ({ vm, domain: encodeDomain(domain) }));
     for (const [path, image] of this.images) lines.push({ path, image });
+    for (const [vm, state] of this.firmware) lines.push({ firmware: vm, state });
     writeFileSync(`${this.#file}.new`, lines.map((line) => `${JSON.stringify(line)}\n`).join(''), { mode: 0o600 });
     renameSync(`${this.#file}.new`, this.#file);
     if (this.#journal >= 0) closeSync(this.#journal);
