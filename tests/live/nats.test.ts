@@ -15,6 +15,7 @@ import { loginToNats } from '../../src/switch/nats/session.ts';
 import { SwitchCaller, SwitchServer } from '../../src/switch/peer.ts';
 import { parseSwitchAddress } from '../../src/wire/switch-address.ts';
 import { describeSwitch } from '../conformance/switch.ts';
+import { xenopsdOver } from '../scenario/xenopsd-queue.ts';
 import { cannotNats, type NatsServer, natsServer } from './nats-server.ts';
 
 const parts = { clock: systemClock, log: silentLog };
@@ -128,6 +129,8 @@ describe('NATS', { skip: cannotNats() ?? false }, () => {
     assert.deepEqual(await other.list(''), ['mine']);
     await other.close();
   });
+  test('xenopsd takes calls over it, also those that came while it was away', (t) =>
+    xenopsdOver(t, `nats://${server.host}/xenopsd`));
   test('over TLS, with a password; who has neither is refused', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'gh-nats-tls-'));
     const made = await makeCertificate(['localhost'], Date.now());

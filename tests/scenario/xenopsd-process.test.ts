@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
+import { xenopsdOver } from './xenopsd-queue.ts';
 
 const bin = (name: string) => join(import.meta.dirname, '../../bin', name);
 interface Ended {
@@ -75,4 +76,16 @@ test('xenopsd runs by a file, refuses a wrong one, and is found by xenops-cli', 
   const alone = await cli('list');
   assert.equal(alone.status, 1);
   assert.match(alone.err, /is xenopsd running\?\n$/);
+});
+
+test('xenopsd takes calls over a message switch, also those that came while it was away', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'ghs-'));
+  const path = join(folder, 'sock');
+  const daemon = run('message-switch', ['--path', path, '--statedir', folder]);
+  t.after(() => {
+    daemon.child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  });
+  while (!existsSync(path)) await new Promise((resolve) => setTimeout(resolve, 20));
+  await xenopsdOver(t, path);
 });
