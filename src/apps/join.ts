@@ -7,6 +7,7 @@
  *     storage ───┘
  */
 import { syncCertificate } from '../api/certificate.ts';
+import { startCoalescing } from '../api/coalesce.ts';
 import type { House } from '../api/context.ts';
 import { startFollowing } from '../api/follow.ts';
 import { startForwards } from '../api/follow-forwards.ts';
@@ -196,6 +197,7 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
     }),
   );
   await syncCertificate({ db, host, dataDir: o.data });
+  unwind.add(startCoalescing({ db, xenops, storage, tasks: api.services.tasks, clock, log }));
   const session = api.rootSession('house');
   const owned = unwind.move();
   return {

@@ -29,6 +29,8 @@ const vdiInfo = s.object({
   readOnly: s.boolean,
   /** The disk that this one was snapshotted from, when it is a snapshot. */
   snapshotOf: s.nullable(s.string),
+  /** Of disks in layers: how many there are, the one below the top, and the disks beside it whose tops lie on that too. */
+  chain: s.optional(s.object({ depth: s.size, base: s.nullable(s.string), sharedWith: s.list(s.string) })),
 });
 /** A disk as a hypervisor opens it; `format` as QEMU calls it (`vpc`: VHD). */
 const disk = s.object({ path: s.string, format: s.oneOf('raw', 'qcow2', 'vpc'), readOnly: s.boolean });
@@ -63,6 +65,12 @@ export const storageContract = contract({
         s.list(s.object({ sr: s.string, vdis: s.size })),
       ),
       stat: method('Its sizes.', srId, srStat),
+      coalesce: method(
+        'Make layers one that no two disks need any more, of disks that nobody has open; what is opened meanwhile is let go of. ' +
+          'Answers how many were made one. Reports progress once there is something to do; aborting it stops it.',
+        srId,
+        s.object({ merged: s.size }),
+      ),
       scan: method('Its disks as they are on the medium now.', srId, s.list(vdiInfo)),
     },
     vdi: {
@@ -219,6 +227,9 @@ export const storageErrors = errorsOf({
   Sr_not_empty: 'the repository {sr} still holds {count} disks',
   Sr_full: 'the repository {sr} has {free} bytes free, {needed} are needed',
   Vdi_in_use: 'the disk {vdi} is in use by {user}',
+  Chain_too_long:
+    'the disk {vdi} lies on {depth} layers, and {most} are allowed: delete snapshots of it (and shut down the VM that has it open, so ' +
+    'that layers are made one), or make a full copy',
   Not_open: 'the disk {vdi} is not open for writing by {user}',
   Vdi_read_only: 'the disk {vdi} is read-only',
   Bad_size: 'the size {size} is not possible: {reason}',

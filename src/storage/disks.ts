@@ -1,12 +1,12 @@
 /** The verbs on disks. */
 
 import { dirname } from 'node:path';
-import { bestEffort } from '../base/best-effort.ts';
 import type { Ids } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Api, Call } from '../contracts/contract.ts';
 import { type storageContract, storageErrors, type VdiInfo } from '../contracts/storage.ts';
 import type { Capability } from './driver.ts';
+import type { Merges } from './merges.ts';
 import { requireSpace } from './place.ts';
 import { convertImage, measureImage } from './qemu-img.ts';
 import { type Attached, type Repositories, requireCapability, requireUuid } from './repositories.ts';
@@ -17,6 +17,7 @@ export interface DiskGround {
   readonly repositories: Repositories;
   readonly uses: Uses;
   readonly ids: Ids;
+  readonly merges: Merges;
   /** Tells watchers that a disk changed. */
   readonly changed: (sr: string, vdi: string) => void;
   readonly log: Log;
@@ -36,7 +37,23 @@ export function diskSize(size: number, unit: number): number {
   return Math.ceil(size / unit) * unit;
 }
 
-export function diskVerbs(ground: DiskGround): Api<typeof storageContract>['vdi'] {
+type Verbs = Api<typeof storageContract>['vdi'];
+/** The verbs that layers are not made one beside. */
+export function diskVerbs(ground: DiskGround): Verbs {
+  const { merges } = ground;
+  const verbs = verbsOf(ground);
+  const aside =
+    <A extends { readonly sr: string; readonly vdi: string }, T>(verb: (a: A, call?: Call) => Promise<T>) =>
+    (a: A, call?: Call) =>
+      merges.aside(a.sr, a.vdi, () => verb(a, call));
+  const { destroy, resize, snapshot, freeze, clone, copy, open } = verbs;
+  return {
+    ...verbs,
+    ...{ destroy: aside(destroy), resize: aside(resize), snapshot: aside(snapshot), freeze: aside(freeze) },
+    ...{ clone: aside(clone), copy: aside(copy), open: aside(open) },
+  };
+}
+function verbsOf(ground: DiskGround): Verbs {
   const { repositories, uses, changed, ids } = ground;
   const on = <T>(sr: string, operation: Capability | null, work: (at: Attached) => Promise<T>): Promise<T> =>
     repositories.serial(sr, async () => {
@@ -60,8 +77,7 @@ export function diskVerbs(ground: DiskGround): Api<typeof storageContract>['vdi'
         uses.check(a.sr, a.vdi, 'RW');
         await repository.remove(a.vdi);
         changed(a.sr, a.vdi);
-        const idle = (vdi: string) => uses.of(a.sr, vdi).length === 0;
-        await bestEffort('the next destruction tidies too', ground.log, () => repository.tidy?.(idle));
+        await ground.merges.tidy(a.sr);
       }),
     stat: (a) => on(a.sr, null, ({ repository }) => repository.info(a.vdi)),
     resize: (a) =>

@@ -9,6 +9,7 @@
 
 import type { Ids } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
+import type { Call } from '../contracts/contract.ts';
 import type { OpenDisk, SrStat, VdiInfo } from '../contracts/storage.ts';
 
 export type Config = Readonly<Record<string, string>>;
@@ -76,8 +77,8 @@ export interface Repository {
   create(disk: NewDisk): Promise<VdiInfo>;
   /** No error when there is none. */
   remove(vdi: string): Promise<void>;
-  /** Gives back space and length of chains where that is quick; only disks that are `idle` may be touched, none may change. */
-  tidy?(idle: (vdi: string) => boolean): Promise<void>;
+  /** Layers that can be made one, which gives back space and length of chains. Only of disks that are all `idle`; absent: never. */
+  nextMerge?(idle: (vdi: string) => boolean, quick: boolean): Promise<Merge | undefined>;
   /** Grows; the caller has checked that it grows. */
   resize(vdi: string, virtualSize: number): Promise<VdiInfo>;
   rename(vdi: string, name: string | undefined, description: string | undefined): Promise<void>;
@@ -106,6 +107,16 @@ export interface LiveSnapshots {
   freeze(vdi: string, base: string): Promise<void>;
   /** The read-only disk `to` with what `base` holds. */
   snapshot(vdi: string, base: string, to: string, name: string | undefined): Promise<VdiInfo>;
+}
+
+/** Two layers that become one. The content of the disks stays as it is at any moment of it. */
+export interface Merge {
+  /** The disks that lie on them: nobody may open, change or branch one before `finish`. */
+  readonly disks: readonly string[];
+  /** The long part, not in the repository's turn. May be given up at any time, and done again. */
+  commit(call?: Call): Promise<void>;
+  /** In the repository's turn, when nobody had one of the disks since. */
+  finish(): Promise<void>;
 }
 
 /** An unfinished disk, all zeroes at first. Nobody sees it before `commit`; a crash removes it. */

@@ -28,8 +28,22 @@ export async function resizeImage(path: string, format: Format, virtualSize: num
   await runTool('qemu-img', ['resize', '-q', '-f', format, '--', path, String(virtualSize)]);
 }
 /** Writes what `path` holds into the file below it; `path` itself reads the same before, during and after, also when cut off. */
-export async function commitImage(path: string): Promise<void> {
-  await runTool('qemu-img', ['commit', '-q', '-d', '-f', 'qcow2', '--', path]);
+export async function commitImage(path: string, call: Call = {}): Promise<void> {
+  const { signal, progress } = call;
+  await runTool('qemu-img', ['commit', '-p', '-d', '-f', 'qcow2', '--', path], {
+    ...(signal ? { signal } : {}),
+    idle: true,
+    onOutput: (text) => tellProgress(text, progress),
+  });
+}
+/** Gives back clusters that nothing refers to, as a writer that was killed leaves them. */
+export async function repairLeaks(path: string): Promise<void> {
+  await runTool('qemu-img', ['check', '-q', '-r', 'leaks', '-f', 'qcow2', '--', path]);
+}
+/** What `-p` prints: `(12.34/100%)`. */
+function tellProgress(text: string, progress: Call['progress']): void {
+  const percent = [...text.matchAll(/\((\d+(?:\.\d+)?)\/100%\)/g)].at(-1)?.[1];
+  if (percent !== undefined) progress?.(Math.min(1, Number(percent) / 100));
 }
 /** Copies the content, through all backing files, into the existing image `to`. */
 export async function convertImage(
@@ -53,10 +67,7 @@ export async function convertImage(
   const { signal, progress } = call;
   await runTool('qemu-img', args, {
     ...(signal ? { signal } : {}),
-    onOutput(text) {
-      const percent = [...text.matchAll(/\((\d+(?:\.\d+)?)\/100%\)/g)].at(-1)?.[1];
-      if (percent !== undefined) progress?.(Math.min(1, Number(percent) / 100));
-    },
+    onOutput: (text) => tellProgress(text, progress),
   });
 }
 /** Bytes that a copy in `format` will take; of a VHD, which QEMU does not measure, those of the content. */

@@ -10,6 +10,7 @@ import type { Store } from '../store/store.ts';
 import { discVerbs } from './discs.ts';
 import { diskVerbs } from './disks.ts';
 import { drivers } from './drivers/index.ts';
+import { Merges } from './merges.ts';
 import { Repositories } from './repositories.ts';
 import { openTransfers } from './transfers.ts';
 import { Rows, Uses } from './uses.ts';
@@ -50,11 +51,13 @@ export async function openStorage(ground: StorageGround): Promise<RunningStorage
   const closing = new AbortController();
   const running = new Set<Promise<unknown>>();
   const transfers = await openTransfers({ ...ground, repositories, uses, changed });
+  const merges = new Merges({ repositories, uses, changed, log, closing: closing.signal });
+  const { begin } = transfers.verbs;
   return {
-    sr: repositoryVerbs(repositories, uses, tell),
-    vdi: diskVerbs({ repositories, uses, ids, changed, log, closing: closing.signal, running }),
+    sr: repositoryVerbs({ repositories, uses, merges, running }, tell),
+    vdi: diskVerbs({ repositories, uses, ids, merges, changed, log, closing: closing.signal, running }),
     disc: discVerbs(dir),
-    transfer: transfers.verbs,
+    transfer: { ...transfers.verbs, begin: (a, call) => merges.aside(a.sr, a.vdi, () => begin(a, call)) },
     connect: transfers.connect,
     watch(listener) {
       listeners.add(listener);
@@ -78,9 +81,21 @@ async function lendAgain(repositories: Repositories, uses: Uses, log: Log): Prom
   }
 }
 
-function repositoryVerbs(repositories: Repositories, uses: Uses, tell: (event: StorageEvent) => void): Storage['sr'] {
+interface RepositoryGround {
+  readonly repositories: Repositories;
+  readonly uses: Uses;
+  readonly merges: Merges;
+  /** Long work that runs: awaited by `close`. */
+  readonly running: Set<Promise<unknown>>;
+}
+function repositoryVerbs(ground: RepositoryGround, tell: (event: StorageEvent) => void): Storage['sr'] {
+  const { repositories, uses, merges, running } = ground;
   const inTurn = <A extends { sr: string }, T>(work: (a: A) => Promise<T>) => {
     return (a: A) => repositories.serial(a.sr, () => work(a));
+  };
+  const alone = <T>(work: (a: { sr: string }) => Promise<T>) => {
+    const verb = inTurn(work);
+    return (a: { sr: string }) => merges.aside(a.sr, null, () => verb(a));
   };
   const requireIdle = (sr: string) => {
     const users = uses.usersOf(sr);
@@ -99,12 +114,12 @@ function repositoryVerbs(repositories: Repositories, uses: Uses, tell: (event: S
       await repositories.attach(sr, type, config);
       tell({ event: 'sr', sr });
     }),
-    detach: inTurn(async ({ sr }) => {
+    detach: alone(async ({ sr }) => {
       requireIdle(sr);
       await repositories.detach(sr);
       tell({ event: 'sr', sr });
     }),
-    destroy: inTurn(async ({ sr }) => {
+    destroy: alone(async ({ sr }) => {
       const { repository } = repositories.get(sr);
       requireIdle(sr);
       const { length } = await repository.scan();
@@ -118,6 +133,12 @@ function repositoryVerbs(repositories: Repositories, uses: Uses, tell: (event: S
       const { driver, repository } = repositories.get(sr);
       return { sr, type: driver.type, ...(await repository.stat()) };
     }),
+    coalesce: ({ sr }, call) => {
+      repositories.get(sr);
+      const work = merges.run(sr, call);
+      running.add(work);
+      return work.finally(() => running.delete(work));
+    },
     scan: inTurn(({ sr }) => repositories.get(sr).repository.scan()),
   };
 }

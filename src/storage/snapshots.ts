@@ -47,13 +47,14 @@ export function snapshotVerbs({
         return info;
       }
       // The file of a disk becomes a base: nobody may write to it. A snapshot lies on a base already and is not touched.
-      const { readOnly } = await repository.info(vdi);
-      if (!readOnly) uses.check(sr, vdi, 'RO');
-      const info = await repository[operation](vdi, to, name);
+      const info = await repository.info(vdi);
+      if (!info.readOnly) uses.check(sr, vdi, 'RO');
+      if (info.chain) requireShort(vdi, info.chain.depth);
+      const made = await repository[operation](vdi, to, name);
       for (const reader of uses.list(sr)) if (reader.vdi === vdi) await lend(repository, reader);
       changed(sr, vdi);
       changed(sr, to);
-      return info;
+      return made;
     });
   return {
     snapshot: branch('snapshot'),
@@ -65,6 +66,8 @@ export function snapshotVerbs({
         const use = uses.find(sr, vdi, user);
         if (use?.mode !== 'RW') throw storageErrors.make('Not_open', { vdi, user });
         const live = liveOf(at);
+        const { chain } = await at.repository.info(vdi);
+        if (chain && use.frozen?.to !== to) requireShort(vdi, chain.depth);
         const frozen = use.frozen?.to === to ? use.frozen : { to, base: ids.uuid() };
         // Written down first: whoever is told to repeat it finds the same base.
         if (frozen !== use.frozen) await uses.reopen({ ...use, frozen });
@@ -74,6 +77,11 @@ export function snapshotVerbs({
         return { ...(await at.repository.path(vdi)), readOnly: false };
       }),
   };
+}
+/** A guest's read may have to look into each of the layers. Chain_too_long. */
+const mostLayers = 30;
+function requireShort(vdi: string, depth: number): void {
+  if (depth >= mostLayers) throw storageErrors.make('Chain_too_long', { vdi, depth, most: mostLayers });
 }
 /** The snapshot `to` of the disk, when it is there already. */
 async function madeBefore(repository: Repository, vdi: string, to: string): Promise<VdiInfo | undefined> {

@@ -12,6 +12,13 @@ export function boundCommand(tool: string, args: readonly string[]): readonly [s
   if (!existsSync(setpriv)) return [tool, args];
   return [setpriv, ['--pdeathsig', 'KILL', '--', tool, ...args]];
 }
+const ionice = '/usr/bin/ionice';
+/** The same, for work that gives way to everybody else's. */
+function idleCommand(tool: string, args: readonly string[]): readonly [string, readonly string[]] {
+  return existsSync(ionice)
+    ? boundCommand('nice', ['-n', '19', ionice, '-c', '3', tool, ...args])
+    : boundCommand(tool, args);
+}
 export const toolEnvironment = (): Record<string, string> => ({
   PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/bin:/sbin:/bin`,
   LC_ALL: 'C',
@@ -30,12 +37,12 @@ export function toolFailed(tool: string, detail: string): Error {
 export function runTool(
   tool: string,
   args: readonly string[],
-  options: { signal?: Call['signal']; onOutput?: (text: string) => void } = {},
+  options: { signal?: Call['signal']; onOutput?: (text: string) => void; idle?: boolean } = {},
 ): Promise<string> {
   const { signal, onOutput } = options;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(storageErrors.make('Cancelled'));
-    const [command, line] = boundCommand(tool, args);
+    const [command, line] = options.idle ? idleCommand(tool, args) : boundCommand(tool, args);
     const child = spawn(command, line, { stdio: ['ignore', 'pipe', 'pipe'], env: toolEnvironment(), cwd: '/' });
     const kill = () => child.kill('SIGKILL');
     signal?.addEventListener('abort', kill, { once: true });

@@ -315,6 +315,67 @@ export function describeStorageDriver({ type, without, config = {} }: DriverUnde
         await s.vdi.destroy({ sr, vdi });
       },
     );
+    test('layers are made one in the background, and whoever wants the disk has the way', can('snapshot'), async () => {
+      const vdi = randomIds.uuid();
+      await s.vdi.create({ sr, vdi, name: 'big', virtualSize: 256 * MiB, format: 'qcow2' });
+      const to = randomIds.uuid();
+      const write = async (byte: number, mib: number) => {
+        const { path, format } = await s.vdi.open({ sr, vdi, user: 'guest', mode: 'RW' });
+        execFileSync('qemu-io', ['-f', format, '-c', `write -P ${byte} 0 ${mib}M`, path]);
+        await s.vdi.close({ sr, vdi, user: 'guest' });
+      };
+      await write(1, 2);
+      await s.vdi.snapshot({ sr, vdi, to });
+      await write(2, 140);
+      const chain = (await s.vdi.stat({ sr, vdi })).chain;
+      assert.deepEqual([chain?.depth, chain?.sharedWith], [2, [to]]);
+      // Too much for the moment of a destruction.
+      await s.vdi.destroy({ sr, vdi: to });
+      assert.equal((await s.vdi.stat({ sr, vdi })).chain?.depth, 2);
+      let opened: Promise<unknown> | undefined;
+      const progress = () => {
+        opened ??= s.vdi.open({ sr, vdi, user: 'guest', mode: 'RW' });
+      };
+      assert.deepEqual(await s.sr.coalesce({ sr }, { progress }), { merged: 0 });
+      await opened;
+      assert.deepEqual(await s.sr.coalesce({ sr }), { merged: 0 });
+      await s.vdi.close({ sr, vdi, user: 'guest' });
+      await write(3, 1);
+      const fractions: number[] = [];
+      assert.deepEqual(await s.sr.coalesce({ sr }, { progress: (f) => fractions.push(f) }), { merged: 1 });
+      assert.equal(fractions.at(-1), 1);
+      const { path } = await s.vdi.open({ sr, vdi, user: 'guest', mode: 'RO' });
+      const reads = ['read -P 3 0 1M', 'read -P 2 1M 139M', 'read -P 0 140M 116M'].flatMap((c) => ['-c', c]);
+      assert.doesNotMatch(
+        execFileSync('qemu-io', ['-r', ...reads, path], { encoding: 'utf8' }),
+        /verification failed/i,
+      );
+      await s.vdi.close({ sr, vdi, user: 'guest' });
+      assert.deepEqual((await readdir(location)).sort(), [`${vdi}.json`, `${vdi}.qcow2`, 'sr.json'].sort());
+      await s.vdi.destroy({ sr, vdi });
+    });
+    test('a chain that is too long is refused with what to do', can('snapshot'), async () => {
+      const vdi = await make(1);
+      const snapshots: string[] = [];
+      const grow = async () => {
+        const { path, format } = await s.vdi.open({ sr, vdi, user: 'guest', mode: 'RW' });
+        execFileSync('qemu-io', ['-f', format, '-c', 'write 0 512', path]);
+        await s.vdi.close({ sr, vdi, user: 'guest' });
+        snapshots.push(randomIds.uuid());
+        await s.vdi.snapshot({ sr, vdi, to: snapshots.at(-1) ?? '' });
+      };
+      for (let depth = 2; depth <= 30; depth++) await grow();
+      assert.equal((await s.vdi.stat({ sr, vdi })).chain?.depth, 30);
+      await assert.rejects(grow, kindIs('Chain_too_long'));
+      await s.vdi.open({ sr, vdi, user: 'guest', mode: 'RW' });
+      const live = { sr, vdi, user: 'guest', to: randomIds.uuid() };
+      await assert.rejects(s.vdi.freeze(live), kindIs('Chain_too_long'));
+      await s.vdi.close({ sr, vdi, user: 'guest' });
+      for (const to of snapshots.slice(0, 28)) await s.vdi.destroy({ sr, vdi: to });
+      await grow();
+      for (const disk of [...snapshots, vdi]) await s.vdi.destroy({ sr, vdi: disk });
+      assert.deepEqual(await readdir(location), ['sr.json']);
+    });
     test('a copy is whole and independent; a cancelled one leaves nothing', can('copy'), async () => {
       const vdi = await make(8);
       await upload(s, sr, vdi, pattern(8 * MiB));

@@ -18,6 +18,7 @@ export const noStorage: Storage = {
     detach: unused,
     probe: unused,
     scan: unused,
+    coalesce: unused,
   },
   disc: { open: unused, close: unused, users: async () => [] },
   transfer: { begin: unused, wait: unused, cancel: unused },

@@ -1,10 +1,10 @@
 /**
- * Chains of disks against a model: random operations and restarts; what every disk holds must always be what the model
- * says. And the same killed at random instants: every disk is then as before or as after the operation that was cut off.
+ * Chains of disks against a model: random operations, merges of layers beside them and restarts; what every disk holds must
+ * always be what the model says, and QEMU's own `check` and `compare` agree. And the same killed at random instants: every disk is then as before or as after the operation that was cut off.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -13,7 +13,8 @@ import fc from 'fast-check';
 import { systemClock } from '../../src/base/clock.ts';
 import { randomIds, seededIds } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
-import type { Storage } from '../../src/contracts/storage.ts';
+import { isKind } from '../../src/contracts/contract.ts';
+import type { OpenDisk, Storage } from '../../src/contracts/storage.ts';
 import { openStorage } from '../../src/storage/server.ts';
 import { runTool } from '../../src/storage/tool.ts';
 import { MemoryStore } from '../conformance/memory-store.ts';
@@ -29,6 +30,17 @@ export type Op =
   | { readonly op: 'write'; readonly on: number; readonly at: number; readonly count: number; readonly byte: number }
   | { readonly op: 'import'; readonly on: number; readonly count: number; readonly byte: number }
   | { readonly op: 'snapshot' | 'clone' | 'copy' | 'destroy' | 'grow'; readonly on: number }
+  /** A guest writes to the disk, and a snapshot is taken meanwhile: `before` goes into it, `byte` does not. */
+  | {
+      readonly op: 'live';
+      readonly on: number;
+      readonly at: number;
+      readonly count: number;
+      readonly byte: number;
+      readonly before: number;
+    }
+  /** Layers are made one: beside what comes next, or first. */
+  | { readonly op: 'coalesce'; readonly wait: boolean }
   | { readonly op: 'restart' };
 /** Disk number → the byte in each block; snapshots are not written. */
 interface Disk {
@@ -38,7 +50,8 @@ interface Disk {
 type Model = ReadonlyMap<number, Disk>;
 
 const n = fc.nat({ max: 5 });
-const write = { on: n, count: fc.integer({ min: 1, max: 4 }), byte: fc.integer({ min: 0, max: 255 }) };
+const byte = fc.integer({ min: 0, max: 255 });
+const write = { on: n, count: fc.integer({ min: 1, max: 4 }), byte };
 const anyOp: fc.Arbitrary<Op> = fc.oneof(
   fc.record({ op: fc.constant('create' as const), raw: fc.boolean() }),
   { weight: 3, arbitrary: fc.record({ op: fc.constant('write' as const), at: fc.nat({ max: blocks - 1 }), ...write }) },
@@ -46,6 +59,11 @@ const anyOp: fc.Arbitrary<Op> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ op: fc.constantFrom('snapshot' as const, 'clone' as const), on: n }) },
   fc.record({ op: fc.constantFrom('copy' as const, 'grow' as const), on: n }),
   { weight: 2, arbitrary: fc.record({ op: fc.constant('destroy' as const), on: n }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ op: fc.constant('live' as const), at: fc.nat({ max: blocks - 1 }), before: byte, ...write }),
+  },
+  { weight: 2, arbitrary: fc.record({ op: fc.constant('coalesce' as const), wait: fc.boolean() }) },
   fc.record({ op: fc.constant('restart' as const) }),
 );
 
@@ -53,7 +71,7 @@ const anyOp: fc.Arbitrary<Op> = fc.oneof(
 function step(model: Model, op: Op, fresh: number): { model: Model; on: number; to: number } | undefined {
   const next = new Map(model);
   const done = (on: number) => ({ model: next, on, to: fresh });
-  if (op.op === 'restart') return done(-1);
+  if (op.op === 'restart' || op.op === 'coalesce') return done(-1);
   if (op.op === 'create') {
     next.set(fresh, { content: Array(blocks).fill(0), readOnly: false });
     return done(-1);
@@ -67,7 +85,10 @@ function step(model: Model, op: Op, fresh: number): { model: Model; on: number; 
   else if (op.op === 'clone' || op.op === 'copy') next.set(fresh, { content, readOnly: false });
   else if (disk.readOnly) return undefined;
   else if (op.op === 'grow') next.set(on, { content: [...content, 0], readOnly: false });
-  else if (op.op === 'write')
+  else if (op.op === 'live') {
+    next.set(fresh, { content: content.fill(op.before, op.at, op.at + op.count).slice(), readOnly: true });
+    next.set(on, { content: content.fill(op.byte, op.at, op.at + 1), readOnly: false });
+  } else if (op.op === 'write')
     next.set(on, { content: content.fill(op.byte, op.at, op.at + op.count), readOnly: false });
   else if (op.op === 'import') next.set(on, { content: content.fill(0).fill(op.byte, 0, op.count), readOnly: false });
   return done(on);
@@ -94,7 +115,21 @@ async function perform(storage: Storage, sr: string, op: Op, { on, to, model }: 
   else if (op.op === 'grow')
     await storage.vdi.resize({ sr, vdi, virtualSize: (model.get(on)?.content.length ?? 0) * block });
   else if (op.op === 'import') await upload(storage, sr, vdi, Buffer.alloc(op.count * block, op.byte));
-  else if (op.op === 'write') {
+  else if (op.op === 'coalesce') {
+    const done = storage.sr.coalesce({ sr });
+    if (op.wait) await done;
+    else done.catch((error: unknown) => assert.ok(isKind(error, 'Cancelled'), String(error)));
+  } else if (op.op === 'live') {
+    const before = await storage.vdi.open({ sr, vdi, user: 'guest', mode: 'RW' });
+    const layer = await storage.vdi.freeze({ sr, vdi, user: 'guest', to: made.to });
+    const size = model.get(on)?.content.length ?? 0;
+    const io = ({ path, format }: OpenDisk, value: number, count: number) =>
+      runTool('qemu-io', ['-f', format, '-c', `write -P ${value} ${op.at * block} ${count * block}`, path]);
+    await io(before, op.before, Math.min(op.count, size - op.at));
+    await io(layer, op.byte, 1);
+    await storage.vdi.snapshot(made);
+    await storage.vdi.close({ sr, vdi, user: 'guest' });
+  } else if (op.op === 'write') {
     const { path, format } = await storage.vdi.open({ sr, vdi, user: 'guest', mode: 'RW' });
     const size = model.get(on)?.content.length ?? 0;
     const count = Math.min(op.count, size - op.at) * block;
@@ -110,6 +145,18 @@ const contentOf = async (storage: Storage, sr: string, disk: number): Promise<re
     return part[0] ?? 0;
   });
 };
+/** What QEMU's own tools say of every file and disk. */
+async function examine(folder: string, storage: Storage, sr: string, model: Model): Promise<void> {
+  for (const file of await readdir(folder))
+    if (file.endsWith('.qcow2')) await runTool('qemu-img', ['check', '-q', '-f', 'qcow2', join(folder, file)]);
+  for (const [disk, { content }] of model) {
+    const raw = join(folder, '..', 'model.raw');
+    await writeFile(raw, Buffer.concat(content.map((value) => Buffer.alloc(block, value))));
+    const { path, format } = await storage.vdi.open({ sr, vdi: vdiOf(disk), user: 'examiner', mode: 'RO' });
+    await runTool('qemu-img', ['compare', '-q', '-f', 'raw', '-F', format, raw, path]);
+    await storage.vdi.close({ sr, vdi: vdiOf(disk), user: 'examiner' });
+  }
+}
 async function compare(storage: Storage, sr: string, model: Model): Promise<void> {
   const there = (await storage.sr.scan({ sr })).map((info) => info.vdi).sort();
   assert.deepEqual(there, [...model.keys()].map(vdiOf).sort());
@@ -141,6 +188,8 @@ else {
             model = next.model;
           }
           await compare(storage, sr, model);
+          await storage.sr.coalesce({ sr });
+          await examine(join(dir, 'sr'), storage, sr, model);
           for (const disk of model.keys()) await storage.vdi.destroy({ sr, vdi: vdiOf(disk) });
           assert.deepEqual(await readdir(join(dir, 'sr')), ['sr.json']);
         } finally {
@@ -159,12 +208,21 @@ else {
         const dir = await mkdtemp(join(tmpdir(), 'gh-kill-'));
         const sr = randomIds.uuid();
         try {
-          const { before, during } = await killed(dir, sr, [{ op: 'create', raw: false }, ...ops], after, delayMs);
+          const { before, during, on, made } = await killed(
+            dir,
+            sr,
+            [{ op: 'create', raw: false }, ...ops],
+            after,
+            delayMs,
+          );
           const storage = await start(dir, new MemoryStore());
           await storage.sr.attach({ sr, type: 'file', config: { location: join(dir, 'sr') } });
+          await storage.sr.coalesce({ sr });
           const there = new Set((await storage.sr.scan({ sr })).map((info) => info.vdi));
           for (const disk of new Set([...before.keys(), ...during.keys()])) {
-            const allowed = [before, during].map((m) => m.get(disk)?.content);
+            // Of a disk that is snapshotted while it is written to: what goes into the snapshot, and then the rest.
+            const between = disk === on ? [during.get(made)?.content] : [];
+            const allowed = [...[before, during].map((m) => m.get(disk)?.content), ...between];
             const found = there.has(vdiOf(disk)) ? await contentOf(storage, sr, disk) : undefined;
             // A write to an open disk may be cut between its blocks: each is the old or the new one.
             const fits = (value: readonly number[] | undefined) => JSON.stringify(value) === JSON.stringify(found);
@@ -199,11 +257,12 @@ async function killed(dir: string, sr: string, ops: readonly Op[], after: number
   await closed;
   let before: Model = new Map();
   for (const [i, op] of ops.entries()) {
-    const next = step(before, op, i)?.model ?? before;
-    if (i === answers) return { before, during: next };
-    before = next;
+    const next = step(before, op, i);
+    const during = next?.model ?? before;
+    if (i === answers) return { before, during, on: next?.on ?? -1, made: i };
+    before = during;
   }
-  return { before, during: before };
+  return { before, during: before, on: -1, made: -1 };
 }
 async function child(dir: string, sr: string, text: string): Promise<void> {
   const storage = await start(dir, new MemoryStore());

@@ -16,11 +16,11 @@ export async function makeVm(h: DiskHouse): Promise<string> {
   await h.root('VM.provision', vm);
   return vm;
 }
-export async function addDisk(h: DiskHouse, vm: string, userdevice: string): Promise<string> {
+export async function addDisk(h: DiskHouse, vm: string, userdevice: string, virtual_size = 8 * mib): Promise<string> {
   const [pool] = await h.root<string[]>('pool.get_all');
   const common = { name_label: `disk ${userdevice}`, name_description: '', sharable: false, read_only: false };
   const SR = await h.root('pool.get_default_SR', pool);
-  const VDI = await h.root('VDI.create', { ...common, SR, virtual_size: 8 * mib, type: 'user', other_config: {} });
+  const VDI = await h.root('VDI.create', { ...common, SR, virtual_size, type: 'user', other_config: {} });
   const drive = { userdevice, bootable: false, mode: 'RW', type: 'Disk', unpluggable: true, empty: false };
   const qos = { qos_algorithm_type: '', qos_algorithm_params: {}, other_config: {} };
   await h.root('VBD.create', { VM: vm, VDI, ...drive, ...qos });
@@ -40,7 +40,7 @@ export function newestFile(files: readonly string[], vdi: string): string {
   const own = files.filter((name) => name.startsWith(vdi) && !name.endsWith('.json'));
   return own.sort((a, b) => generation(b) - generation(a))[0] ?? assert.fail(`no file of ${vdi}`);
 }
-async function fileOf(h: DiskHouse, vdi: string): Promise<string> {
+export async function fileOf(h: DiskHouse, vdi: string): Promise<string> {
   const { uuid, SR } = await h.root<Rec<'VDI'>>('VDI.get_record', vdi);
   const [pbd] = await h.root<string[]>('SR.get_PBDs', SR);
   const { location = '' } = await h.root<Record<string, string>>('PBD.get_device_config', pbd);

@@ -4,6 +4,7 @@ import type { Ref } from '../../datamodel/dsl.ts';
 import { nullRef } from '../../datamodel/dsl.ts';
 import type { Rec } from '../../datamodel/index.ts';
 import type { Db, Patch, Writer } from '../../db/db.ts';
+import { chainConfig } from '../chain-config.ts';
 import { refreshAllowed } from '../guards.ts';
 
 interface Parts {
@@ -20,6 +21,7 @@ function seen(info: VdiInfo, before?: Rec<'VDI'>): Patch<'VDI'> {
     physical_utilisation: info.physicalUtilisation,
     read_only: info.readOnly || (before?.read_only ?? false),
     missing: false,
+    sm_config: chainConfig(before?.sm_config ?? { format: info.format }, info),
   };
 }
 
@@ -34,7 +36,6 @@ export function foundDisk(db: Db, sr: Ref<'SR'>, info: VdiInfo): Patch<'VDI'> {
     name_description: info.description,
     type: 'user',
     managed: true,
-    sm_config: { format: info.format },
     is_a_snapshot: info.snapshotOf !== null,
     snapshot_of: of ?? nullRef,
     ...seen(info),

@@ -5,6 +5,7 @@ import { fail } from '../../datamodel/errors.ts';
 import type { Rec } from '../../datamodel/index.ts';
 import type { Patch } from '../../db/db.ts';
 import { ask } from '../ask.ts';
+import { chainConfig } from '../chain-config.ts';
 import type { Working } from '../context.ts';
 import { refreshAllowed } from '../guards.ts';
 import { wireTime } from '../wire-time.ts';
@@ -57,7 +58,7 @@ export async function addRecord(ctx: Working, sr: Ref<'SR'>, info: VdiInfo, fiel
       location: info.vdi,
       SR: sr,
       managed: true,
-      sm_config: { format: info.format },
+      sm_config: chainConfig({ format: info.format }, info),
       ...sizesOf(info),
       ...fields,
     });
@@ -135,7 +136,8 @@ export async function refreshDisk(ctx: Working, ref: Ref<'VDI'>): Promise<void> 
   const sr = ctx.db.get('SR', vdi.SR);
   const info = await ask(ctx, (call) => ctx.storage.vdi.stat({ sr: sr.uuid, vdi: vdi.uuid }, call));
   // A user may have made it read-only on top of what storage says.
-  ctx.db.set('VDI', ref, { ...sizesOf(info), read_only: info.readOnly || vdi.read_only });
+  const sm_config = chainConfig(vdi.sm_config, info);
+  ctx.db.set('VDI', ref, { ...sizesOf(info), sm_config, read_only: info.readOnly || vdi.read_only });
 }
 
 /** Writes the sizes of a repository as they are now. */

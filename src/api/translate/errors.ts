@@ -116,6 +116,7 @@ const rows: Readonly<Record<Kind, Row>> = {
   Sr_full: (e) => fail('SR_FULL', { requested: String(e.args['needed']), maximum: String(e.args['free']) }),
   Vdi_in_use: (e, n) =>
     fail('VDI_IN_USE', { vdi: n.vdi(e.args['vdi']), operation: `open by ${String(e.args['user'])}` }),
+  Chain_too_long: storage('109'),
   Not_open: internal,
   Vdi_read_only: (e, n) => fail('VDI_READONLY', { vdi: n.vdi(e.args['vdi']) }),
   Bad_size: (e) =>

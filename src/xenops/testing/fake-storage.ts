@@ -48,7 +48,15 @@ export function fakeStorage(o: { disks?: FakeDisks; trouble?: Trouble } = {}): F
     disks,
     pathOf,
     watch: () => () => undefined,
-    sr: { ...group, types: async () => [], attach: unused, detach: unused, probe: unused, scan: unused },
+    sr: {
+      ...group,
+      types: async () => [],
+      attach: unused,
+      detach: unused,
+      probe: unused,
+      scan: unused,
+      coalesce: unused,
+    },
     disc: {
       async open({ user, label }): Promise<OpenDisk> {
         await o.trouble?.('disc.open');

@@ -5,9 +5,9 @@
  *     D.qcow2           D.qcow2 ─▶ B.base         C.qcow2 ─▶ B.base     B.base has no children: removed
  *                       S.qcow2 ─▶ B.base
  *
- * A base that is left with one child is merged with it when nobody has a disk on it open and the child is small (`merge`): the
- * child's content is written into the base, which then takes over the child's name. Cut off anywhere, the child reads the
- * same. Other such bases stay until a disk on them is destroyed again; they cost space, not content.
+ * A base that is left with one child is merged with it when nobody has a disk on it open (`nextMerge`): the child's content is
+ * written into the base, which then takes over the child's name. Cut off anywhere, the child reads the same, as all that was
+ * written below it is in it too.
  * `freeze` is safe to be killed at any step: B gets a second name for D's file, then D's new overlay takes over D's
  * name in one rename. Before it D reads its own file, after it the overlay on the same bytes. While a guest has D's file open
  * (it goes on writing to it, as B) the overlay gets D's next name, and takes over the first one when the guest is done.
@@ -16,10 +16,13 @@ import { chmod, link, readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Ids } from '../../../base/ids.ts';
 import type { Log } from '../../../base/log.ts';
-import { storageErrors } from '../../../contracts/storage.ts';
+import type { Call } from '../../../contracts/contract.ts';
+import { storageErrors, type VdiInfo } from '../../../contracts/storage.ts';
+import type { Merge } from '../../driver.ts';
 import { removeFile, syncPath } from '../../durable.ts';
-import { commitImage, createImage } from '../../qemu-img.ts';
+import { commitImage, createImage, repairLeaks } from '../../qemu-img.ts';
 import {
+  baseId,
   baseName,
   formatOf,
   generationOf,
@@ -32,7 +35,7 @@ import {
   vdiOf,
 } from './layer.ts';
 
-/** A merge holds up the repository's other work: this much is written within a second or two. */
+/** Bytes that are written within a second or two. */
 const quickBytes = 128 << 20;
 
 export class Chains {
@@ -42,8 +45,8 @@ export class Chains {
   #layers = new Map<string, Layer>();
   /** Disk → the names of its top, past ones included. */
   #names = new Map<string, Set<string>>();
-  /** Base → how many files lie on it; made anew when asked for after a change. */
-  #counts: Map<string, number> | undefined;
+  /** Base → the files that lie on it; made anew when asked for after a change. */
+  #children: Map<string, readonly string[]> | undefined;
   /** Files whose header cannot be read: while there are any, no base is removed. */
   #damaged: string[] = [];
 
@@ -61,7 +64,7 @@ export class Chains {
   /** Reads every header of the folder. */
   async load(): Promise<void> {
     this.#layers = new Map();
-    this.#counts = undefined;
+    this.#children = undefined;
     this.#names = new Map();
     this.#damaged = [];
     const files = (await readdir(this.#folder)).filter((file) => isBase(file) || vdiOf(file) !== undefined);
@@ -102,7 +105,7 @@ export class Chains {
   async refresh(file: string): Promise<Layer> {
     const layer = await readLayer(this.#folder, file);
     this.#layers.set(file, layer);
-    this.#counts = undefined;
+    this.#children = undefined;
     this.#name(file);
     return layer;
   }
@@ -116,7 +119,7 @@ export class Chains {
   }
   #forget(file: string): void {
     this.#layers.delete(file);
-    this.#counts = undefined;
+    this.#children = undefined;
     const vdi = vdiOf(file);
     const names = vdi === undefined ? undefined : this.#names.get(vdi);
     names?.delete(file);
@@ -140,10 +143,16 @@ export class Chains {
   async ownBytes(top: Layer): Promise<number> {
     let bytes = 0;
     for (const layer of this.chain(top)) {
-      if (layer !== top && this.#children(layer.file) > 1) break;
+      if (layer !== top && this.#childrenOf(layer.file).length > 1) break;
       bytes += (await stat(this.at(layer.file))).blocks * 512;
     }
     return bytes;
+  }
+  /** How many files the disk is in, the base below its top, and the other disks whose tops lie on that. */
+  place(top: Layer): NonNullable<VdiInfo['chain']> {
+    const beside = top.backing === null ? [] : this.#childrenOf(top.backing);
+    const sharedWith = beside.flatMap((file) => (file === top.file ? [] : (vdiOf(file) ?? [])));
+    return { depth: this.chain(top).length, base: top.backing && baseId(top.backing), sharedWith };
   }
   /** Gives a finished temporary file its name as the top of a disk; what was there before is replaced. */
   async install(temporary: string, vdi: string, format: Layer['format'], generation?: number): Promise<Layer> {
@@ -189,29 +198,43 @@ export class Chains {
     for (let idle = this.#idle(); idle.length > 0; idle = this.#idle())
       for (const file of idle) await this.#unlink(file);
   }
-  /** Merges what `idle` allows and what is quick. */
-  async merge(idle: (vdi: string) => boolean): Promise<void> {
-    if (this.#damaged.length > 0) return;
-    const busy = new Set<string>();
-    for (const [vdi, top] of this.tops()) if (!idle(vdi)) for (const layer of this.chain(top)) busy.add(layer.file);
-    for (const base of this.#current().filter((layer) => isBase(layer.file))) {
-      const [child, ...others] = this.#current().filter((layer) => layer.backing === base.file);
-      if (!child || others.length > 0 || base.format !== 'qcow2' || busy.has(base.file)) continue;
-      // An empty one, as snapshots are, gains nothing: chains do not grow on it.
-      const { empty } = await this.refresh(child.file);
-      if (!empty && (await stat(this.at(child.file))).blocks * 512 <= quickBytes) await this.#absorb(base, child);
+  /** A base that only one file needs any more, below disks that are all `idle`; `quick`: merged within a second or two. */
+  async nextMerge(idle: (vdi: string) => boolean, quick: boolean): Promise<Merge | undefined> {
+    if (this.#damaged.length > 0) return undefined;
+    const users = this.#users();
+    for (const [file, disks] of users) {
+      const base = this.#layers.get(file);
+      const [only, ...others] = this.#childrenOf(file);
+      if (!only || others.length > 0 || base?.format !== 'qcow2' || !disks.every(idle)) continue;
+      const child = await this.refresh(only);
+      if (child.format !== 'qcow2') continue;
+      const bytes = child.empty ? 0 : (await stat(this.at(only))).blocks * 512;
+      if (quick && bytes > quickBytes) continue;
+      const commit = async (call?: Call) => {
+        for (const each of [file, only]) await chmod(this.at(each), 0o600);
+        await commitImage(this.at(only), call);
+        // Of an earlier attempt that was killed.
+        await repairLeaks(this.at(file));
+      };
+      return { disks, commit, finish: () => this.#takeOver(file, only) };
     }
+    return undefined;
   }
-  async #absorb(base: Layer, child: Layer): Promise<void> {
-    const { mode } = await stat(this.at(child.file));
-    for (const file of [base.file, child.file]) await chmod(this.at(file), 0o600);
-    await commitImage(this.at(child.file));
-    await syncPath(this.at(base.file));
-    await rename(this.at(base.file), this.at(child.file));
-    await chmod(this.at(child.file), mode & 0o777);
+  /** Base → the disks that lie on it, the deepest base first: what is merged into it is merged once. */
+  #users(): ReadonlyMap<string, readonly string[]> {
+    const found = new Map<string, string[]>();
+    for (const [vdi, top] of this.tops())
+      for (const { file } of this.chain(top).slice(1).toReversed()) found.set(file, [...(found.get(file) ?? []), vdi]);
+    return found;
+  }
+  /** The base, which has the child's content now, gets the child's name. */
+  async #takeOver(base: string, child: string): Promise<void> {
+    await syncPath(this.at(base));
+    await chmod(this.at(base), isBase(child) ? 0o400 : 0o600);
+    await rename(this.at(base), this.at(child));
     await syncPath(this.#folder);
-    this.#forget(base.file);
-    await this.refresh(child.file);
+    this.#forget(base);
+    await this.refresh(child);
   }
   #idle(): readonly string[] {
     const layers = [...this.#layers.values()];
@@ -222,13 +245,14 @@ export class Chains {
     };
     return layers.filter((l) => shadowed(l) || (isBase(l.file) && !used.has(l.file))).map((l) => l.file);
   }
-  #children(base: string): number {
-    if (!this.#counts) {
-      this.#counts = new Map();
-      for (const { backing } of this.#current())
-        if (backing !== null) this.#counts.set(backing, (this.#counts.get(backing) ?? 0) + 1);
+  /** The files that lie on a base. */
+  #childrenOf(base: string): readonly string[] {
+    if (!this.#children) {
+      this.#children = new Map();
+      for (const { file, backing } of this.#current())
+        if (backing !== null) this.#children.set(backing, [...(this.#children.get(backing) ?? []), file]);
     }
-    return this.#counts.get(base) ?? 0;
+    return this.#children.get(base) ?? [];
   }
   /** Bases and tops, without names of tops that count no more. */
   #current(): readonly Layer[] {

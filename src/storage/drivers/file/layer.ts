@@ -29,6 +29,8 @@ export const topFormats = ['qcow2', 'raw', 'vpc'] as const satisfies readonly Fo
 export const topName = (vdi: string, format: Format, generation = 0) =>
   `${vdi}${generation === 0 ? '' : `.${generation}`}.${endings[format]}`;
 export const baseName = (id: string, format: Format) => `${id}.base.${endings[format]}`;
+/** The id in a base's name. */
+export const baseId = (file: string): string => file.slice(0, 36);
 export const sidecarName = (vdi: string) => `${vdi}.json`;
 export const temporaryName = (id: string) => `${id}.tmp`;
 /** The disk that a file is the top of. */

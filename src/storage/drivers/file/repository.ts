@@ -2,7 +2,7 @@
 import { readdir, rmdir } from 'node:fs/promises';
 import { storageErrors, type VdiInfo } from '../../../contracts/storage.ts';
 import { vhdLargest } from '../../../wire/vhd.ts';
-import type { DiskFormat, Ground, NewDisk, Owner, Repository, Staged } from '../../driver.ts';
+import type { DiskFormat, Ground, Merge, NewDisk, Owner, Repository, Staged } from '../../driver.ts';
 import { removeFile } from '../../durable.ts';
 import { checkReach, lend, own, reclaim } from '../../ownership.ts';
 import { mediumOf, requireSpace } from '../../place.ts';
@@ -69,8 +69,8 @@ export class FileRepository implements Repository {
     if (this.#chains.find(vdi)) await this.#chains.remove(vdi);
     await removeFile(this.#chains.at(sidecarName(vdi)));
   }
-  tidy(idle: (vdi: string) => boolean): Promise<void> {
-    return this.#chains.merge(idle);
+  nextMerge(idle: (vdi: string) => boolean, quick: boolean): Promise<Merge | undefined> {
+    return this.#chains.nextMerge(idle, quick);
   }
   async resize(vdi: string, virtualSize: number): Promise<VdiInfo> {
     const top = this.#chains.top(vdi);
@@ -219,6 +219,7 @@ export class FileRepository implements Repository {
     const { virtualSize } = top;
     const format = top.format === 'vpc' ? 'vhd' : top.format;
     const readOnly = snapshotOf !== null;
-    return { vdi, name, description, format, virtualSize, physicalUtilisation, readOnly, snapshotOf };
+    const chain = this.#chains.place(top);
+    return { vdi, name, description, format, virtualSize, physicalUtilisation, readOnly, snapshotOf, chain };
   }
 }
