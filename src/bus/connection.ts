@@ -7,7 +7,7 @@
 import dbus from 'dbus-native';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import { BusError, type BusHandlers, type BusInterface, busErrors } from './interface.ts';
+import { BusError, type BusHandlers, type BusInterface, type BusProperties, busErrors } from './interface.ts';
 import { BusObjects } from './objects.ts';
 
 export interface OutgoingCall {
@@ -49,7 +49,7 @@ const usualTimeoutMs = 25_000;
 /** Connects. Throws when nobody answers there or the bus takes no such peer. */
 export async function connectBus(options: BusOptions): Promise<BusConnection> {
   const { address } = options;
-  const raw = dbus.createConnection({ busAddress: address, plainValues: true, returnBigInt: true });
+  const raw = dbus.createConnection({ busAddress: address, plainValues: true, variants: 'wrap', returnBigInt: true });
   try {
     await new Promise<void>((resolve, reject) => {
       raw.once('connect', resolve);
@@ -127,8 +127,8 @@ export class BusConnection {
     return this.call({ ...theBus, member, signature, args });
   }
   /** Serves an interface; the answer ends it. */
-  serve(path: string, declared: BusInterface, handlers: BusHandlers): () => void {
-    return this.objects.add(path, declared, handlers);
+  serve(path: string, declared: BusInterface, handlers: BusHandlers, properties?: BusProperties): () => void {
+    return this.objects.add(path, declared, handlers, properties);
   }
   /** Takes a name, or stands in line for it (`queue`); whether it is owned now. */
   async own(name: string, options: { readonly queue?: boolean } = {}): Promise<boolean> {
@@ -167,12 +167,12 @@ export class BusConnection {
     if (!pending) return;
     this.#pending.delete(message.replySerial ?? 0);
     const { body = [] } = message;
-    if (message.type === dbus.messageType.methodReturn) pending.resolve(body);
+    if (message.type === dbus.messageType.methodReturn) pending.resolve(plain(message));
     else pending.reject(new BusError(message.errorName ?? busErrors.failed, body.length > 0 ? String(body[0]) : ''));
   }
   #signalled(message: dbus.Message): void {
-    const { sender = '', path = '', interface: name = '', member = '', body = [] } = message;
-    for (const listener of this.#listeners) listener({ sender, path, interface: name, member, args: body });
+    const { sender = '', path = '', interface: name = '', member = '' } = message;
+    for (const listener of this.#listeners) listener({ sender, path, interface: name, member, args: plain(message) });
   }
   async #asked(message: dbus.Message): Promise<void> {
     const { sender = '', path = '', interface: name, member = '', signature = '', body = [], serial = 0 } = message;
@@ -200,5 +200,8 @@ export class BusConnection {
     this.#pending.clear();
   }
 }
+/** What a message carries, variants as their values. Calls keep dbus-native's: who is called may want to know their types. */
+const plain = ({ body = [], signature = '' }: dbus.Message): readonly unknown[] =>
+  signature.includes('v') ? body.map((value) => dbus.toPlain(value)) : body;
 const bodyOf = (signature: string, args: readonly unknown[]) =>
   signature === '' ? {} : { signature, body: [...args] };

@@ -13,6 +13,11 @@ export interface BusInterface {
   readonly name: string;
   readonly methods: Readonly<Record<string, BusMethod>>;
   readonly signals?: Readonly<Record<string, readonly BusArgument[]>>;
+  readonly properties?: Readonly<Record<string, BusProperty>>;
+}
+export interface BusProperty {
+  readonly type: string;
+  readonly access: 'read' | 'write' | 'readwrite';
 }
 /** Who called: the connection's unique name, which the bus vouches for. */
 export interface BusCaller {
@@ -22,6 +27,11 @@ export interface BusCaller {
 export type BusHandlers = Readonly<
   Record<string, (args: readonly unknown[], caller: BusCaller) => readonly unknown[] | Promise<readonly unknown[]>>
 >;
+/** Reads and writes the properties of an interface, by their names; only those are asked for that are declared so. */
+export interface BusProperties {
+  get(name: string, caller: BusCaller): unknown | Promise<unknown>;
+  set(name: string, value: unknown, caller: BusCaller): void | Promise<void>;
+}
 /** Declares a method: `method('path:s', 'value:s')` takes and answers one string each. */
 export const method = (taken: string, answered = ''): BusMethod => ({ in: args(taken), out: args(answered) });
 /** Declares arguments: `name:signature` each, with blanks between them. */
@@ -51,6 +61,7 @@ export const busErrors = {
   unknownInterface: `${standard}.UnknownInterface`,
   unknownMethod: `${standard}.UnknownMethod`,
   unknownProperty: `${standard}.UnknownProperty`,
+  readOnly: `${standard}.PropertyReadOnly`,
   invalidArgs: `${standard}.InvalidArgs`,
   notSupported: `${standard}.NotSupported`,
   limitsExceeded: `${standard}.LimitsExceeded`,

@@ -4,6 +4,14 @@ import { method } from './interface.ts';
 
 export const standardInterfaces = {
   introspectable: { name: 'org.freedesktop.DBus.Introspectable', methods: { Introspect: method('', 'xml_data:s') } },
+  properties: {
+    name: 'org.freedesktop.DBus.Properties',
+    methods: {
+      Get: method('interface_name:s property_name:s', 'value:v'),
+      Set: method('interface_name:s property_name:s value:v'),
+      GetAll: method('interface_name:s', 'properties:a{sv}'),
+    },
+  },
   peer: {
     name: 'org.freedesktop.DBus.Peer',
     methods: { Ping: method(''), GetMachineId: method('', 'machine_uuid:s') },
@@ -13,6 +21,8 @@ export const standardInterfaces = {
 const doctype = `<!DOCTYPE node PUBLIC "-//freedesktop//DTD D-BUS Object Introspection 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd">
 `;
+/** Nobody is told of changes by PropertiesChanged: interfaces have signals of their own for what matters. */
+const unsignalled = '      <annotation name="org.freedesktop.DBus.Property.EmitsChangedSignal" value="false"/>\n';
 const argument = ({ name, type }: BusArgument, direction?: string) =>
   `      <arg name="${name}" type="${type}"${direction ? ` direction="${direction}"` : ''}/>\n`;
 
@@ -20,7 +30,7 @@ const argument = ({ name, type }: BusArgument, direction?: string) =>
 export function introspection(interfaces: readonly BusInterface[], children: readonly string[]): string {
   return `${doctype}<node>\n${interfaces.map(interfaceText).join('')}${children.map((c) => `  <node name="${c}"/>\n`).join('')}</node>\n`;
 }
-function interfaceText({ name, methods, signals = {} }: BusInterface): string {
+function interfaceText({ name, methods, signals = {}, properties = {} }: BusInterface): string {
   const methodTexts = Object.entries(methods).map(([member, { in: taken, out }]) => {
     const all = [...taken.map((a) => argument(a, 'in')), ...out.map((a) => argument(a, 'out'))].join('');
     return all ? `    <method name="${member}">\n${all}    </method>\n` : `    <method name="${member}"/>\n`;
@@ -28,5 +38,10 @@ function interfaceText({ name, methods, signals = {} }: BusInterface): string {
   const signalTexts = Object.entries(signals).map(
     ([member, list]) => `    <signal name="${member}">\n${list.map((a) => argument(a)).join('')}    </signal>\n`,
   );
-  return `  <interface name="${name}">\n${methodTexts.join('')}${signalTexts.join('')}  </interface>\n`;
+  const propertyTexts = Object.entries(properties).map(
+    ([each, { type, access }]) =>
+      `    <property name="${each}" type="${type}" access="${access}">\n${unsignalled}    </property>\n`,
+  );
+  const members = [...methodTexts, ...signalTexts, ...propertyTexts].join('');
+  return `  <interface name="${name}">\n${members}  </interface>\n`;
 }

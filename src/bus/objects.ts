@@ -1,11 +1,21 @@
 /** The objects that a connection serves: paths, their interfaces, and what a call of one does. */
 import { readFileSync } from 'node:fs';
-import { type BusCaller, BusError, type BusHandlers, type BusInterface, busErrors, signatureOf } from './interface.ts';
+import dbus from 'dbus-native';
+import {
+  type BusCaller,
+  BusError,
+  type BusHandlers,
+  type BusInterface,
+  type BusProperties,
+  busErrors,
+  signatureOf,
+} from './interface.ts';
 import { introspection, standardInterfaces } from './introspect.ts';
 
 interface Served {
   readonly declared: BusInterface;
   readonly handlers: BusHandlers;
+  readonly properties?: BusProperties | undefined;
 }
 /** What an incoming call asks for. */
 export interface IncomingCall extends BusCaller {
@@ -24,9 +34,9 @@ export class BusObjects {
   readonly #objects = new Map<string, Map<string, Served>>();
 
   /** Serves an interface at a path; the answer ends it. */
-  add(path: string, declared: BusInterface, handlers: BusHandlers): () => void {
+  add(path: string, declared: BusInterface, handlers: BusHandlers, properties?: BusProperties): () => void {
     const object = this.#objects.get(path) ?? new Map<string, Served>();
-    this.#objects.set(path, object.set(declared.name, { declared, handlers }));
+    this.#objects.set(path, object.set(declared.name, { declared, handlers, properties }));
     return () => {
       object.delete(declared.name);
       if (object.size === 0) this.#objects.delete(path);
@@ -49,12 +59,14 @@ export class BusObjects {
   }
   #find(call: IncomingCall): Served {
     const object = this.#objects.get(call.path);
-    const { introspectable, peer } = standardInterfaces;
+    const { introspectable, peer, properties } = standardInterfaces;
     const standard: readonly Served[] = [
       { declared: introspectable, handlers: { Introspect: () => [this.#introspect(call.path)] } },
       { declared: peer, handlers: { Ping: () => [], GetMachineId: () => [machineId()] } },
     ];
-    const all = [...(object?.values() ?? []), ...standard];
+    const has = [...(object?.values() ?? [])].some((each) => each.properties);
+    const ofProperties = has ? [{ declared: properties, handlers: propertyHandlers(object ?? new Map()) }] : [];
+    const all = [...(object?.values() ?? []), ...ofProperties, ...standard];
     const found = all.find(({ declared }) =>
       call.interface === undefined ? Object.hasOwn(declared.methods, call.member) : declared.name === call.interface,
     );
@@ -72,8 +84,48 @@ export class BusObjects {
   }
   #introspect(path: string): string {
     const own = [...(this.#objects.get(path)?.values() ?? [])].map(({ declared }) => declared);
-    return introspection([...own, ...Object.values(standardInterfaces)], this.#children(path));
+    const { introspectable, peer, properties } = standardInterfaces;
+    const served = own.some((each) => each.name === properties.name) || !own.some((each) => each.properties);
+    const standard = served ? [introspectable, peer] : [properties, introspectable, peer];
+    return introspection([...own, ...standard], this.#children(path));
   }
+}
+/** The standard's calls for the properties of an object's interfaces. An empty name of an interface means any. */
+function propertyHandlers(object: ReadonlyMap<string, Served>): BusHandlers {
+  const find = (of: unknown, name: unknown) => {
+    const served = [...object.values()].filter(({ declared }) => of === '' || declared.name === of);
+    if (served.length === 0) throw new BusError(busErrors.unknownInterface, `there is no interface ${of} here`);
+    const found = served.find(({ declared }) => Object.hasOwn(declared.properties ?? {}, String(name)));
+    const property = found?.declared.properties?.[String(name)];
+    if (!found?.properties || !property)
+      throw new BusError(busErrors.unknownProperty, `there is no property ${name} of ${of || 'any interface'} here`);
+    return { properties: found.properties, property };
+  };
+  return {
+    async Get([of, name], caller) {
+      const { properties, property } = find(of, name);
+      if (property.access === 'write') throw new BusError(busErrors.accessDenied, `${name} cannot be read`);
+      return [[property.type, await properties.get(String(name), caller)]];
+    },
+    async Set([of, name, value], caller) {
+      const { properties, property } = find(of, name);
+      if (property.access === 'read') throw new BusError(busErrors.readOnly, `${name} cannot be written`);
+      const given = value instanceof dbus.Variant ? value : undefined;
+      if (given?.signature !== property.type)
+        throw new BusError(busErrors.invalidArgs, `${name} has the type ${property.type}, not ${given?.signature}`);
+      await properties.set(String(name), dbus.toPlain(given), caller);
+      return [];
+    },
+    async GetAll([of], caller) {
+      const served = [...object.values()].filter(({ declared }) => of === '' || declared.name === of);
+      if (served.length === 0) throw new BusError(busErrors.unknownInterface, `there is no interface ${of} here`);
+      const all: [string, [string, unknown]][] = [];
+      for (const { declared, properties } of served)
+        for (const [name, { type, access }] of Object.entries(declared.properties ?? {}))
+          if (properties && access !== 'write') all.push([name, [type, await properties.get(name, caller)]]);
+      return [all];
+    },
+  };
 }
 function machineId(): string {
   try {

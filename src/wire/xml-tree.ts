@@ -12,6 +12,9 @@ export interface Element {
   readonly children: readonly Element[];
   /** All text within, that of children left out. */
   readonly text: string;
+  /** Where its tag begins; lines and columns count from 1. */
+  readonly line: number;
+  readonly column: number;
 }
 const deepest = 64;
 const most = 200_000;
@@ -20,8 +23,11 @@ interface Growing extends Element {
   readonly children: Element[];
   text: string;
 }
-/** Throws FormatError for what is no well-formed document. */
-export function parseXmlTree(text: string): Element {
+/**
+ * Throws FormatError for what is no well-formed document. `doctype`: it may name a type of document, which is not read; one that
+ * declares anything itself is refused.
+ */
+export function parseXmlTree(text: string, options: { readonly doctype?: boolean } = {}): Element {
   const parser = new SaxesParser({ xmlns: true });
   const open: Growing[] = [];
   let root: Element | undefined;
@@ -30,11 +36,19 @@ export function parseXmlTree(text: string): Element {
     throw new FormatError(`it is no XML that is read here: ${why}`);
   };
   parser.on('error', (error) => refuse(error.message));
-  parser.on('doctype', () => refuse('it declares a type of document'));
+  parser.on('doctype', (type) => {
+    if (!options.doctype || type.includes('[')) refuse('it declares a type of document');
+  });
+  let [line, column] = [1, 1];
+  // The name has been read by now, and the character after it.
+  parser.on('opentagstart', (tag) => {
+    line = parser.line;
+    column = Math.max(1, parser.column - tag.name.length - 1);
+  });
   parser.on('opentag', (tag) => {
     if (open.length >= deepest || ++count > most) refuse('it is too deep or too large');
     const attributes = new Map(Object.values(tag.attributes).map((a) => [a.local, a.value]));
-    open.push({ name: tag.local, space: tag.uri, attributes, children: [], text: '' });
+    open.push({ name: tag.local, space: tag.uri, attributes, children: [], text: '', line, column });
   });
   const add = (piece: string) => {
     const inner = open.at(-1);
