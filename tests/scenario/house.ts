@@ -90,6 +90,7 @@ export async function testHouse(o: TestHouseOptions = {}): Promise<TestHouse> {
       await house.xenops.host.shutdownAll({ timeoutS: 0 });
       for (const { bridge } of await house.network.network.list({})) await house.network.network.remove({ bridge });
       await house.close();
+      await hosts.close();
       for (const p of await processes.process.list({})) await processes.process.kill({ id: p.id });
       processes.leave();
       rmSync(data, { recursive: true, force: true });

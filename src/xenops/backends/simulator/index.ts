@@ -21,6 +21,7 @@ import { Moves, type Wire } from './moves.ts';
 import { observed } from './observed.ts';
 import { rareCapabilities, rareVerbs } from './rare.ts';
 import { Screen } from './screen.ts';
+import { SocketWires } from './socket-wires.ts';
 import { drivesOf, FileWorld, type SimDomain, SimWorld } from './world.ts';
 
 export { type Fault, FaultList, type Faults, seededRandom } from './faults.ts';
@@ -88,7 +89,7 @@ class SimulatedHost implements Simulator {
     this.#faults = o.faults ?? noFaults;
     this.world = o.world ?? (o.persistFile === undefined ? new SimWorld() : new FileWorld(o.persistFile));
     this.firmware = firmwareVerbs(this.world);
-    this.#moves = new Moves(this.world, o.ids, o.wires ?? new Map());
+    this.#moves = new Moves(this.world, o.ids, o.wires ?? (o.consoleDir ? new SocketWires(o.consoleDir) : new Map()));
     this.can = new Set([...can, ...(o.consoleDir === undefined ? [] : (['serial', 'vnc'] as const))]);
     if (o.consoleDir !== undefined) {
       this.#consoles = new Consoles(o.consoleDir, o.clock, o.bootDelayMs ?? 0, (vm, end) => this.endGuest(vm, end));
@@ -220,8 +221,8 @@ class SimulatedHost implements Simulator {
     receive: (spec, address, call) =>
       this.#verb('vm.receive', spec.id, () => this.#receive(spec.id, address, call.signal)),
     send: (vm, address, _live, call) =>
-      this.#verb('vm.send', vm, () => {
-        this.#moves.send(this.#live(vm), address, call.signal);
+      this.#verb('vm.send', vm, async () => {
+        await this.#moves.send(this.#live(vm), address, call.signal);
         this.#changed(vm);
       }),
     rename: (from, to) =>

@@ -5,32 +5,41 @@ import type { SimDomain, SimTransfer, SimWorld } from './world.ts';
 
 /** The receiving end of a stream. */
 export interface Wire {
-  readonly sent: (guest: SimTransfer) => void;
+  readonly sent: (guest: SimTransfer) => void | Promise<void>;
   readonly cut: (why: Error) => void;
   readonly guest: Promise<SimTransfer>;
+}
+/** The receiving ends by address. A `Map` is a network between simulators of one process. */
+export interface Wires {
+  get(address: string): Wire | undefined;
+  set(address: string, wire: Wire): unknown;
+  delete(address: string): unknown;
+  /** Where a new end is; any text when absent. */
+  address?(id: string): string;
 }
 const failed = (reason: string) => xenopsErrors.make('Io_error', { reason });
 
 export class Moves {
   readonly #world: SimWorld;
   readonly #ids: Ids;
-  readonly #wires: Map<string, Wire>;
+  readonly #wires: Wires;
   /** The streams of this process, by domain. */
   readonly #mine = new Map<string, string>();
 
-  constructor(world: SimWorld, ids: Ids, wires: Map<string, Wire>) {
+  constructor(world: SimWorld, ids: Ids, wires: Wires) {
     this.#world = world;
     this.#ids = ids;
     this.#wires = wires;
   }
-  listen(vm: string): string {
+  async listen(vm: string): Promise<string> {
     const known = this.#mine.get(vm);
     if (known !== undefined) return known;
-    const address = `sim:${this.#ids.uuid()}`;
+    const id = this.#ids.uuid();
+    const address = this.#wires.address?.(id) ?? `sim:${id}`;
     const { promise, resolve, reject } = Promise.withResolvers<SimTransfer>();
     // Nobody may be reading when it is cut.
     promise.catch(() => undefined);
-    this.#wires.set(address, { sent: resolve, cut: reject, guest: promise });
+    await this.#wires.set(address, { sent: resolve, cut: reject, guest: promise });
     this.#mine.set(vm, address);
     return address;
   }
@@ -43,15 +52,22 @@ export class Moves {
     this.#mine.delete(vm);
   }
   /** The guest stands still afterwards. */
-  send(d: SimDomain, address: string, signal?: AbortSignal): void {
+  async send(d: SimDomain, address: string, signal?: AbortSignal): Promise<void> {
     if (d.moved?.address === address) return;
     signal?.throwIfAborted();
     const wire = this.#wires.get(address);
     if (!wire) throw failed(`nobody listens at ${address}`);
     const { vm, startedAt, memoryTarget, vcpus } = d;
+    const was = d.power;
     d.moved = { address, vm, startedAt, memoryTarget, vcpus, vbds: [...d.vbds.keys()] };
     d.power = 'paused';
-    wire.sent(d.moved);
+    try {
+      await wire.sent(d.moved);
+    } catch (error) {
+      delete d.moved;
+      d.power = was;
+      throw failed(`nobody takes the guest at ${address}: ${String(error)}`);
+    }
   }
   /** Answers the guest that arrives. */
   async receive(d: SimDomain, address: string, signal?: AbortSignal): Promise<SimTransfer> {
