@@ -59,6 +59,9 @@ const iface = s.object({
   bridge: s.nullable(s.string),
 });
 
+/** Sent by the guest (`tx`) and to it (`rx`). */
+export const portCounters = s.object({ rxBytes: s.size, rxPackets: s.size, txBytes: s.size, txPackets: s.size });
+
 export const networkContract = contract({
   name: 'network',
   methods: {
@@ -113,6 +116,12 @@ export const networkContract = contract({
         s.nothing,
       ),
       detach: method('Take the port away. None is no error.', portId, s.nothing),
+      counters: method(
+        'What has passed since its interface was made, as the guest sees it; `carrier` is the interface that carries its packets, ' +
+          'where that is not the tap. Not_possible on `user` networks.',
+        s.object({ vm: s.string, device: s.string, carrier: s.optional(s.string) }),
+        portCounters,
+      ),
       list: method(
         'All ports, for reconciling.',
         s.object({}),
@@ -143,6 +152,7 @@ export type Network = Api<typeof networkContract>;
 export type NetworkSpec = Shape<typeof networkSpec>;
 export type Port = Shape<typeof port>;
 export type PortFilter = Shape<typeof portFilter>;
+export type PortCounters = Shape<typeof portCounters>;
 
 export const networkErrors = errorsOf({
   Does_not_exist: 'there is no {what} {id}',

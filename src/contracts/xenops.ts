@@ -4,6 +4,7 @@
  */
 import { type Api, contract, errorsOf, method } from './contract.ts';
 import { firmwareParts, firmwareState, guestReport } from './guest.ts';
+import { portCounters } from './network.ts';
 import { type Shape, s } from './schema.ts';
 
 const power = s.oneOf('Halted', 'Running', 'Paused', 'Suspended');
@@ -313,6 +314,12 @@ export const xenopsContract = contract({
         'Unplug; `force` does not wait for the guest.',
         s.object({ vm: s.string, id: s.string, force: s.boolean }),
         s.nothing,
+      ),
+      counters: method(
+        'What the guest has sent (`tx`) and got (`rx`) through a plugged interface since it was plugged. Network_error where ' +
+          'nothing counts it.',
+        device,
+        portCounters,
       ),
       setLock: method(
         'Change which packets pass (`VifSpec.lock`; null: all), of an interface that is plugged at once.',

@@ -4,7 +4,7 @@
  * repeated: it repairs what is missing and changes nothing else.
  */
 import type { Log } from '../base/log.ts';
-import type { Port } from '../contracts/network.ts';
+import type { Port, PortCounters } from '../contracts/network.ts';
 import type { DhcpServers } from './dhcp.ts';
 import type { Link } from './link.ts';
 import type { Marks } from './names.ts';
@@ -34,4 +34,6 @@ export interface Driver {
   detach(ground: Ground, port: PortRecord): Promise<void>;
   /** Makes the port's filter hold, or (none) go; called before a guest has the port. Absent: ports of this kind cannot have one. */
   filter?(ground: Ground, port: PortRecord): Promise<void>;
+  /** What has passed the port, or the interface that carries its packets; absent: nobody counts it. Does_not_exist. */
+  counters?(port: PortRecord, carrier: string | undefined): PortCounters;
 }

@@ -11,11 +11,11 @@ import { type Kind, type PortRecord, portKey } from './records.ts';
 
 export function portVerbs(house: House): Network['port'] {
   const { records, inTurn, drivers } = house;
+  // A port with an interface is a tap, whatever became of its network.
+  const driverOf = ({ bridge, ifname }: PortRecord) =>
+    drivers[records.networks.get(bridge)?.kind ?? (ifname === null ? 'user' : 'bridge')];
   const detach = async (port: PortRecord) => {
-    const network = records.networks.get(port.bridge);
-    // A port with an interface is a tap, whatever became of its network.
-    const driver = drivers[network?.kind ?? (port.ifname === null ? 'user' : 'bridge')];
-    await driver.detach(house, port);
+    await driverOf(port).detach(house, port);
     await records.ports.remove(portKey(port));
     if ((records.forwards.get(portKey(port)) ?? []).length > 0) await house.rules();
   };
@@ -79,6 +79,13 @@ export function portVerbs(house: House): Network['port'] {
         const port = records.ports.get(portKey({ vm, device }));
         if (port) await detach(port);
       }),
+    async counters({ vm, device, carrier }) {
+      const port = records.ports.get(portKey({ vm, device }));
+      if (!port) throw networkErrors.make('Does_not_exist', { what: 'port', id: `${vm}/${device}` });
+      const { counters, kind } = driverOf(port);
+      if (!counters) throw networkErrors.make('Not_possible', { kind, reason: 'what passes its ports is not counted' });
+      return counters(port, carrier);
+    },
     list: async () => records.ports.list().map(({ vm, device, bridge, ifname }) => ({ vm, device, bridge, ifname })),
   };
 }

@@ -1,5 +1,6 @@
 /** Ports that are taps on a bridge: what the drivers with bridges share. */
 import { ensureTap, removeTap } from './bridge.ts';
+import { countersOf } from './counters.ts';
 import type { Driver } from './driver.ts';
 import { filterPort, forgetFilter } from './filter.ts';
 import { forgetRate } from './rate.ts';
@@ -7,6 +8,7 @@ import { forgetRate } from './rate.ts';
 export const tapPorts = {
   isUp: ({ bridge }, links) => links.get(bridge)?.up ?? false,
   ifname: ({ marks }, { vm, device }) => marks.tap(vm, device),
+  counters: ({ ifname }, carrier) => countersOf(carrier ?? ifname ?? ''),
   async attach({ marks }, network, port) {
     const ifname = port.ifname ?? marks.tap(port.vm, port.device);
     await ensureTap({ ...port, ifname }, port.mtu ?? network.mtu, marks);

@@ -1,8 +1,10 @@
 /** Drives and interfaces: described at once, plugged in the VM's turn. */
 import type { Call } from '../contracts/contract.ts';
+import type { PortCounters } from '../contracts/network.ts';
 import { type Media, type VbdSpec, type VifSpec, type VmSpec, xenopsErrors } from '../contracts/xenops.ts';
 import type { Core } from './core.ts';
 import { guard, needsCapability } from './guard.ts';
+import { portCounters } from './media.ts';
 import { type Operation, operate } from './operation.ts';
 import { followPlan } from './plans/adjust.ts';
 import { vbdEjectPlan, vbdInsertPlan, vbdPlugPlan, vbdUnplugPlan } from './plans/vbd.ts';
@@ -93,6 +95,15 @@ export function lockVif(
     op.record.spec = { ...op.record.spec, vifs: op.record.spec.vifs.map((v) => (v.id === id ? vif : v)) };
     op.changed = true;
   });
+}
+
+/** Does_not_exist, Device_not_connected, Network_error. */
+export async function countersOfVif(core: Core, vm: string, id: string): Promise<PortCounters> {
+  const record = core.records.get(vm);
+  described(record, 'vifs', id);
+  const running = plugged(record, 'vifs', id);
+  if (!running) throw xenopsErrors.make('Device_not_connected', { id });
+  return portCounters(core.ground, vm, running);
 }
 
 export function insertDisc(core: Core, vm: string, id: string, media: Media, call?: Call): Promise<void> {

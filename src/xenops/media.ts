@@ -2,7 +2,7 @@
 import { bestEffort } from '../base/best-effort.ts';
 import type { Log } from '../base/log.ts';
 import { type Call, ContractError } from '../contracts/contract.ts';
-import type { Network, Port } from '../contracts/network.ts';
+import type { Network, Port, PortCounters } from '../contracts/network.ts';
 import type { OpenDisk, Storage } from '../contracts/storage.ts';
 import { type Content, type VifSpec, xenopsErrors } from '../contracts/xenops.ts';
 import type { Backend } from './backend.ts';
@@ -95,6 +95,12 @@ export function openPort(g: Neighbours, vm: string, vif: VifSpec, domain = vm, b
 /** The port of the second domain is the VM's now. Network_error. */
 export function takePort(g: Neighbours, vm: string, device: string, from: string): Promise<void> {
   return inWords('Network_error', () => g.network.port.take({ vm, device, from }));
+}
+/** Network_error. */
+export function portCounters(g: Neighbours, vm: string, vif: VifSpec): Promise<PortCounters> {
+  const carrier = g.backend.vif.carrier?.(vm, vif);
+  const port = { vm, device: vif.id, ...(carrier === undefined ? {} : { carrier }) };
+  return inWords('Network_error', () => g.network.port.counters(port));
 }
 /** Takes the port of an interface away. Network_error. */
 export function closePort(g: Neighbours, vm: string, device: string): Promise<void> {

@@ -206,6 +206,7 @@ function serve(core: Core, events: Listeners<XenopsEvent>, close: () => Promise<
       remove: (a) => devices.removeDevice(core, 'vifs', a.vm, a.id),
       plug: (a, call) => devices.plugVif(core, a.vm, a.id, call),
       unplug: (a, call) => devices.unplugVif(core, a.vm, a.id, a.force, call),
+      counters: (a) => devices.countersOfVif(core, a.vm, a.id),
       setLock: (a, call) => devices.lockVif(core, a.vm, a.id, a.lock, call),
     },
     host: {

@@ -6,6 +6,9 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import test from 'node:test';
+import { places } from '../../src/apps/places.ts';
+import { xenopsContract } from '../../src/contracts/xenops.ts';
+import { connectContract } from '../../src/rpc/client.ts';
 import { cannotRun, consoleSays, type LiveHost, liveHost } from './host.ts';
 
 function why(): string | false {
@@ -34,6 +37,17 @@ async function start(h: LiveHost, name: string): Promise<Guest> {
   const folder = join(h.data, 'domains', (await h.call('VM.get_uuid', ref)) as string);
   return { ref, folder };
 }
+/** Packets that the guest has sent through its interface. */
+async function sent(h: LiveHost, { ref }: Guest): Promise<number> {
+  const [vif] = (await h.call('VM.get_VIFs', ref)) as string[];
+  const xenops = connectContract(xenopsContract, places(h.data).xenopsSocket);
+  try {
+    const vm = String(await h.call('VM.get_uuid', ref));
+    return (await xenops.vif.counters({ vm, id: String(await h.call('VIF.get_uuid', vif)) })).txPackets;
+  } finally {
+    xenops.close();
+  }
+}
 const said = (guest: Guest) => readFileSync(join(guest.folder, 'console.log'), 'latin1');
 function type(guest: Guest, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -56,6 +70,7 @@ test('guests reach each other by name', { skip: why(), timeout: 300_000 }, async
     await eventually('an address', () => /eth0: [\d.]+/.test(said(guest)));
   }
   const [front, db] = guests;
+  assert.ok((await sent(h, front)) > 0, 'what a guest has sent is counted');
   // The mark is put together by the shell, so that the echo of what is typed does not hold it.
   await type(front, "echo I am '<'$(hostname)'>'; ping -c 1 -W 20 kase-db && echo re''ached\n");
   await eventually('the ping', () => /^reached/m.test(said(front)));

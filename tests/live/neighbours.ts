@@ -50,6 +50,7 @@ export function portsOnly(): Network {
       async detach({ vm, device }) {
         ports.delete(`${vm}/${device}`);
       },
+      counters: unused,
       list: async () => [...ports.values()],
     },
   };

@@ -124,6 +124,8 @@ test('saved, restored, limited, asked to end; what cannot be is -1 with its reas
   assert.equal(await xc.vif_scheduler_set({ dom, vif: 0, credit_bytes: 1024 * 100, credit_usecs: 100_000 }), 0);
   assert.deepEqual(await xc.vif_scheduler_get({ dom, vif: 0 }), { credit_bytes: 1024_000, credit_usecs: 1_000_000 });
   assert.deepEqual(await xc.vif_scheduler_get({ dom, vif: 3 }), {});
+  assert.deepEqual(await xc.vif_stats_get({ dom, vif: 0 }), { tx_bytes: 0, tx_packets: 0, rx_bytes: 0, rx_packets: 0 });
+  assert.deepEqual(await xc.vif_stats_get({ dom, vif: 9 }), {});
   // It is XenAPI's limit too, and stays when that changes something else.
   const { db } = h.house;
   const [vif] = [...db.refs('VIF')];
@@ -138,7 +140,7 @@ test('saved, restored, limited, asked to end; what cannot be is -1 with its reas
   assert.equal(await xc.domain_destroy({ dom: restored }), 0);
   assert.equal(await xc.linux_restore({ state_file: '/never' }), -1);
   assert.equal(typeof (await xc.readconsolering()), 'string');
-  assert.deepEqual([await xc.bvtsched_global_set({ ctx_allow: 1 }), await xc.vif_stats_get({ dom, vif: 0 })], [-1, {}]);
+  assert.equal(await xc.bvtsched_global_set({ ctx_allow: 1 }), -1);
   for (const why of [/domain 77: there is no such domain/, /not\/there does not exist/, /is not overwritten/, /no BVT/])
     assert.match(wrong.join('\n'), why);
 });

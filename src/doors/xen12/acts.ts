@@ -53,6 +53,13 @@ export function creditOf(spec: VmSpec, vif: number): { credit_bytes: number; cre
   const { rateKib = 0 } = interfaceOf(spec, vif);
   return { credit_bytes: rateKib * 1024, credit_usecs: rateKib === 0 ? 0 : 1_000_000 };
 }
+export async function trafficOf(xenops: Xenops, spec: VmSpec, vif: number) {
+  const { rxBytes, rxPackets, txBytes, txPackets } = await xenops.vif.counters({
+    vm: spec.id,
+    id: interfaceOf(spec, vif).id,
+  });
+  return { tx_bytes: txBytes, tx_packets: txPackets, rx_bytes: rxBytes, rx_packets: rxPackets };
+}
 function interfaceOf(spec: VmSpec, vif: number): VifSpec {
   const found = spec.vifs[vif];
   if (!found) throw new Error(`the domain has no interface ${vif}`);

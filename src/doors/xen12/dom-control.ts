@@ -2,7 +2,7 @@
 import { isKind } from '../../contracts/contract.ts';
 import type { VmEntry } from '../../contracts/xenops.ts';
 import { findVbd, nameOf } from '../xenopsd/device.ts';
-import { askToEnd, creditOf, freePosition, pin, savedTo, saveTo, setCredit } from './acts.ts';
+import { askToEnd, creditOf, freePosition, pin, savedTo, saveTo, setCredit, trafficOf } from './acts.ts';
 import { driveAs, mediaOf } from './describe.ts';
 import { deviceNumber } from './device-numbers.ts';
 import { domains, NoSuchDomain, untilGone, vmOf } from './domains.ts';
@@ -163,7 +163,12 @@ const rows: Readonly<Record<string, Row>> = {
     return undefined;
   }),
   vif_addip: notHere('guests are on a bridge; an address of theirs needs no rule in the host'),
-  vif_stats: notHere('traffic of interfaces is not counted here yet'),
+  vif_stats: onDomain(2, async (t, { spec }, [vif = '']) => {
+    const stats = await trafficOf(t.xenops, spec, number('the interface', vif));
+    const shown = Object.entries(stats).map(([key, value]) => `'${key}': ${value}`);
+    t.out(`{${shown.join(', ')}}\n`);
+    return undefined;
+  }),
   pincpu: onDomain(2, async (t, { spec }, [cpu = '']) => {
     await pin(t.xenops, spec, cpu === '-1' ? undefined : number('the processor', cpu));
     t.out(`Domain ${spec.name} has this from its next start on\n`);

@@ -11,7 +11,7 @@
 import { isKind } from '../../contracts/contract.ts';
 import type { VbdSpec, VmEntry, VmSpec, Xenops } from '../../contracts/xenops.ts';
 import { findVbd, nameOf } from '../xenopsd/device.ts';
-import { askToEnd, creditOf, endedBefore, freePosition, pin, savedTo, saveTo, setCredit } from './acts.ts';
+import { askToEnd, creditOf, endedBefore, freePosition, pin, savedTo, saveTo, setCredit, trafficOf } from './acts.ts';
 import { describeBare, driveAs, interfaceAt, kernelOf, note } from './describe.ts';
 import { deviceNumber, deviceOfNumber } from './device-numbers.ts';
 import { type DomainInfo, domains, vmOf } from './domains.ts';
@@ -155,9 +155,11 @@ export class Xc {
       creditOf((await this.#vm(dom)).spec, vif),
     );
   }
-  async vif_stats_get(_: InDomain & { readonly vif: number }): Promise<Record<string, number>> {
-    this.#refused('vif_stats_get', 'traffic of interfaces is not counted here yet');
-    return {};
+  /** What the domain has sent and got; `{}` after an error. */
+  vif_stats_get({ dom, vif }: InDomain & { readonly vif: number }): Promise<Record<string, number>> {
+    return this.#answer<Record<string, number>>('vif_stats_get', {}, async () =>
+      trafficOf(this.#p.xenops, (await this.#vm(dom)).spec, vif),
+    );
   }
 
   /** A drive without extents; the guest has it once they are set. */

@@ -57,6 +57,7 @@ export function fakeNetwork(o: { ports?: Map<string, PortRow>; trouble?: Trouble
         await o.trouble?.('port.detach');
         ports.delete(`${vm}/${device}`);
       },
+      counters: async () => ({ rxBytes: 1, rxPackets: 2, txBytes: 3, txPackets: 4 }),
       list: async () => [...ports.values()],
     },
   };

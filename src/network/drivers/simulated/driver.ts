@@ -18,6 +18,7 @@ const simulated = (kind: Kind): Driver => ({
   attach: async () => ({ kind: 'user', forwards: [] }),
   detach: () => Promise.resolve(),
   filter: () => Promise.resolve(),
+  counters: () => ({ rxBytes: 0, rxPackets: 0, txBytes: 0, txPackets: 0 }),
 });
 export const simulatedDrivers: Readonly<Record<Kind, Driver>> = {
   nat: simulated('nat'),
