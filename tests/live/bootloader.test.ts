@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { findTool } from '../../src/network/tool.ts';
-import { diskTools, guest, guestDisk, menuEntry } from './guest-disk.ts';
+import { diskBytes, diskTools, guest, guestDisk, menuEntry } from './guest-disk.ts';
 import { bin, cannotRun, consoleSays, liveHost } from './host.ts';
 
 const run = promisify(execFile);
@@ -48,7 +48,7 @@ test('a VM boots the kernel on its disk to READY, and again after a change of it
   for (const field of ['PV-kernel=', 'PV-ramdisk=', 'PV-args=added=yes', 'PV-bootloader=pygrub', 'domain-type=pvh'])
     await xe('vm-param-set', `uuid=${vm}`, field);
   const sr = await xe('sr-list', 'type=file', '--minimal');
-  const vdi = await xe('vdi-create', `sr-uuid=${sr}`, 'name-label=own', `virtual-size=${64 << 20}`, 'type=system');
+  const vdi = await xe('vdi-create', `sr-uuid=${sr}`, 'name-label=own', `virtual-size=${diskBytes}`, 'type=system');
   await xe('vbd-create', `vm-uuid=${vm}`, `vdi-uuid=${vdi}`, 'device=0', 'bootable=true');
   const start = () => xe('vm-start', `uuid=${vm}`);
   // Nothing is on the disk yet.

@@ -79,8 +79,7 @@ test('a guest that crashed leaves a core file', { skip, timeout: 600_000 }, asyn
   const { bytes, address } = banner();
   for (const type of ['pv', 'pvh'] as const)
     await t.test(type, async () => {
-      const { vm, uuid } = await tinyLinux(b, type);
-      await b.call('VM.set_domain_type', vm, type);
+      const { vm, uuid } = await tinyLinux(b, type, type);
       await b.call('VM.set_memory', vm, 128 * mib);
       await b.call('VM.set_actions_after_crash', vm, 'coredump_and_destroy');
       await b.call('VM.start', vm, false, false);

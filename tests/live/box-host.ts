@@ -106,10 +106,15 @@ export async function processesOf(data: string): Promise<string[]> {
     .filter((line) => line.includes(data) && /qemu-system|ssh /.test(line));
 }
 
-/** A VM made from the template "Tiny Linux", which stands still. */
-export async function tinyLinux(b: LiveBox, name: string): Promise<{ vm: string; uuid: string }> {
+/** A VM made from the template "Tiny Linux", which stands still. PV guests start in half the time of PVH ones under emulation. */
+export async function tinyLinux(
+  b: LiveBox,
+  name: string,
+  type: 'pv' | 'pvh' = 'pv',
+): Promise<{ vm: string; uuid: string }> {
   const [template] = (await b.call('VM.get_by_name_label', 'Tiny Linux')) as string[];
   const vm = (await b.call('VM.clone', template, name)) as string;
+  await b.call('VM.set_domain_type', vm, type);
   await b.call('VM.provision', vm);
   return { vm, uuid: (await b.call('VM.get_uuid', vm)) as string };
 }

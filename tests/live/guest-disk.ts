@@ -12,19 +12,27 @@ const mib = 1 << 20;
 export const menuEntry = (title: string, cmdline: string): string =>
   `menuentry '${title}' {\n linux /boot/vmlinuz ${cmdline} entry=${title}\n initrd /boot/initrd.img\n}\n`;
 
-/** Puts GRUB before the first partition of a disk with a partition table of the old kind, for machines with a BIOS. */
-export function installGrub(folder: string, disk: string): void {
-  const core = join(folder, 'core.img');
-  const modules = ['biosdisk', 'part_msdos', 'ext2', 'normal', 'linux'];
-  execFileSync('grub-mkimage', ['-O', 'i386-pc', '-p', '(hd0,msdos1)/boot/grub', '-o', core, ...modules]);
-  const image = readFileSync(disk);
-  // All but the table; the rest is looked for in the second sector on, where the first sector expects it.
-  readFileSync('/usr/lib/grub/i386-pc/boot.img').copy(image, 0, 0, 440);
-  readFileSync(core).copy(image, 512);
-  writeFileSync(disk, image);
+/** A CD that boots on a machine with a BIOS: GRUB, and Tiny Linux by GRUB's menu. */
+export function guestCd(folder: string, menu: string): string {
+  const [tree, cd] = [join(folder, 'cd'), join(folder, 'cd.iso')];
+  const loader = 'boot/grub/loader.img';
+  mkdirSync(join(tree, 'boot/grub'), { recursive: true });
+  copyFileSync(join(guest, 'bzImage'), join(tree, 'boot/vmlinuz'));
+  copyFileSync(join(guest, 'initramfs'), join(tree, 'boot/initrd.img'));
+  writeFileSync(join(tree, 'boot/grub/grub.cfg'), menu);
+  const modules = ['biosdisk', 'iso9660', 'normal', 'linux'];
+  execFileSync('grub-mkimage', [
+    ...['-O', 'i386-pc-eltorito', '-p', '(cd)/boot/grub', '-o', join(tree, loader)],
+    ...modules,
+  ]);
+  const boot = ['-b', loader, '-no-emul-boot', '-boot-load-size', '4', '-boot-info-table', '--grub2-boot-info'];
+  execFileSync('xorriso', ['-as', 'mkisofs', '-quiet', '-R', '-o', cd, ...boot, tree], { stdio: 'ignore' });
+  return cd;
 }
-/** A disk of 64 MiB with a partition of ext4 that holds Tiny Linux and a GRUB menu. */
-export function guestDisk(folder: string, menu: string, label: 'gpt' | 'dos' = 'gpt'): string {
+/** The size of `guestDisk`. */
+export const diskBytes: number = 40 * mib;
+/** A disk with a partition of ext4 that holds Tiny Linux and a GRUB menu. */
+export function guestDisk(folder: string, menu: string): string {
   const tree = join(folder, 'tree');
   const [fs, disk] = [join(folder, 'fs.raw'), join(folder, 'disk.raw')];
   mkdirSync(join(tree, 'boot/grub'), { recursive: true });
@@ -32,14 +40,14 @@ export function guestDisk(folder: string, menu: string, label: 'gpt' | 'dos' = '
   copyFileSync(join(guest, 'initramfs'), join(tree, 'boot/initrd.img'));
   writeFileSync(join(tree, 'boot/grub/grub.cfg'), menu);
   const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` };
-  execFileSync('mke2fs', ['-q', '-t', 'ext4', '-d', tree, fs, '60M'], { env });
-  const image = Buffer.alloc(64 * mib);
+  execFileSync('mke2fs', ['-q', '-t', 'ext4', '-d', tree, fs, '36M'], { env });
+  const image = Buffer.alloc(diskBytes);
   readFileSync(fs).copy(image, mib);
   writeFileSync(disk, image);
   execFileSync('sfdisk', ['-q', disk], {
     env,
     stdio: ['pipe', 'ignore', 'pipe'],
-    input: `label: ${label}\nstart=2048,size=${(60 * mib) / 512}\n`,
+    input: `label: gpt\nstart=2048,size=${(36 * mib) / 512}\n`,
   });
   return disk;
 }

@@ -24,7 +24,8 @@ export const slotsOf: Readonly<Record<MachineType, number>> = { pc: 26, q35: 16,
 /** Connectors for CD drives (and disks of guests without virtio). */
 export const connectorsOf: Readonly<Record<MachineType, number>> = { pc: 4, q35: 6, microvm: 0 };
 
-function pick<const V extends string>(spec: VmSpec, key: string, values: readonly V[], otherwise: V): V {
+/** What `platform:KEY` says, which must be one of `values`. Bad_spec. */
+export function pick<const V extends string>(spec: VmSpec, key: string, values: readonly V[], otherwise: V): V {
   const given = spec.platform[key];
   if (given === undefined || given === '') return otherwise;
   const found = values.find((v) => v === given);

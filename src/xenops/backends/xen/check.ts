@@ -1,6 +1,7 @@
 /** What this ground can do, and what it refuses before anything is made. */
 import { type VmSpec, xenopsErrors } from '../../../contracts/xenops.ts';
 import type { HostInfo } from '../../../xen/libxenctrl.ts';
+import { screenOf } from './machine.ts';
 
 const bad = (key: string, reason: string) => xenopsErrors.make('Bad_spec', { key, reason });
 const mib = 1 << 20;
@@ -31,12 +32,14 @@ export const machineFiles = {
   bios: '/usr/share/seabios/bios-256k.bin',
 } as const;
 
-function checkMachine({ boot, memory, vbds }: VmSpec, host: HostInfo | undefined): void {
+function checkMachine(spec: VmSpec, host: HostInfo | undefined): void {
+  const { boot, memory, vbds } = spec;
   const cannot = (what: string) => xenopsErrors.make('Unimplemented', { function: what, backend: 'xen' });
   if (host && !host.hvm) throw cannot('an HVM guest on processors without virtualisation');
   if (boot.kind !== 'bios') throw cannot(`an HVM guest that boots by ${boot.kind}`);
   if (memory.dynamicMax !== memory.staticMax)
     throw bad('memory.dynamicMax', `an HVM guest here has all its memory: ${memory.staticMax}`);
+  screenOf(spec);
   const late = vbds.find((d) => d.position > 3);
   if (late) throw bad(`vbd.${late.id}.position`, `an HVM machine here has four drives, 0 to 3, not ${late.position}`);
 }

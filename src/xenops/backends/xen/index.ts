@@ -20,6 +20,7 @@ import { watchEmulators } from './emulator.ts';
 import { watchEnds } from './ends.ts';
 import { Folders } from './folder.ts';
 import { GuestKeys } from './guest-keys.ts';
+import { screenOf } from './machine.ts';
 import { Streams } from './migrate.ts';
 import { attachNic, detachNic, interfaceName } from './nic.ts';
 import { putControlDomainFirst } from './priority.ts';
@@ -297,7 +298,8 @@ function observed(domain: Domain, guests: GuestKeys | undefined): Observed {
 function consolesOf({ record, needs, vm }: Domain): Observed['consoles'] {
   const { console, vnc } = needs.folders.paths(vm);
   const serial = { protocol: 'vt100', socket: console } as const;
-  return record.spec.domainType === 'hvm' ? [serial, { protocol: 'rfb', socket: vnc }] : [serial];
+  const { spec } = record;
+  return spec.domainType === 'hvm' && screenOf(spec) !== 'none' ? [serial, { protocol: 'rfb', socket: vnc }] : [serial];
 }
 /** Domains of others, and dom0. */
 async function foreign({ xen, store, log }: DomainNeeds, ours: ReadonlyMap<string, Domain>) {

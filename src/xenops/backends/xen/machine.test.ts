@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { isKind } from '../../../contracts/contract.ts';
 import { testSpec } from '../../testing/house.ts';
 import { machineCommand } from './machine.ts';
 import type { DomainRecord } from './record.ts';
@@ -80,4 +81,18 @@ test('an HVM machine has the drives and interfaces of its description, whatever 
   assert.deepEqual(after(command, '-netdev'), ['tap,id=nic0,ifname=tap7,script=no,downscript=no']);
   assert.deepEqual(after(command, '-boot'), ['order=dc']);
   assert.deepEqual(after(command, '-xen-domid'), ['4']);
+});
+
+test('a machine has the screen that its platform names, or none and no viewer', () => {
+  const withVga = (vga: string) => {
+    const platform = { ...spec.platform, vga };
+    return machineCommand('/qemu', { ...record, spec: { ...spec, platform } }, paths, '');
+  };
+  assert.deepEqual(after(withVga('cirrus'), '-device'), ['cirrus-vga,vgamem_mb=16']);
+  assert.deepEqual(after(withVga(''), '-vnc'), ['unix:/d/vnc,share=force-shared']);
+  assert.deepEqual([after(withVga('none'), '-device'), after(withVga('none'), '-vnc')], [[], []]);
+  assert.throws(
+    () => withVga('qxl'),
+    (e) => isKind(e, 'Bad_spec'),
+  );
 });

@@ -3,7 +3,8 @@
  * e1000, a screen, a serial line; no paravirtual devices, so that nothing is there twice.
  */
 import { existsSync } from 'node:fs';
-import { xenopsErrors } from '../../../contracts/xenops.ts';
+import { type VmSpec, xenopsErrors } from '../../../contracts/xenops.ts';
+import { pick } from '../qemu/machine.ts';
 import { options } from '../qemu/options.ts';
 import { awaitNode } from './await-node.ts';
 import type { Domain } from './domain.ts';
@@ -14,6 +15,13 @@ import { domainPath } from './store-layout.ts';
 
 const mib = 1 << 20;
 const screenMib = 16;
+const screens = { std: 'VGA', cirrus: 'cirrus-vga' } as const;
+/**
+ * `platform:vga`. Xen hands every character of a text screen to the device model one by one, so that a machine without one gets through its
+ * firmware faster. Bad_spec.
+ */
+export const screenOf = (spec: VmSpec): 'std' | 'cirrus' | 'none' =>
+  pick(spec, 'vga', ['std', 'cirrus', 'none'] as const, 'std');
 
 /** The program on the interfaces with which the machine boots from its network. */
 const networkBoot = { rom: '/usr/lib/ipxe/qemu/pxe-e1000.rom', package: 'ipxe-qemu' } as const;
@@ -33,11 +41,16 @@ export function machineCommand(qemu: string, record: DomainRecord, paths: Paths,
       '-chardev',
       options('socket', { id: 'serial', ...socket(paths.line, { logfile: paths.consoleLog, logappend: true }) }),
     ],
-    ...['-serial', 'chardev:serial', '-device', `VGA,vgamem_mb=${screenMib}`],
-    ...['-vnc', options(`unix:${paths.vnc}`, { share: 'force-shared' })],
+    ...['-serial', 'chardev:serial', ...screenArguments(spec, paths)],
     ...record.drives.flatMap(driveArguments),
     ...record.nics.flatMap((nic) => nicArguments(nic, rom)),
   ];
+}
+function screenArguments(spec: VmSpec, { vnc }: Paths): string[] {
+  const screen = screenOf(spec);
+  if (screen === 'none') return ['-display', 'none'];
+  const device = options(screens[screen], { vgamem_mb: screenMib });
+  return ['-device', device, '-vnc', options(`unix:${vnc}`, { share: 'force-shared' })];
 }
 /** `c` disk, `d` CD, `n` network. */
 function orderOf({ spec }: DomainRecord): string {
