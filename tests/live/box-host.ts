@@ -1,12 +1,12 @@
 /** A box for tests, through `bin/guesthouse box` as a user has it. One data folder for all runs, so that its snapshot is used again. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { addAbortSignal } from 'node:stream';
 import { dial } from './clients/bridge.ts';
 import { type Ended, run, without } from './clients/program.ts';
 import { bin } from './host.ts';
@@ -148,19 +148,17 @@ export async function inGuest(b: LiveBox, uuid: string, command: string): Promis
 
 /** Waits until what the guest's console says, from its start on, matches; resolves to all that it said. `input` is typed first. */
 export async function says(b: LiveBox, uuid: string, wanted: RegExp, input = '', withinMs = readyMs): Promise<string> {
-  const deadline = AbortSignal.timeout(withinMs);
-  const socket = await dialConsole(b, uuid);
+  const socket = addAbortSignal(AbortSignal.timeout(withinMs), await dialConsole(b, uuid));
+  if (input) socket.write(input);
   let said = '';
+  const words = () => `the guest did not say ${wanted}: ${said.slice(-500)}`;
   try {
-    if (input) socket.write(input);
-    while (!wanted.test(said)) {
-      const [piece] = (await once(socket, 'data', { signal: deadline })) as [Buffer];
-      said += piece.toString('latin1');
+    for await (const piece of socket) {
+      said += (piece as Buffer).toString('latin1');
+      if (wanted.test(said)) return said;
     }
-    return said;
   } catch (error) {
-    throw new Error(`the guest did not say ${wanted}: ${said.slice(-500)}`, { cause: error });
-  } finally {
-    socket.destroy();
+    throw new Error(words(), { cause: error });
   }
+  throw new Error(`its console has ended: ${words()}`);
 }
