@@ -13,6 +13,7 @@ import { startFollowing } from '../api/follow.ts';
 import { startForwards } from '../api/follow-forwards.ts';
 import { Registrar } from '../api/registrar.ts';
 import type { Caller } from '../api/routes.ts';
+import { startSchedules } from '../api/schedules.ts';
 import { hostFacts, seedDatabase } from '../api/seed.ts';
 import { type ApiParts, type RunningApi, startApi } from '../api/server.ts';
 import { type SyncParts, startSync, syncAll } from '../api/sync.ts';
@@ -199,6 +200,8 @@ export async function openHouse(o: HouseOptions): Promise<RunningHouse> {
   await syncCertificate({ db, host, dataDir: o.data });
   unwind.add(startCoalescing({ db, xenops, storage, tasks: api.services.tasks, clock, log }));
   const session = api.rootSession('house');
+  const take = (schedule: string) => api.call(here, 'VMSS.snapshot_now', [session, schedule]);
+  unwind.add(startSchedules({ db, clock, log, take }));
   const owned = unwind.move();
   return {
     api,

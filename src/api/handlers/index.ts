@@ -19,6 +19,7 @@ import { vdi } from './vdi.ts';
 import { vifHandlers } from './vif.ts';
 import { vmHandlers } from './vm.ts';
 import { vmAppliance } from './vm-appliance.ts';
+import { vmssHandlers } from './vmss.ts';
 import { vtpmHandlers } from './vtpm.ts';
 
 export const handlers: { readonly [C in ClassName]?: ClassHandlers<Model[C]> } = {
@@ -39,6 +40,7 @@ export const handlers: { readonly [C in ClassName]?: ClassHandlers<Model[C]> } =
   host,
   pool,
   VM_appliance: vmAppliance,
+  VMSS: vmssHandlers,
   VM: vmHandlers,
   VBD: vbdHandlers,
   VIF: vifHandlers,

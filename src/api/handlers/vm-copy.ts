@@ -49,7 +49,9 @@ export const ownFields: ReadonlySet<string> = new Set([
   'snapshot_info',
   'snapshot_metadata',
   'transportable_snapshot_id',
-  'is_a_snapshot', // …
+  'is_a_snapshot',
+  'snapshot_schedule',
+  'is_vmss_snapshot', // …
   'is_default_template',
   'requires_reboot',
   'last_booted_record',

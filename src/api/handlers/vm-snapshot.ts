@@ -22,6 +22,7 @@ import { wireTime } from '../wire-time.ts';
 import { branchDisk, destroyDisk } from './vdi-work.ts';
 import { copyDevices, disksOf, duplicate, ownFields } from './vm-copy.ts';
 import { hardShutdown, operate, resume, suspend } from './vm-power.ts';
+import { setSnapshotSchedule } from './vmss.ts';
 
 async function snapshot(ctx: Ctx, vm: Ref<'VM'>, name: string, ignore: readonly string[]): Promise<Ref<'VM'>> {
   const record = ctx.db.get('VM', vm);
@@ -82,9 +83,7 @@ const kept = new Set([
   'is_a_template',
   'is_control_domain',
   'protection_policy',
-  'snapshot_schedule',
   'is_snapshot_from_vmpp',
-  'is_vmss_snapshot', // …
   'tags',
   'affinity',
   'suspend_SR',
@@ -195,4 +194,5 @@ export const vmSnapshot = {
   snapshot: (ctx, a) => snapshot(ctx, a.vm, a.new_name, a.ignore_vdis),
   checkpoint: (ctx, a) => checkpoint(ctx, a.vm, a.new_name),
   revert: (ctx, a) => revert(ctx, a.snapshot),
+  set_snapshot_schedule: (ctx, a) => setSnapshotSchedule(ctx, a.self, a.value),
 } satisfies SomeHandlers<typeof VM>;
