@@ -2,7 +2,9 @@
  * What every fresh host has: pool, host, control domain, a default repository and one for CD images, a network, templates.
  * Made on the first start and repaired on each; what users have changed or deleted stays so. An interrupted first start is carried on.
  */
+
 import { dirname } from 'node:path';
+import { syncDevices } from './devices.ts';
 import { refreshAllowed, refreshVm } from './guards.ts';
 import { seedHost } from './seed/host-rows.ts';
 import { seedNetworks } from './seed/network-rows.ts';
@@ -17,6 +19,7 @@ export type { Seeded, SeedParts, TinyLinux } from './seed/parts.ts';
 export async function seedDatabase(parts: SeedParts): Promise<Seeded> {
   const { db, tinyLinux } = parts;
   const { host, pool } = await seedHost(parts);
+  await syncDevices(parts.db, parts.xenops, host);
   const home: Home = { ...parts, host, pool };
   await seedStorage(home);
   await seedNetworks(home);

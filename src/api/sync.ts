@@ -126,12 +126,18 @@ function applyState(parts: SyncParts, w: Writer, ref: Ref<'VM'>, { state, spec }
     ...(anew ? { last_booted_record: bootText(before) } : {}),
     ...(state.power === 'Halted' && before.requires_reboot ? { requires_reboot: false } : {}),
     ...clockOf(before, state),
+    ...(lives ? { attached_PCIs: given(db, host, spec) } : {}),
   });
   applyDevices(db, w, ref, state, lives);
   applyMetrics(parts, w, ref, state, spec, lives);
   applyConsoles(parts, w, ref, lives ? state.consoles : []);
 }
 
+/** The records of the host's devices that the guest has. */
+function given(db: Db, host: Ref<'host'>, { pcis = [] }: VmEntry['spec']): Ref<'PCI'>[] {
+  if (pcis.length === 0) return [];
+  return [...db.rows('PCI')].filter(([, d]) => d.host === host && pcis.includes(d.pci_id)).map(([ref]) => ref);
+}
 /** A guest that has set its clock finds it so at its next start. */
 function clockOf({ platform }: Rec<'VM'>, { timeOffsetS }: VmEntry['state']): Patch<'VM'> {
   if (timeOffsetS === null || platform['timeoffset'] === String(timeOffsetS)) return {};
@@ -151,6 +157,7 @@ function applyDevices(db: Db, w: Writer, ref: Ref<'VM'>, state: VmEntry['state']
     w.set('VBD', r, patch);
     if (!lives) w.set('VBD', r, { current_operations: {} });
   }
+  for (const r of vm.VUSBs) w.set('VUSB', r, { currently_attached: lives });
   for (const r of vm.VIFs) {
     const seen = state.vifs[db.get('VIF', r).uuid];
     w.set('VIF', r, { currently_attached: state.power !== 'Halted' && (seen?.plugged ?? false) });
@@ -221,6 +228,7 @@ export function removeRecords(db: Db, w: Writer, ref: Ref<'VM'>): void {
   removeDevices(db, w, ref);
   for (const r of vm.consoles) w.destroy('console', r);
   for (const r of vm.VTPMs) removeTpm(db, w, r);
+  for (const r of vm.VUSBs) w.destroy('VUSB', r);
   w.destroy('VM_metrics', vm.metrics);
   w.destroy('VM_guest_metrics', vm.guest_metrics);
   w.destroy('VM', ref);

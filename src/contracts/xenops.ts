@@ -3,6 +3,7 @@
  * Operations on one VM run one after another, in the order of the calls; a call answers when its operation has ended.
  */
 import { type Api, contract, errorsOf, method } from './contract.ts';
+import { hostDevices } from './devices.ts';
 import { firmwareParts, firmwareState, guestReport } from './guest.ts';
 import { portCounters } from './network.ts';
 import { type Shape, s } from './schema.ts';
@@ -91,6 +92,10 @@ const vmSpec = s.object({
   /** Free settings of the machine: `vga`, `videoram`, `nx`, `timeoffset`, `machine` … A backend takes what it knows. */
   platform: s.record(s.string),
   xenstoreData: s.optional(s.record(s.string)),
+  /** Addresses of PCI devices of the host that it is given (`0000:03:00.0`). */
+  pcis: s.optional(s.list(s.string)),
+  /** USB devices of the host that it is given, by where they are plugged in (`1-1.2`). */
+  usbs: s.optional(s.list(s.object({ id: s.string, path: s.string }))),
   /** It has a TPM (2.0). */
   tpm: s.optional(s.boolean),
   /** What its BIOS says of it, by XenAPI's names: `bios-vendor`, `system-serial-number`, … */
@@ -350,6 +355,7 @@ export const xenopsContract = contract({
           s.object({ domid: s.int, vm: s.nullable(s.string), name: s.string, power, memory: s.size, vcpus: s.size }),
         ),
       ),
+      devices: method('Devices of the host that a guest may be given, and why one may not.', s.object({}), hostDevices),
       messages: method(
         "The hypervisor's messages, the oldest first; `clear` forgets them afterwards.",
         s.object({ clear: s.boolean }),

@@ -12,6 +12,7 @@
  * `destroy` of what is not there is no error.
  */
 import type { Call } from '../contracts/contract.ts';
+import type { HostDevices } from '../contracts/devices.ts';
 import type { FirmwareState, GuestReport } from '../contracts/guest.ts';
 import type { Port } from '../contracts/network.ts';
 import type { OpenDisk } from '../contracts/storage.ts';
@@ -185,6 +186,8 @@ export interface Backend {
     /** The domain of `from` is that of `to` from now on. No error when it is already, or when there is none. */
     rename(from: string, to: string): Promise<void>;
   };
+  /** Devices of the host that a guest may be given; absent: none. */
+  devices?(): Promise<HostDevices>;
   /** What machines remember while they are off, by VM; it goes with `forget`. Absent: they remember nothing. */
   readonly firmware?: {
     read(vm: string): Promise<FirmwareState>;

@@ -1,5 +1,6 @@
 /** The host as a whole: what is free, every domain, and starting and ending all VMs in order. */
 import type { Call } from '../contracts/contract.ts';
+import type { HostDevices } from '../contracts/devices.ts';
 import type { VmSpec } from '../contracts/xenops.ts';
 import type { Core } from './core.ts';
 import { asked, shutdownVm, startVm } from './lifecycle.ts';
@@ -20,6 +21,10 @@ export async function statHost(core: Core) {
     memoryFree: Math.max(0, Math.min(memoryFree, total - memoryCommitted)),
     memoryCommitted,
   };
+}
+export async function hostDevicesOf({ backend }: Core): Promise<HostDevices> {
+  const none = `guests on ${backend.name} are not given devices of the host`;
+  return (await backend.devices?.()) ?? { pci: [], usb: [], noPci: none, noUsb: none };
 }
 export async function listDomains(core: Core) {
   const [ours, foreign] = await Promise.all([core.backend.observeAll(), core.backend.foreign()]);

@@ -19,7 +19,7 @@ import { Farewells } from './farewells.ts';
 import { follow } from './follow.ts';
 import { guard } from './guard.ts';
 import type { Hooks } from './hooks.ts';
-import { listDomains, shutdownAll, startAll, statHost } from './host.ts';
+import { hostDevicesOf, listDomains, shutdownAll, startAll, statHost } from './host.ts';
 import { Incoming } from './incoming.ts';
 import type { Kernels } from './kernels.ts';
 import { migrateVm } from './leaving.ts';
@@ -217,6 +217,7 @@ function serve(core: Core, events: Listeners<XenopsEvent>, close: () => Promise<
           : found;
       },
       domains: () => listDomains(core),
+      devices: () => hostDevicesOf(core),
       messages: (a) => rare.hypervisorMessages(core, a.clear),
       sendDebugKeys: (a) => rare.sendDebugKeys(core, a.keys),
       setWorkers: (a) => rare.setWorkers(core, a.count),

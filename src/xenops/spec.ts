@@ -1,5 +1,6 @@
 /** What a description must fulfil on any ground. */
 import { isIPv4, isIPv6 } from 'node:net';
+import { pciAddress, usbPath } from '../contracts/devices.ts';
 import { biosStringProblem } from '../contracts/guest.ts';
 import { type VbdSpec, type VifSpec, type VmSpec, xenopsErrors } from '../contracts/xenops.ts';
 
@@ -21,6 +22,12 @@ export function checkSpec(spec: VmSpec): void {
   const { max, current } = spec.vcpus;
   if (max < 1) throw bad('vcpus.max', max, `${max} is not greater than 0`);
   if (current < 1 || current > max) throw bad('vcpus.current', current, `${current} is not between 1 and ${max}`);
+  for (const address of spec.pcis ?? [])
+    if (!pciAddress.test(address)) throw bad('pcis', address, 'it is no address of a PCI device, such as 0000:03:00.0');
+  for (const { id, path } of spec.usbs ?? []) {
+    checkId('usbs.id', id);
+    if (!usbPath.test(path)) throw bad('usbs', path, 'it is no place of a USB device, such as 1-1.2');
+  }
   for (const [key, text] of Object.entries(spec.biosStrings ?? {})) checkBiosString(key, text);
   checkDistinct('vbds', spec.vbds);
   checkDistinct('vifs', spec.vifs);

@@ -14,6 +14,7 @@ import { sessionHandlers } from './session.ts';
 import { sr } from './sr.ts';
 import { authHandlers, subjectHandlers, userHandlers } from './subject.ts';
 import { taskHandlers } from './task.ts';
+import { pusbHandlers, usbGroupHandlers, vusbHandlers } from './usb.ts';
 import { vbdHandlers } from './vbd.ts';
 import { vdi } from './vdi.ts';
 import { vifHandlers } from './vif.ts';
@@ -45,4 +46,7 @@ export const handlers: { readonly [C in ClassName]?: ClassHandlers<Model[C]> } =
   VBD: vbdHandlers,
   VIF: vifHandlers,
   VTPM: vtpmHandlers,
+  PUSB: pusbHandlers,
+  USB_group: usbGroupHandlers,
+  VUSB: vusbHandlers,
 };

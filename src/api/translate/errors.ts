@@ -45,6 +45,8 @@ const fields: Readonly<Record<string, string>> = {
   'boot.kernel': 'PV_kernel',
   'boot.ramdisk': 'PV_ramdisk',
   'boot.cmdline': 'PV_args',
+  pcis: 'other_config:pci',
+  usbs: 'VUSBs',
 };
 const fieldOf = (key: string): string => (Object.hasOwn(fields, key) ? (fields[key] ?? key) : key);
 

@@ -5,6 +5,7 @@ import { fail } from '../../datamodel/errors.ts';
 import type { Rec } from '../../datamodel/index.ts';
 import type { Reader } from '../../db/db.ts';
 import { cloudInitDrive } from './cloud-init.ts';
+import { pciDevices, usbDevices } from './devices.ts';
 
 type Vm = Rec<'VM'>;
 
@@ -36,6 +37,8 @@ export function vmSpec(db: Reader, ref: string, options: TranslateOptions): VmSp
     xenstoreData: vm.xenstore_data,
     ...(vm.VTPMs.length > 0 ? { tpm: true } : {}),
     ...biosStrings(vm),
+    ...pciDevices(vm),
+    ...usbDevices(db, vm, ref),
     ...(vm.HVM_shadow_multiplier > 1 ? { shadowMultiplier: vm.HVM_shadow_multiplier } : {}),
     autostart: vm.other_config['auto_poweron'] === 'true',
     order: Math.max(0, vm.order),

@@ -126,6 +126,18 @@ function agentDevices(machine: Machine, chardev: string): string[] {
     }),
   ];
 }
+/** The host's own devices. */
+function givenDevices({ spec }: DomainRecord): string[] {
+  const usbs = spec.usbs ?? [];
+  return [
+    ...(spec.pcis ?? []).flatMap((host, i) => json('-device', { driver: 'vfio-pci', id: `pci${i}`, host })),
+    ...(usbs.length > 0 ? json('-device', { driver: 'qemu-xhci', id: 'usb' }) : []),
+    ...usbs.flatMap(({ path }, i) => {
+      const [bus, hostport] = path.split('-');
+      return json('-device', { driver: 'usb-host', id: `usb${i}`, hostbus: Number(bus), hostport });
+    }),
+  ];
+}
 /** A TPM, at the registers that the firmware looks for. */
 function tpmDevices({ spec }: DomainRecord, path: string): string[] {
   return [
@@ -235,6 +247,7 @@ export function qemuArguments(input: ArgumentsInput): string[] {
       : []),
     ...(input.tpm === undefined ? [] : tpmDevices(record, input.tpm)),
     ...pluggedDevices(record),
+    ...givenDevices(record),
     ...(input.incoming ? ['-incoming', 'defer'] : []),
   ];
 }

@@ -1,5 +1,5 @@
 /** From a created domain to a guest that stands at its first instruction. */
-import { access, constants, open, stat } from 'node:fs/promises';
+import { access, chown, constants, open, stat } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { ContractError } from '../../../contracts/contract.ts';
 import { type VmSpec, xenopsErrors } from '../../../contracts/xenops.ts';
@@ -8,6 +8,7 @@ import type { Domain } from './domain.ts';
 import { firmwareFor } from './firmware.ts';
 import type { Ground } from './ground.ts';
 import { kernelEntry, kernelExtent } from './kernel.ts';
+import { deviceFiles, passthroughProblem } from './passthrough.ts';
 import { applyBalloon } from './requests.ts';
 import { setThrottles, throttledDrives } from './throttle.ts';
 import { startTpm } from './tpm.ts';
@@ -18,6 +19,7 @@ export async function buildDomain(domain: Domain, ground: Ground, boot: VmSpec['
   if (domain.built) return;
   const { spec } = domain.record;
   if (!isDeepStrictEqual(spec.boot, boot)) await domain.update({ spec: { ...spec, boot } });
+  await takeDevices(domain);
   const kernel = await kernelFiles(domain);
   const firmware = await firmwareFor(domain);
   const tpm = await startTpm(domain);
@@ -34,6 +36,15 @@ export async function buildDomain(domain: Domain, ground: Ground, boot: VmSpec['
     await domain.abandon();
     throw error;
   }
+}
+
+/** Devices of the host that the guest is given: its user gets their files. Bad_spec with why that cannot be. */
+async function takeDevices({ record, needs }: Domain): Promise<void> {
+  const wanted = { pcis: record.spec.pcis ?? [], usbs: (record.spec.usbs ?? []).map(({ path }) => path) };
+  const problem = await passthroughProblem(wanted);
+  if (problem) throw xenopsErrors.make('Bad_spec', { ...problem });
+  const owner = needs.owner(record.domid);
+  if (owner) for (const file of await deviceFiles(wanted)) await chown(file, owner.uid, owner.gid);
 }
 
 interface BootFiles {

@@ -14,6 +14,7 @@ import { kernelLog } from './kernel-log.ts';
 import { checkSpec, machineFor } from './machine.ts';
 import { describeGuest, listenForGuest, receiveGuest, sendGuest } from './migrate.ts';
 import type { DomainNeeds, Patience } from './needs.ts';
+import { readDevices } from './passthrough.ts';
 import { pivotDrives } from './pivot.ts';
 import { attachDrive, attachNic, changeDisc, detachDrive, detachNic } from './plug.ts';
 import { QmpClosed, QmpError, QmpTimeout } from './qmp.ts';
@@ -237,6 +238,7 @@ export function qemuBackend(options: QemuOptions): Backend {
       freeze: (vm, call) => on(vm, (it) => freezeGuest(it, call)),
       thaw: (vm) => on(vm, thawGuest),
     },
+    devices: () => readDevices(),
     firmware: {
       read: async (vm) => asText(await folders.remembered(vm)),
       write: (vm, state) => folders.remember(vm, fromText(state)),

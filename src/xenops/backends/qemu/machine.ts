@@ -86,6 +86,9 @@ export function checkSpec(spec: VmSpec): void {
   if (spec.boot.kind === 'kernel')
     for (const [key, text] of Object.entries({ cmdline: spec.boot.cmdline, kernel: spec.boot.kernel }))
       if (text.includes('\0')) throw bad(`boot.${key}`, 'it contains a NUL character');
+  const given = (spec.pcis ?? []).length + (spec.usbs ?? []).length;
+  if (given > 0 && spec.platform['machine'] === 'microvm')
+    throw bad('platform:machine', 'a microvm has no places for devices of the host', 'microvm');
   const floppy = spec.vbds.find((v) => v.type === 'Floppy');
   if (floppy) throw xenopsErrors.make('Unimplemented', { function: `the floppy drive ${floppy.id}`, backend: 'qemu' });
   for (const vbd of spec.vbds) throttleOf(vbd);

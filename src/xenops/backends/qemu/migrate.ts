@@ -16,7 +16,7 @@ import { commandOf, kernelFiles, setLinks } from './build.ts';
 import type { Domain } from './domain.ts';
 import { firmwareFor } from './firmware.ts';
 import type { Ground } from './ground.ts';
-import { type DomainRecord, guestOf } from './record.ts';
+import { type DomainRecord, givenTo, guestOf } from './record.ts';
 import { restoredRecord } from './restored.ts';
 import { setThrottles } from './throttle.ts';
 import { startTpm } from './tpm.ts';
@@ -96,6 +96,8 @@ export async function receiveGuest(domain: Domain, call: Call): Promise<void> {
 
 /** The guest stands still afterwards; a failure lets it go on. */
 export async function sendGuest(domain: Domain, address: string, live: boolean, call: Call): Promise<void> {
+  const given = givenTo(domain.record);
+  if (given !== undefined) throw failed(domain, given);
   const sent = (await domain.execute('query-migrate')) as { status?: string };
   // Sent already, and not taken back.
   if (sent.status === 'completed' && domain.power === 'paused') return;

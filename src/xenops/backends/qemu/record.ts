@@ -67,3 +67,12 @@ export const guestOf = ({ guest, spec }: DomainRecord): string => guest ?? spec.
 export function keepsWrites({ spec, drives }: DomainRecord): boolean {
   return spec.boot.kind === 'uefi' || drives.some(({ disk }) => disk && !disk.readOnly && disk.format !== 'raw');
 }
+
+/** Devices of the host hold a guest there: why it can be neither saved nor moved; undefined when it can. */
+export function givenTo({ spec }: DomainRecord): string | undefined {
+  const all = [
+    ...(spec.pcis ?? []).map((address) => `the PCI device ${address}`),
+    ...(spec.usbs ?? []).map(({ path }) => `the USB device ${path}`),
+  ];
+  return all.length > 0 ? `it has ${all.join(', ')} of this host` : undefined;
+}

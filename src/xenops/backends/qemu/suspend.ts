@@ -15,7 +15,7 @@ import { firmwareFor } from './firmware.ts';
 import type { Ground } from './ground.ts';
 import { readHeader, spoil, writeHeader } from './image.ts';
 import { attachDrive, attachNic } from './plug.ts';
-import type { DomainRecord } from './record.ts';
+import { type DomainRecord, givenTo } from './record.ts';
 import { restoredRecord } from './restored.ts';
 import { setThrottles } from './throttle.ts';
 import { startTpm } from './tpm.ts';
@@ -34,6 +34,8 @@ async function prepare(domain: Domain): Promise<void> {
 
 /** Stops the guest and writes its state; a failure leaves it as it was, and the image unusable. */
 export async function saveDomain(domain: Domain, image: OpenDisk, call: Call): Promise<void> {
+  const given = givenTo(domain.record);
+  if (given !== undefined) throw xenopsErrors.make('Failed_to_suspend', { vm: domain.vm, reason: given });
   checkImage(image);
   const wasRunning = domain.power === 'running';
   await using file = await openImage(image, 'r+');

@@ -15,6 +15,7 @@ import { type Log, silentLog } from '../../../base/log.ts';
 import { type VmSpec, xenopsErrors } from '../../../contracts/xenops.ts';
 import type { Backend, BackendEvent, Capability, DomainEnd, Observed } from '../../backend.ts';
 import { Consoles } from './consoles.ts';
+import { checkDevices, simulatedDevices } from './devices.ts';
 import { type Faults, noFaults } from './faults.ts';
 import { countStart, firmwareVerbs } from './firmware.ts';
 import { Moves, type Wire } from './moves.ts';
@@ -166,6 +167,7 @@ class SimulatedHost implements Simulator {
       this.#verb('vm.build', spec.id, async () => {
         const d = this.#domain(spec.id);
         if (d.built) return;
+        checkDevices(spec);
         d.built = true;
         countStart(this.world, spec);
         await this.#consoles?.open(d);
@@ -244,6 +246,7 @@ class SimulatedHost implements Simulator {
   readonly guest = this.#rare.guest;
   readonly hypervisor = this.#rare.hypervisor;
   readonly firmware: NonNullable<Backend['firmware']>;
+  devices = async () => simulatedDevices;
   async forget(vm: string): Promise<void> {
     if (this.world.firmware.has(vm)) this.world.remember(vm, undefined);
   }
