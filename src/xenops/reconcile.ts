@@ -12,7 +12,7 @@ import { settleLeaving } from './leaving.ts';
 import { startVm } from './lifecycle.ts';
 import { closeFiles, closeMedia, closePort, openMedia, openPort, sameMedia } from './media.ts';
 import { observe, settle } from './operation.ts';
-import { encode, type Run, setDisc, type VmRecord } from './record.ts';
+import { encode, placeOf, type Run, setDisc, type VmRecord } from './record.ts';
 import { settleFreezing } from './snapshot.ts';
 import { powerOf } from './state.ts';
 import { type How, type Verdict, verdict } from './verdict.ts';
@@ -70,7 +70,11 @@ export class Reconciler {
       if (todo.do === 'restart') this.#start(vm);
       return undefined;
     } catch (error) {
-      this.#core.log.error('a VM could not be reconciled; tried again later', { vm, error: String(error) });
+      if (record?.leaving?.given)
+        this.#core.log.warn('it is not known yet where a guest runs; its receiver is asked again', {
+          ...{ vm, to: placeOf(record.leaving.to), error: String(error) },
+        });
+      else this.#core.log.error('a VM could not be reconciled; tried again later', { vm, error: String(error) });
       this.#again(vm, record, how);
       return { error };
     }

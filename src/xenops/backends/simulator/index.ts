@@ -22,7 +22,6 @@ import { Moves, type Wire } from './moves.ts';
 import { observed } from './observed.ts';
 import { rareCapabilities, rareVerbs } from './rare.ts';
 import { Screen } from './screen.ts';
-import { SocketWires } from './socket-wires.ts';
 import { drivesOf, FileWorld, type SimDomain, SimWorld } from './world.ts';
 
 export { type Fault, FaultList, type Faults, seededRandom } from './faults.ts';
@@ -90,7 +89,7 @@ class SimulatedHost implements Simulator {
     this.#faults = o.faults ?? noFaults;
     this.world = o.world ?? (o.persistFile === undefined ? new SimWorld() : new FileWorld(o.persistFile));
     this.firmware = firmwareVerbs(this.world);
-    this.#moves = new Moves(this.world, o.ids, o.wires ?? (o.consoleDir ? new SocketWires(o.consoleDir) : new Map()));
+    this.#moves = new Moves(this.world, o.ids, o.wires ?? o.consoleDir);
     this.can = new Set([...can, ...(o.consoleDir === undefined ? [] : (['serial', 'vnc'] as const))]);
     if (o.consoleDir !== undefined) {
       this.#consoles = new Consoles(o.consoleDir, o.clock, o.bootDelayMs ?? 0, (vm, end) => this.endGuest(vm, end));

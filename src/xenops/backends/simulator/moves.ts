@@ -1,6 +1,7 @@
 /** Simulated guests on their way between domains: streams that end with their process, and a watch that none goes on twice. */
 import type { Ids } from '../../../base/ids.ts';
 import { xenopsErrors } from '../../../contracts/xenops.ts';
+import { wiresIn } from './socket-wires.ts';
 import type { SimDomain, SimTransfer, SimWorld } from './world.ts';
 
 /** The receiving end of a stream. */
@@ -26,10 +27,11 @@ export class Moves {
   /** The streams of this process, by domain. */
   readonly #mine = new Map<string, string>();
 
-  constructor(world: SimWorld, ids: Ids, wires: Wires) {
+  /** `wires`: or the folder of their sockets; absent, guests move within this process. */
+  constructor(world: SimWorld, ids: Ids, wires: Wires | string | undefined) {
     this.#world = world;
     this.#ids = ids;
-    this.#wires = wires;
+    this.#wires = typeof wires === 'object' ? wires : wiresIn(wires);
   }
   async listen(vm: string): Promise<string> {
     const known = this.#mine.get(vm);

@@ -26,7 +26,10 @@ async function read(socket: Socket): Promise<SimTransfer> {
   return guest as SimTransfer;
 }
 
-export class SocketWires implements Wires {
+/** Streams in the folder; without one, of this process alone. */
+export const wiresIn = (dir: string | undefined): Wires => (dir === undefined ? new Map() : new SocketWires(dir));
+
+class SocketWires implements Wires {
   readonly #dir: string;
   readonly #open = new Map<string, { readonly server: Server; readonly wire: Wire }>();
 
