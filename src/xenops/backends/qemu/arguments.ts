@@ -139,7 +139,7 @@ function givenDevices({ spec }: DomainRecord): string[] {
   ];
 }
 /** A TPM, at the registers that the firmware looks for. */
-function tpmDevices({ spec }: DomainRecord, path: string): string[] {
+function tpmDevices(path: string): string[] {
   return [
     ...[
       '-chardev',
@@ -147,7 +147,7 @@ function tpmDevices({ spec }: DomainRecord, path: string): string[] {
       '-tpmdev',
       options('emulator', { id: 'tpm', chardev: 'tpm-line' }),
     ],
-    ...json('-device', { driver: spec.boot.kind === 'uefi' ? 'tpm-crb' : 'tpm-tis', tpmdev: 'tpm' }),
+    ...json('-device', { driver: 'tpm-crb', tpmdev: 'tpm' }),
   ];
 }
 /** q35 hot-plugs behind root ports, eight functions to a slot. */
@@ -245,7 +245,7 @@ export function qemuArguments(input: ArgumentsInput): string[] {
     ...(record.machine.agent
       ? agentDevices(record.machine, options('socket', { id: agentPort, ...socket(paths.agent) }))
       : []),
-    ...(input.tpm === undefined ? [] : tpmDevices(record, input.tpm)),
+    ...(input.tpm === undefined ? [] : tpmDevices(input.tpm)),
     ...pluggedDevices(record),
     ...givenDevices(record),
     ...(input.incoming ? ['-incoming', 'defer'] : []),

@@ -33,12 +33,13 @@ export async function startTpm(domain: Domain): Promise<string | undefined> {
   if (!existsSync(program)) throw refuse('a TPM needs the program swtpm; install the package "swtpm"');
   const user = owner(domain.record.domid);
   const { tpm: socket, run, tpmLog } = folders.paths(domain.vm);
-  const state = await folders.keepTpm(guestOf(domain.record), user);
   await stopTpm(domain);
+  // Asked before the state is given to this domain's user.
   const guest = guestOf(domain.record);
   const others = await processes.process.list({});
   if (others.some(({ running, tags }) => running && tags['kind'] === kind && tags['guest'] === guest))
     throw refuse('its TPM is in use by another domain of this host: a VM with a TPM moves to other hosts only');
+  const state = await folders.keepTpm(guest, user);
   await rm(socket, { force: true });
   const id = processOf(domain);
   await processes.process.start({
