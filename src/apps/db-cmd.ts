@@ -3,7 +3,7 @@ import { readFileSync, writeSync } from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
 import { connectBus, systemBus } from '../bus/connection.ts';
-import { runDbCommand } from '../doors/openxt/db-commands.ts';
+import { databaseOn, runDbCommand } from '../doors/openxt/db-commands.ts';
 
 function writeAll(bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at);
@@ -12,7 +12,7 @@ function writeAll(bytes: Uint8Array): void {
 const [name = '', ...args] = process.argv.slice(2);
 try {
   await runDbCommand(name, args, async () => ({
-    bus: await connectBus({ address: systemBus(process.env), clock: systemClock, log: silentLog }),
+    db: databaseOn(await connectBus({ address: systemBus(process.env), clock: systemClock, log: silentLog })),
     line: (text) => writeAll(Buffer.from(`${text}\n`)),
     bytes: writeAll,
     input: () => readFileSync(0, 'utf8'),

@@ -1,6 +1,6 @@
 /** What rules say of VMs: their own rules in the database, their properties from the manager. */
-import type { BusConnection } from '../bus/connection.ts';
-import { BusError, busErrors } from '../bus/interface.ts';
+import { ComCitrixXenclientDbClient } from '../bus/generated/db-client.ts';
+import { type BusCalls, BusError, busErrors, withTimeout } from '../bus/interface.ts';
 
 export interface VmFacts {
   /** The texts of the VM's own rules, in their order. Throws when they cannot be had. */
@@ -9,7 +9,7 @@ export interface VmFacts {
   property(uuid: string, name: string): Promise<string | boolean | undefined>;
 }
 
-const db = { destination: 'com.citrix.xenclient.db', path: '/', interface: 'com.citrix.xenclient.db' };
+const database = 'com.citrix.xenclient.db';
 const manager = 'com.citrix.xenclient.xenmgr';
 /** Answers that mean: nobody of that name is on the bus. */
 const away: readonly string[] = [busErrors.serviceUnknown, busErrors.noOwner];
@@ -24,29 +24,24 @@ const absent: readonly string[] = [
 const timeoutMs = 5000;
 
 /** Facts from OpenXT's database and manager on the bus. Without a manager there, properties are read from the database. */
-export function busFacts(bus: BusConnection): VmFacts {
-  const ask = (member: string, path: string) =>
-    bus.call({ ...db, member, signature: 's', args: [path], timeoutMs }).then(([value]) => value);
+export function busFacts(bus: BusCalls): VmFacts {
+  const db = new ComCitrixXenclientDbClient(withTimeout(bus, timeoutMs), database, '/');
   return {
     async rules(uuid) {
       const folder = `/vm/${uuid}/rpc-firewall-rules`;
-      const names = ((await ask('list', folder)) as string[]).filter((name) => /^[0-9]{1,9}$/.test(name));
+      const names = (await db.list(folder)).filter((name) => /^[0-9]{1,9}$/.test(name));
       const sorted = names.sort((a, b) => Number(a) - Number(b));
-      return Promise.all(sorted.map(async (name) => String(await ask('read', `${folder}/${name}`))));
+      return Promise.all(sorted.map((name) => db.read(`${folder}/${name}`)));
     },
     async property(uuid, name) {
       const found = await fromManager(bus, uuid, name);
       if (found !== 'away') return found;
       const path = `/vm/${uuid}/${name}`;
-      return (await ask('exists', path)) ? asValue(String(await ask('read', path))) : undefined;
+      return (await db.exists(path)) ? asValue(await db.read(path)) : undefined;
     },
   };
 }
-async function fromManager(
-  bus: BusConnection,
-  uuid: string,
-  name: string,
-): Promise<string | boolean | undefined | 'away'> {
+async function fromManager(bus: BusCalls, uuid: string, name: string): Promise<string | boolean | undefined | 'away'> {
   const path = `/vm/${uuid.replaceAll('-', '_')}`;
   const args = [`${manager}.vm.unrestricted`, name];
   const get = { destination: manager, path, interface: 'org.freedesktop.DBus.Properties', member: 'Get' };

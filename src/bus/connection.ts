@@ -7,19 +7,19 @@
 import dbus from 'dbus-native';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import { BusError, type BusHandlers, type BusInterface, type BusProperties, busErrors } from './interface.ts';
+import {
+  type BusCalls,
+  BusError,
+  type BusHandlers,
+  type BusInterface,
+  type BusProperties,
+  type BusServer,
+  busErrors,
+  type OutgoingCall,
+  unwrapped,
+} from './interface.ts';
 import { BusObjects } from './objects.ts';
 
-export interface OutgoingCall {
-  readonly destination: string;
-  readonly path: string;
-  readonly interface: string;
-  readonly member: string;
-  readonly signature?: string;
-  readonly args?: readonly unknown[];
-  /** Milliseconds to wait for the answer; 25,000 unless told. */
-  readonly timeoutMs?: number;
-}
 export interface BusSignal {
   readonly sender: string;
   readonly path: string;
@@ -71,7 +71,7 @@ interface Pending {
   reject(error: BusError): void;
 }
 
-export class BusConnection {
+export class BusConnection implements BusCalls, BusServer {
   /** The unique name, such as `:1.7`. */
   name = '';
   readonly objects = new BusObjects();
@@ -141,6 +141,39 @@ export class BusConnection {
     this.#listeners.add(listener);
     await this.bus('AddMatch', 's', rule);
   }
+  /** As `follow`, of one signal of one object. Whose signal it is is known by the unique name that the service has now. */
+  async followSignal(
+    service: string,
+    path: string,
+    interfaceName: string,
+    member: string,
+    listener: (args: readonly unknown[]) => void,
+  ): Promise<void> {
+    const owners = await this.#ownersOf(service);
+    const rule = `type='signal',sender='${service}',path='${path}',interface='${interfaceName}',member='${member}'`;
+    await this.follow(rule, (signal) => {
+      if (signal.path !== path || signal.interface !== interfaceName || signal.member !== member) return;
+      if (owners.has(signal.sender)) listener(signal.args);
+    });
+  }
+  /** The unique name that has a name, kept current. */
+  async #ownersOf(service: string): Promise<ReadonlySet<string>> {
+    const owners = new Set<string>([service]);
+    const from = theBus.destination;
+    await this.follow(
+      `type='signal',sender='${from}',interface='${from}',member='NameOwnerChanged',arg0='${service}'`,
+      ({ sender, member, args: [name, before, now] }) => {
+        if (sender !== from || member !== 'NameOwnerChanged' || name !== service) return;
+        owners.delete(before as string);
+        if (now !== '') owners.add(now as string);
+      },
+    );
+    const owner = await this.bus('GetNameOwner', 's', service).catch((error: BusError) => {
+      if (error.errorName !== busErrors.noOwner) throw error;
+    });
+    if (owner) owners.add(owner[0] as string);
+    return owners;
+  }
   emit(path: string, name: string, member: string, signature = '', args: readonly unknown[] = []): void {
     const type = dbus.messageType.signal;
     this.#send({ type, serial: this.#next(), path, interface: name, member, ...bodyOf(signature, args) });
@@ -202,6 +235,6 @@ export class BusConnection {
 }
 /** What a message carries, variants as their values. Calls keep dbus-native's: who is called may want to know their types. */
 const plain = ({ body = [], signature = '' }: dbus.Message): readonly unknown[] =>
-  signature.includes('v') ? body.map((value) => dbus.toPlain(value)) : body;
+  signature.includes('v') ? body.map(unwrapped) : body;
 const bodyOf = (signature: string, args: readonly unknown[]) =>
   signature === '' ? {} : { signature, body: [...args] };

@@ -1,4 +1,5 @@
 /** D-Bus interfaces declared as values: what is served and called derives from them, introspection too. */
+import dbus from 'dbus-native';
 
 export interface BusArgument {
   readonly name: string;
@@ -31,6 +32,49 @@ export type BusHandlers = Readonly<
 export interface BusProperties {
   get(name: string, caller: BusCaller): unknown | Promise<unknown>;
   set(name: string, value: unknown, caller: BusCaller): void | Promise<void>;
+}
+/** A value with its type, for where any type may be. */
+export type BusVariant = dbus.Variant;
+export const variant = (signature: string, value: unknown): BusVariant => new dbus.Variant(signature, value);
+/** The value with all variants in it taken out of their types. */
+export function unwrapped(value: unknown): unknown {
+  if (value instanceof dbus.Variant) return unwrapped(value.value);
+  if (Array.isArray(value)) return value.map(unwrapped);
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, unwrapped(each)]));
+}
+/** What clients need of a connection. */
+export interface BusCalls {
+  call(call: OutgoingCall): Promise<readonly unknown[]>;
+  /** Calls `listener` with the arguments of every such signal of the object, from when it answers. */
+  followSignal(
+    service: string,
+    path: string,
+    interfaceName: string,
+    member: string,
+    listener: (args: readonly unknown[]) => void,
+  ): Promise<void>;
+}
+/** The same, with calls that wait as long as told. */
+export const withTimeout = (bus: BusCalls, timeoutMs: number): BusCalls => ({
+  call: (call) => bus.call({ ...call, timeoutMs }),
+  followSignal: (...rest) => bus.followSignal(...rest),
+});
+/** What servers need of a connection. */
+export interface BusServer {
+  /** Serves an interface; the answer ends it. */
+  serve(path: string, declared: BusInterface, handlers: BusHandlers, properties?: BusProperties): () => void;
+  emit(path: string, interfaceName: string, member: string, signature?: string, args?: readonly unknown[]): void;
+}
+export interface OutgoingCall {
+  readonly destination: string;
+  readonly path: string;
+  readonly interface: string;
+  readonly member: string;
+  readonly signature?: string;
+  readonly args?: readonly unknown[];
+  /** Milliseconds to wait for the answer; 25,000 unless told. */
+  readonly timeoutMs?: number;
 }
 /** Declares a method: `method('path:s', 'value:s')` takes and answers one string each. */
 export const method = (taken: string, answered = ''): BusMethod => ({ in: args(taken), out: args(answered) });

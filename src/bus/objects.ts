@@ -9,6 +9,7 @@ import {
   type BusProperties,
   busErrors,
   signatureOf,
+  unwrapped,
 } from './interface.ts';
 import { introspection, standardInterfaces } from './introspect.ts';
 
@@ -113,7 +114,7 @@ function propertyHandlers(object: ReadonlyMap<string, Served>): BusHandlers {
       const given = value instanceof dbus.Variant ? value : undefined;
       if (given?.signature !== property.type)
         throw new BusError(busErrors.invalidArgs, `${name} has the type ${property.type}, not ${given?.signature}`);
-      await properties.set(String(name), dbus.toPlain(given), caller);
+      await properties.set(String(name), unwrapped(given), caller);
       return [];
     },
     async GetAll([of], caller) {

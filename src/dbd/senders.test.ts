@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { BusConnection, BusSignal, OutgoingCall } from '../bus/connection.ts';
-import { BusError, busErrors } from '../bus/interface.ts';
+import type { BusConnection, BusSignal } from '../bus/connection.ts';
+import { BusError, busErrors, type OutgoingCall } from '../bus/interface.ts';
 import type { Store } from '../contracts/xenstore.ts';
 import { Senders } from './senders.ts';
 

@@ -4,7 +4,8 @@
  * know does not answer, or is gone with its connections still there, nobody is taken for the host.
  */
 import type { BusConnection } from '../bus/connection.ts';
-import { BusError, busErrors } from '../bus/interface.ts';
+import { ComCitrixXenclientRpcProxyClient } from '../bus/generated/rpc-proxy-client.ts';
+import { BusError, busErrors, withTimeout } from '../bus/interface.ts';
 import type { Store as Xenstore } from '../contracts/xenstore.ts';
 
 export interface Sender {
@@ -13,7 +14,7 @@ export interface Sender {
   readonly uuid: string | null;
 }
 const brokerName = 'com.citrix.xenclient.rpc_proxy';
-const broker = { path: '/', interface: brokerName, timeoutMs: 5000 };
+const timeoutMs = 5000;
 const is = (error: unknown, ...names: readonly string[]) =>
   error instanceof BusError && names.includes(error.errorName);
 
@@ -97,9 +98,9 @@ export class Senders {
     }
   }
   async #fromBroker(owner: string, name: string): Promise<Sender | undefined> {
-    const ask = { ...broker, destination: owner, member: 'GetConnectionSource', signature: 's', args: [name] };
+    const bus = withTimeout(this.#bus, timeoutMs);
     try {
-      const [domid, uuid] = (await this.#bus.call(ask)) as [number, string, boolean];
+      const [domid, uuid] = await new ComCitrixXenclientRpcProxyClient(bus, owner, '/').getConnectionSource(name);
       return { domid, uuid: uuid === '' ? null : uuid };
     } catch (error) {
       if (is(error, busErrors.noOwner)) return undefined;

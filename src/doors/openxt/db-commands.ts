@@ -1,9 +1,10 @@
 /** The commands that look into OpenXT's database and change it: `db-read`, `db-write`, `db-ls` and their kin. */
-import type { BusConnection } from '../../bus/connection.ts';
+import { ComCitrixXenclientDbClient } from '../../bus/generated/db-client.ts';
+import { type BusCalls, withTimeout } from '../../bus/interface.ts';
 
 /** What a command says and how it ends. Bytes are written as they are, lines with their newline. */
 export interface DbIo {
-  readonly bus: BusConnection;
+  readonly db: ComCitrixXenclientDbClient;
   line(text: string): void;
   bytes(content: Uint8Array): void;
   /** What is on standard input. */
@@ -18,12 +19,9 @@ export const usage = 'Usage: db-cmd <cmd> <parameters>';
 const service = 'com.citrix.xenclient.db';
 /** Some calls answer much: a whole tree, a file. */
 const timeoutMs = 120_000;
-
-async function ask(io: DbIo, member: string, ...args: readonly string[]): Promise<unknown> {
-  const to = { destination: service, path: '/', interface: service, timeoutMs };
-  const [answer] = await io.bus.call({ ...to, member, signature: 's'.repeat(args.length), args });
-  return answer;
-}
+/** The database on a bus. */
+export const databaseOn = (bus: BusCalls): ComCitrixXenclientDbClient =>
+  new ComCitrixXenclientDbClient(withTimeout(bus, timeoutMs), service, '/');
 const isRoot = (path: string) => /^\/*$/.test(path);
 
 interface Command {
@@ -33,12 +31,12 @@ interface Command {
 }
 /** By the names behind `db-`. */
 export const commands: Readonly<Record<string, Command>> = {
-  read: { takes: [1], run: async (io, [path = '']) => io.line(String(await ask(io, 'read', path))) },
+  read: { takes: [1], run: async (io, [path = '']) => io.line(await io.db.read(path)) },
   write: {
     takes: [2],
     async run(io, [path = '', value = '']) {
       if (isRoot(path) || /^\/*vm\/*$/.test(path)) throw new DbRefusal('Nope, not doing that.');
-      await ask(io, 'write', path, value);
+      await io.db.write(path, value);
     },
   },
   ls: {
@@ -50,34 +48,34 @@ export const commands: Readonly<Record<string, Command>> = {
       await show(io, path.replace(/\/+$/, ''), '', full);
     },
   },
-  nodes: { takes: [1], run: async (io, [path = '']) => io.line(((await ask(io, 'list', path)) as string[]).join(' ')) },
-  exists: { takes: [1], run: async (io, [path = '']) => io.line(String(await ask(io, 'exists', path))) },
+  nodes: { takes: [1], run: async (io, [path = '']) => io.line((await io.db.list(path)).join(' ')) },
+  exists: { takes: [1], run: async (io, [path = '']) => io.line(String(await io.db.exists(path))) },
   rm: {
     takes: [1],
     async run(io, [path = '']) {
       if (isRoot(path)) throw new DbRefusal('bad path');
-      await ask(io, 'rm', path);
+      await io.db.rm(path);
     },
   },
-  dump: { takes: [0, 1], run: async (io, [path = '/']) => io.line(String(await ask(io, 'dump', path))) },
+  dump: { takes: [0, 1], run: async (io, [path = '/']) => io.line(await io.db.dump(path)) },
   inject: {
     takes: [1, 2],
     /** The JSON is the second parameter, or what is on standard input. */
-    run: async (io, [path = '', value]) => void (await ask(io, 'inject', path, value ?? io.input())),
+    run: async (io, [path = '', value]) => void (await io.db.inject(path, value ?? io.input())),
   },
-  cat: { takes: [1], run: async (io, [path = '']) => io.bytes((await ask(io, 'read_binary', path)) as Uint8Array) },
+  cat: { takes: [1], run: async (io, [path = '']) => io.bytes(await io.db.readBinary(path)) },
 };
 
 /** Every node below `path`, a line each: deeper ones further in, or with their whole paths. */
 async function show(io: DbIo, path: string, indent: string, full: boolean): Promise<void> {
-  for (const name of (await ask(io, 'list', path === '' ? '/' : path)) as string[]) {
+  for (const name of await io.db.list(path === '' ? '/' : path)) {
     const at = `${path}/${name}`;
     const begin = full ? at : `${indent}${name}`;
-    const inner = ((await ask(io, 'list', at)) as string[]).length > 0;
+    const inner = (await io.db.list(at)).length > 0;
     if (inner) {
       io.line(`${begin} =`);
       await show(io, at, `${indent} `, full);
-    } else io.line(`${begin} = "${await ask(io, 'read', at)}"`);
+    } else io.line(`${begin} = "${await io.db.read(at)}"`);
   }
 }
 

@@ -1,5 +1,5 @@
 /** `xec`: calls methods and properties of services on the bus, as their introspection describes them. */
-import type { OutgoingCall } from '../../../bus/connection.ts';
+import type { OutgoingCall } from '../../../bus/interface.ts';
 import {
   type IdlArgument,
   type IdlInterface,
