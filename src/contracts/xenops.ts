@@ -240,12 +240,14 @@ export const xenopsContract = contract({
       ),
       snapshotDisks: method(
         'What these disks hold at one moment becomes the disks `to`, in the same repositories. The guest, which has them plugged and ' +
-          'writable, runs on. None is made when one cannot be.',
+          'writable, runs on. None is made when one cannot be. `quiesce`: its agent holds its filesystems still at that moment, if it ' +
+          'can (`try`), or Failed_to_freeze (`must`). Answers whether it did.',
         s.object({
           id: s.string,
           disks: s.list(s.object({ sr: s.string, vdi: s.string, to: s.string, name: s.optional(s.string) })),
+          quiesce: s.optional(s.oneOf('try', 'must')),
         }),
-        s.nothing,
+        s.object({ quiesced: s.boolean }),
       ),
       setVcpus: method('Plug virtual CPUs of a running VM.', s.object({ id: s.string, count: s.size }), s.nothing),
       setMemoryTarget: method(

@@ -17,6 +17,20 @@ export const snapshotAtomics = {
     text: diskText,
     run: (g, { vm, disk }) => freeze(g, vm, disk),
   }),
+  /** They go on by themselves when nobody lets them. */
+  'Guest.freeze': atomic<{ readonly vm: string }>({
+    weight: 1,
+    deadlineS: 60,
+    text: () => '',
+    run: (g, { vm }, call) => g.backend.guest?.freeze?.(vm, call) ?? Promise.reject(noAgent(vm)),
+    undo: (g, { vm }) => g.backend.guest?.thaw?.(vm) ?? Promise.resolve(),
+  }),
+  'Guest.thaw': atomic<{ readonly vm: string }>({
+    weight: 1,
+    deadlineS: 60,
+    text: () => '',
+    run: (g, { vm }) => g.backend.guest?.thaw?.(vm) ?? Promise.resolve(),
+  }),
   /** The moment of the snapshot, for all disks. */
   'VM.pivot': atomic<{ readonly vm: string; readonly disks: readonly DiskToFreeze[] }>({
     weight: 1,
@@ -34,6 +48,7 @@ export const snapshotAtomics = {
   }),
 };
 
+const noAgent = (vm: string) => xenopsErrors.make('Failed_to_freeze', { vm, reason: 'this ground asks no agents' });
 function freeze(g: Neighbours, vm: string, { sr, vdi, to }: DiskToFreeze) {
   return inWords('Storage_error', () => g.storage.vdi.freeze({ sr, vdi, user: vm, to }));
 }

@@ -59,6 +59,8 @@ export interface Freezing {
   /** The domain that writes to the disks. */
   readonly domid: number;
   readonly disks: readonly DiskToFreeze[];
+  /** The guest's filesystems may stand still. */
+  readonly quiesce?: boolean;
 }
 
 /** The row in the store. */

@@ -7,7 +7,8 @@
  *
  * Whatever happens in between, each disk holds all that its guest wrote: there is nothing to take back, only to carry through.
  */
-import type { Call } from '../contracts/contract.ts';
+import { bestEffort } from '../base/best-effort.ts';
+import { type Call, isKind } from '../contracts/contract.ts';
 import { type VbdSpec, type Xenops, xenopsErrors } from '../contracts/xenops.ts';
 import { dropSnapshot, pivot, pivotOf } from './atomics-snapshot.ts';
 import type { Observed } from './backend.ts';
@@ -22,21 +23,37 @@ import { type DiskToFreeze, runOf, type VmRecord } from './record.ts';
 const stepMs = 120_000;
 type Args = Parameters<Xenops['vm']['snapshotDisks']>[0];
 
-export function snapshotDisks(core: Core, { id, disks }: Args, call?: Call): Promise<void> {
-  return operate(core, id, 'snapshotDisks', call, async (op) => {
+export async function snapshotDisks(
+  core: Core,
+  { id, disks, quiesce }: Args,
+  call?: Call,
+): Promise<{ quiesced: boolean }> {
+  let quiesced = false;
+  await operate(core, id, 'snapshotDisks', call, async (op) => {
     const { record } = op;
     guard('snapshotDisks', record);
     pivotOf(core.backend);
     const { domid, spec } = runOf(record);
     const wanted = disks.map((disk) => ({ ...disk, vbd: driveOf(spec.vbds, disk).id }));
     if (wanted.length === 0) return;
-    record.freezing = { domid, disks: wanted };
+    const ready = record.power === 'Running' && record.live?.guest?.can.includes('freeze') === true;
+    quiesced = quiesce === 'must' || (quiesce === 'try' && ready);
+    record.freezing = { domid, disks: wanted, ...(quiesced ? { quiesce: true } : {}) };
     op.changed = true;
     op.touched = true;
     await core.records.note(record);
-    await op.run(snapshotPlan(spec, wanted));
+    try {
+      await op.run(snapshotPlan(spec, wanted, { quiesce: quiesced }));
+    } catch (error) {
+      // Nothing was taken yet, or nobody was told of it.
+      if (quiesce !== 'try' || !isKind(error, 'Failed_to_freeze')) throw error;
+      core.log.info('a snapshot without the help of the agent', { vm: id, error: error.message });
+      quiesced = false;
+      await op.run(snapshotPlan(spec, wanted, { quiesce: false }));
+    }
     record.freezing = null;
   });
+  return { quiesced };
 }
 /** The plugged drive through which the guest writes to the disk. Does_not_exist. */
 function driveOf(vbds: readonly VbdSpec[], { sr, vdi }: Args['disks'][number]): VbdSpec {
@@ -61,6 +78,11 @@ export async function settleFreezing(core: Core, record: VmRecord, seen: Observe
   // Another domain has opened the disks anew: it writes to the layers on top.
   const same = run?.domid === freezing.domid && seen?.power !== 'ended';
   const there = same ? freezing.disks.filter((disk) => run?.spec.vbds.some((vbd) => holds(vbd, disk))) : [];
+  const { guest } = core.backend;
+  if (same && freezing.quiesce)
+    await bestEffort('filesystems go on by themselves', core.log, () =>
+      limited('letting filesystems go on', async () => guest?.thaw?.(id)),
+    );
   if (there.length > 0) await limited('going over to new layers', () => pivot(core.ground, id, there));
   for (const disk of freezing.disks) await limited('dropping a snapshot', () => dropSnapshot(core.ground, disk));
   record.freezing = null;

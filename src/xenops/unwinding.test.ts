@@ -67,6 +67,14 @@ const cases: readonly Case[] = [
     },
     act: (h) => h.xenops.vm.snapshotDisks({ id, disks: [0, 1].map(snapshotOf) }),
   },
+  {
+    name: 'snapshotDisks, quiesced',
+    prepare: async (h) => {
+      await h.xenops.vm.add(testSpec(1, { platform: { 'sim:agent': 'true' } }));
+      await running(h);
+    },
+    act: (h) => h.xenops.vm.snapshotDisks({ id, disks: [snapshotOf(0)], quiesce: 'must' }),
+  },
   { name: 'setVcpus', prepare: running, act: (h) => h.xenops.vm.setVcpus({ id, count: 4 }) },
   { name: 'setMemoryTarget', prepare: running, act: (h) => h.xenops.vm.setMemoryTarget({ id, bytes: 2 ** 27 }) },
 ];
@@ -85,6 +93,7 @@ async function worldOf(h: TestHouse) {
     held: h.held(),
     snapshots: h.snapshots(),
     strayed: h.strayed(),
+    frozen: d?.frozen === true,
     memoryCommitted,
     domain: d && [[...d.vbds.keys()].sort(), [...d.vifs.keys()].sort(), d.vcpus, d.memoryTarget, d.built],
   };

@@ -1,13 +1,16 @@
 /** A running guest's disks on real QEMU: of one moment, again and again, while it writes to both. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import type { Ref } from '../../src/datamodel/dsl.ts';
 import { jsonDriver } from '../scenario/drivers.ts';
 import { type TestHouse, testHouse } from '../scenario/house.ts';
 import { newestFile } from '../scenario/snapshot-bed.ts';
+import { agentGuest, cannotHaveAgent, startAgent } from './agent-guest.ts';
+import { domainOf, eventually, inGuest } from './guest-shell.ts';
 import { cannotRun, consoleSays } from './host.ts';
 import { image, type } from './linux-bed.ts';
 
@@ -19,21 +22,22 @@ interface Disks {
   readonly a: string;
   readonly b: string;
 }
-function drives(h: TestHouse, vm: string): Disks {
+function diskAt(h: TestHouse, vm: string, userdevice: string): string {
   const { db } = h.house;
-  const at = (userdevice: string) => {
-    const vbds = db.get('VM', vm as Ref<'VM'>).VBDs.map((ref) => db.get('VBD', ref));
-    return vbds.find((vbd) => vbd.userdevice === userdevice)?.VDI ?? assert.fail(`no drive ${userdevice}`);
-  };
-  return { a: at('0'), b: at('1') };
+  const vbds = db.get('VM', vm as Ref<'VM'>).VBDs.map((ref) => db.get('VBD', ref));
+  return vbds.find((vbd) => vbd.userdevice === userdevice)?.VDI ?? assert.fail(`no drive ${userdevice}`);
+}
+const drives = (h: TestHouse, vm: string): Disks => ({ a: diskAt(h, vm, '0'), b: diskAt(h, vm, '1') });
+function fileOf(h: TestHouse, vdi: string): string {
+  const { uuid, SR } = h.house.db.get('VDI', vdi as Ref<'VDI'>);
+  const [pbd] = h.house.db.get('SR', SR).PBDs;
+  const { location = '' } = h.house.db.get('PBD', pbd ?? assert.fail()).device_config;
+  return join(location, newestFile(readdirSync(location), uuid));
 }
 /** What the guest's counters were on the disks, as another reads them. */
 function countersOf(h: TestHouse, disks: Disks): readonly [number, number] {
   const read = (vdi: string) => {
-    const { uuid, SR } = h.house.db.get('VDI', vdi as Ref<'VDI'>);
-    const [pbd] = h.house.db.get('SR', SR).PBDs;
-    const { location = '' } = h.house.db.get('PBD', pbd ?? assert.fail()).device_config;
-    const path = join(location, newestFile(readdirSync(location), uuid));
+    const path = fileOf(h, vdi);
     execFileSync('qemu-img', ['check', '-q', '-U', path]);
     const dump = execFileSync('qemu-io', ['-r', '-U', '-c', 'read -v 0 16', path], { encoding: 'utf8' });
     const bytes = /^00000000: +((?:[0-9a-f]{2} ){16})/m.exec(dump)?.[1] ?? assert.fail(dump);
@@ -109,4 +113,35 @@ test('disks of a guest that writes are snapshotted at one moment', { skip: canno
     `back-${first.then.join('-')}`,
   );
   await root('VM.hard_shutdown', vm);
+});
+
+const agent = { skip: cannotHaveAgent() ?? false, timeout: 300_000 };
+test('what a guest with an agent has not written out yet is in its snapshot', agent, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'gh-quiesce-'));
+  try {
+    await using h = await testHouse({ hypervisor: 'qemu', guest: agentGuest(join(folder, 'ramdisk')) });
+    const { db, root } = h.house;
+    const d = await jsonDriver(h);
+    const uuid = await d.install('Tiny Linux', 'stands still');
+    await d.addDisk(uuid, 16 << 20);
+    const vm = db.byUuid('VM', uuid);
+    const raw = join(folder, 'raw');
+    execFileSync('mke2fs', ['-q', '-t', 'ext4', raw, '16M']);
+    execFileSync('qemu-img', ['convert', '-n', '-f', 'raw', '-O', 'qcow2', raw, fileOf(h, diskAt(h, vm, '0'))]);
+    await d.power(uuid, 'start');
+    const at = domainOf(h.data, uuid);
+    await consoleSays(join(at, 'console.log'), 'READY');
+    await inGuest(at, `killall acpid; modprobe -q ext4; mkdir -p /mnt; mount -t ext4 /dev/vda /mnt; ${startAgent}`);
+    const metrics = () => db.find('VM_guest_metrics', db.get('VM', vm).guest_metrics);
+    await eventually('the agent is heard', () => metrics()?.other['feature-freeze'] === '1');
+    await inGuest(at, 'echo precious > /mnt/kept');
+    const snapshot = (await root('VM.snapshot', vm, 'still')) as Ref<'VM'>;
+    assert.equal(db.get('VM', snapshot).snapshot_info['disk-snapshot-type'], 'quiesced');
+    execFileSync('qemu-img', ['convert', '-U', '-O', 'raw', fileOf(h, diskAt(h, snapshot, '0')), raw]);
+    assert.equal(execFileSync('debugfs', ['-R', 'cat kept', raw], { encoding: 'utf8' }), 'precious\n');
+    // They go on.
+    assert.equal(await inGuest(at, 'echo more >> /mnt/kept; sync; wc -l < /mnt/kept'), '2');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

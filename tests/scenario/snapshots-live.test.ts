@@ -78,3 +78,24 @@ test('paused and suspended VMs stay what they are', async () => {
   const after = await h.root('VM.snapshot', vm, 'after');
   await holds(h, await diskAt(h, after, '5'), 2);
 });
+
+test('the agent of a guest holds its filesystems still, where there is one', async () => {
+  await using h = await diskHouse();
+  const vm = await makeVm(h);
+  await addDisk(h, vm, '5');
+  const typeOf = async (snapshot: string) => (await vmOf(h, snapshot)).snapshot_info['disk-snapshot-type'];
+  await h.root('VM.start', vm, false, false);
+  const row = { name_label: 'still', type: 'snapshot_with_quiesce', frequency: 'daily' };
+  const vmss = await h.root('VMSS.create', row);
+  await h.root('VM.set_snapshot_schedule', vm, vmss);
+  assert.match(await h.root('VMSS.snapshot_now', vmss), /VM_SNAPSHOT_WITH_QUIESCE_NOT_SUPPORTED/);
+  assert.equal((await vmOf(h, vm)).snapshots.length, 0);
+  assert.equal(await typeOf(await h.root('VM.snapshot', vm, 'without')), 'crash_consistent');
+  await h.root('VM.hard_shutdown', vm);
+  await h.root('VM.add_to_platform', vm, 'sim:agent', 'true');
+  await h.root('VM.start', vm, false, false);
+  const byHand = await h.root('VM.snapshot', vm, 'with');
+  await h.root('VMSS.snapshot_now', vmss);
+  const [bySchedule = ''] = (await vmOf(h, vm)).snapshots.slice(-1);
+  for (const snapshot of [byHand, bySchedule]) assert.equal(await typeOf(snapshot), 'quiesced');
+});

@@ -73,7 +73,7 @@ function branch(ctx: Ctx, vdi: Ref<'VDI'>, kind: 'snapshot' | 'clone'): Promise<
   return onSr(ctx, ctx.db.get('VDI', vdi).SR, `vdi_${kind}`, async () => {
     if (kind === 'clone') return branchDisk(ctx, vdi, kind);
     await using unwind = new Unwind();
-    const taken = await snapshotLive(ctx, [vdi], unwind);
+    const { made: taken } = await snapshotLive(ctx, [vdi], unwind);
     const made = taken.get(vdi) ?? (await branchDisk(ctx, vdi, kind));
     unwind.keep();
     return made;

@@ -12,7 +12,7 @@ import { refreshVm } from '../guards.ts';
 import { removeRecords } from '../sync.ts';
 import { wireTime } from '../wire-time.ts';
 import { dropSuspendImage } from './suspend-image.ts';
-import { snapshotLive } from './vdi-live.ts';
+import { type Quiesce, snapshotLive } from './vdi-live.ts';
 import { branchDisk, copyDisk, createDisk, destroyDisk } from './vdi-work.ts';
 import { randomMac } from './vif-mac.ts';
 import { checkMemory, checkVcpus } from './vm-limits.ts';
@@ -97,6 +97,8 @@ export interface DuplicateOptions {
   readonly sr?: string;
   /** VDIs that the copy does not get. */
   readonly ignore?: readonly string[];
+  /** Of a snapshot: whether the guest's agent must hold its filesystems still, or shall if it can. */
+  readonly quiesce?: Quiesce;
   /** Fields that differ from the original's; those of a clone by default. */
   readonly links?: Patch<'VM'>;
 }
@@ -112,7 +114,9 @@ export async function duplicate(
   await using unwind = new Unwind();
   const toCopy = disksOf(ctx, source).filter((vdi) => !options.ignore?.includes(vdi));
   // Those that the guest writes to first, at one moment; the others are not written to meanwhile.
-  const disks = how === 'snapshot' ? await snapshotLive(ctx, toCopy, unwind) : new Map<string, Ref<'VDI'>>();
+  const none = { made: new Map<string, Ref<'VDI'>>(), quiesced: false };
+  const live = how === 'snapshot' ? await snapshotLive(ctx, toCopy, unwind, options.quiesce) : none;
+  const disks = live.made;
   const atRest = toCopy.filter((vdi) => !disks.has(vdi));
   for (const [i, vdi] of atRest.entries()) {
     const made = how === 'copy' ? await copyDisk(ctx, vdi, options.sr ?? nullRef) : await branchDisk(ctx, vdi, how);
@@ -127,6 +131,9 @@ export async function duplicate(
       ...carried,
       ...{ affinity: vm.affinity, blocked_operations: {} },
       ...(options.links ?? cloneLinks(ctx, vm)),
+      ...(live.quiesced
+        ? { snapshot_info: { ...options.links?.snapshot_info, 'disk-snapshot-type': 'quiesced' } }
+        : {}),
       name_label: name,
       metrics: w.create('VM_metrics', {}),
       domid: -1,

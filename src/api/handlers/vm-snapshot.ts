@@ -19,15 +19,21 @@ import { refreshVm } from '../guards.ts';
 import { holding } from '../operations.ts';
 import { removeDevices } from '../sync.ts';
 import { wireTime } from '../wire-time.ts';
+import type { Quiesce } from './vdi-live.ts';
 import { branchDisk, destroyDisk } from './vdi-work.ts';
 import { copyDevices, disksOf, duplicate, ownFields } from './vm-copy.ts';
 import { hardShutdown, operate, resume, suspend } from './vm-power.ts';
-import { setSnapshotSchedule } from './vmss.ts';
 
-async function snapshot(ctx: Ctx, vm: Ref<'VM'>, name: string, ignore: readonly string[]): Promise<Ref<'VM'>> {
+async function snapshot(
+  ctx: Ctx,
+  vm: Ref<'VM'>,
+  name: string,
+  ignore: readonly string[],
+  quiesce: Quiesce = 'try',
+): Promise<Ref<'VM'>> {
   const record = ctx.db.get('VM', vm);
   const links = snapshotLinks(ctx, vm, record);
-  const made = await duplicate(ctx, vm, name, 'snapshot', { ignore, links });
+  const made = await duplicate(ctx, vm, name, 'snapshot', { ignore, links, quiesce });
   ctx.db.set('VM', vm, { parent: made });
   return made;
 }
@@ -188,6 +194,19 @@ function madeAgain(ctx: Ctx, w: Writer, snap: Ref<'VM'>, uuid: string | undefine
     if (ref === snap || (orphan && uuid && thenOf(ctx, row)['uuid'] === uuid)) w.set('VM', ref, { snapshot_of: vm });
   }
   return vm;
+}
+
+/** As `VM.snapshot`, and refused when the guest's agent does not hold its filesystems still. */
+export function snapshotQuiesced(ctx: Ctx, vm: Ref<'VM'>, name: string): Promise<Ref<'VM'>> {
+  const o = { cls: 'VM', ref: vm, op: 'snapshot', task: ctx.task.ref } as const;
+  return holding(ctx.db, o, () => snapshot(ctx, vm, name, [], 'must'));
+}
+/** A VM is on one schedule at most. */
+function setSnapshotSchedule(ctx: Ctx, self: Ref<'VM'>, value: Ref<'VMSS'>): void {
+  const { is_a_template, is_control_domain, is_a_snapshot } = ctx.db.get('VM', self);
+  if (is_a_template || is_control_domain || is_a_snapshot) throw fail('VM_IS_TEMPLATE', { vm: self });
+  if (value !== nullRef) ctx.db.get('VMSS', value);
+  ctx.db.set('VM', self, { snapshot_schedule: value });
 }
 
 export const vmSnapshot = {

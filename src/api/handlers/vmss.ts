@@ -1,7 +1,7 @@
 /** VMSS: schedules by which snapshots of VMs are taken, and the oldest of them deleted. */
 import { bestEffort } from '../../base/best-effort.ts';
 import type { VMSS } from '../../datamodel/classes/vmss.ts';
-import { nullRef, type Ref } from '../../datamodel/dsl.ts';
+import type { Ref } from '../../datamodel/dsl.ts';
 import { fail } from '../../datamodel/errors.ts';
 import type { Rec } from '../../datamodel/index.ts';
 import type { Patch } from '../../db/db.ts';
@@ -10,6 +10,7 @@ import type { ClassHandlers, Ctx } from '../context.ts';
 import { checkedSchedule } from '../schedule.ts';
 import { wireTime } from '../wire-time.ts';
 import { disksOf } from './vm-copy.ts';
+import { snapshotQuiesced } from './vm-snapshot.ts';
 
 const mostKept = 10;
 function checkKept(count: number): void {
@@ -65,9 +66,11 @@ const failed = { name: 'VMSS_SNAPSHOT_FAILED', priority: 3, cls: 'VM' } as const
 /** A VM that does not run has no memory to keep and no agent to ask: of that, its disks are taken. */
 async function take(ctx: Ctx, vm: Ref<'VM'>, type: Rec<'VMSS'>['type'], new_name: string): Promise<Ref<'VM'>> {
   const runs = ctx.db.get('VM', vm).power_state === 'Running';
-  const how = runs ? type : 'snapshot';
-  const more = how === 'snapshot' ? { ignore_vdis: [] } : {};
-  const made = (await ctx.call(`VM.${how}`, { vm, new_name, ...more })) as Ref<'VM'>;
+  const call = (method: string, more = {}) => ctx.call(method, { vm, new_name, ...more }) as Promise<Ref<'VM'>>;
+  const made =
+    !runs || type === 'snapshot'
+      ? await call('VM.snapshot', { ignore_vdis: [] })
+      : await (type === 'checkpoint' ? call('VM.checkpoint') : snapshotQuiesced(ctx, vm, new_name));
   ctx.db.set('VM', made, { is_vmss_snapshot: true });
   return made;
 }
@@ -113,10 +116,3 @@ export const vmssHandlers: ClassHandlers<typeof VMSS> = {
   },
   set_last_run_time: (ctx, a) => ctx.db.set('VMSS', a.self, { last_run_time: a.value }),
 };
-/** `VM.set_snapshot_schedule`: a VM is on one schedule at most. */
-export function setSnapshotSchedule(ctx: Ctx, self: Ref<'VM'>, value: Ref<'VMSS'>): void {
-  const { is_a_template, is_control_domain, is_a_snapshot } = ctx.db.get('VM', self);
-  if (is_a_template || is_control_domain || is_a_snapshot) throw fail('VM_IS_TEMPLATE', { vm: self });
-  if (value !== nullRef) ctx.db.get('VMSS', value);
-  ctx.db.set('VM', self, { snapshot_schedule: value });
-}
