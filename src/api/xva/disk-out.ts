@@ -62,12 +62,13 @@ async function* assembled(
   const last = Math.ceil(size / xvaChunk) - 1;
   const empty = (number: number) => Buffer.alloc(Math.min(xvaChunk, size - number * xvaChunk));
   let number = 0;
-  let data = empty(0);
+  /** Made when something comes that is not the whole of it. */
+  let data: Buffer | undefined;
   let used = true;
   const go = function* (to: number) {
-    if (used || number === 0) yield { number, data };
+    if (used || number === 0) yield { number, data: data ?? empty(number) };
     number = to;
-    data = empty(to);
+    data = undefined;
     used = false;
     onBytes(to * xvaChunk);
   };
@@ -84,13 +85,14 @@ async function* assembled(
       const to = Math.floor(at / xvaChunk);
       if (to !== number) yield* go(to);
       const piece = await frames.take(Math.min(place + length - at, (to + 1) * xvaChunk - at), 'a frame');
-      piece.copy(data, at - to * xvaChunk);
+      if (piece.length === Math.min(xvaChunk, size - to * xvaChunk)) data = piece;
+      else piece.copy((data ??= empty(to)), at - to * xvaChunk);
       used ||= !isZero(piece);
       at += piece.length;
     }
   }
   if (number !== last) yield* go(last);
-  yield { number, data };
+  yield { number, data: data ?? empty(number) };
 }
 const zeroes = Buffer.alloc(xvaChunk);
 const isZero = (data: Buffer): boolean => data.equals(zeroes.subarray(0, data.length));

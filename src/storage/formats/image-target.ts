@@ -19,13 +19,41 @@ export async function openTarget(path: string, format: 'raw' | 'qcow2', size: nu
   return format === 'raw' ? new RawTarget(file) : new Qcow2Target(file, size);
 }
 
-class RawTarget implements ImageTarget {
+/** Bytes after which what was written is sent to the medium, so that it is busy while more comes. */
+const syncEvery = 32 << 20;
+/** Sends what was written to the medium now and then, once at a time. */
+class Flusher {
   readonly #file: FileHandle;
+  #written = 0;
+  #running: Promise<void> | undefined;
   constructor(file: FileHandle) {
     this.#file = file;
   }
-  write(offset: number, data: Buffer): Promise<void> {
-    return writeFully(this.#file, data, offset);
+  wrote(bytes: number): void {
+    this.#written += bytes;
+    if (this.#written < syncEvery || this.#running) return;
+    this.#written = 0;
+    // Whether all is on the medium is asked again at the end, and what fails then is told.
+    const done = () => {
+      this.#running = undefined;
+    };
+    this.#running = this.#file.datasync().then(done, done);
+  }
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+}
+
+class RawTarget implements ImageTarget {
+  readonly #file: FileHandle;
+  readonly #flusher: Flusher;
+  constructor(file: FileHandle) {
+    this.#file = file;
+    this.#flusher = new Flusher(file);
+  }
+  async write(offset: number, data: Buffer): Promise<void> {
+    await writeFully(this.#file, data, offset);
+    this.#flusher.wrote(data.length);
   }
   /** It is all zeroes already. */
   async writeZeroes(): Promise<void> {
@@ -34,8 +62,9 @@ class RawTarget implements ImageTarget {
   async finish(): Promise<void> {
     await Promise.resolve();
   }
-  close(): Promise<void> {
-    return this.#file.close();
+  async close(): Promise<void> {
+    await this.#flusher.idle();
+    await this.#file.close();
   }
 }
 async function writeFully(file: FileHandle, data: Buffer, offset: number): Promise<void> {
@@ -50,6 +79,7 @@ const clusters = (bytes: number): number => Math.ceil(bytes / cluster);
 
 class Qcow2Target implements ImageTarget {
   readonly #file: FileHandle;
+  readonly #flusher: Flusher;
   readonly #size: number;
   readonly #l1Entries: number;
   /** Index of a second table → its entries: clusters of the file, 0 for none. Four bytes for each cluster of what was touched. */
@@ -60,6 +90,7 @@ class Qcow2Target implements ImageTarget {
 
   constructor(file: FileHandle, size: number) {
     this.#file = file;
+    this.#flusher = new Flusher(file);
     this.#size = size;
     this.#l1Entries = Math.ceil(Math.ceil(size / cluster) / perTable);
     this.#next = 1 + clusters(this.#l1Entries * 8);
@@ -79,6 +110,7 @@ class Qcow2Target implements ImageTarget {
     }
     await this.#begun;
     for (const piece of pieces) await writeFully(this.#file, piece.data, piece.at);
+    this.#flusher.wrote(data.length);
   }
   /** It is all zeroes already. */
   async writeZeroes(): Promise<void> {
@@ -98,8 +130,9 @@ class Qcow2Target implements ImageTarget {
     await writeFully(this.#file, Buffer.concat([writeQcow2Header(header)], cluster), 0);
     await writeFully(this.#file, l1, cluster);
   }
-  close(): Promise<void> {
-    return this.#file.close();
+  async close(): Promise<void> {
+    await this.#flusher.idle();
+    await this.#file.close();
   }
   /** The cluster of the file that holds a cluster of the disk; a new one at first. */
   #place(index: number): number {

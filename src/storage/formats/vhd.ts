@@ -112,11 +112,21 @@ async function readBlock(
 ): Promise<void> {
   const what = `block ${index}`;
   const bitmap = await stream.take(bitmapSize(blockSize), what);
-  for (let at = 0; at < blockSize; at += pieceSize) {
+  const whole = bitmap.subarray(0, blockSize / vhdSector / 8).every((byte) => byte === 0xff);
+  const place = index * blockSize;
+  // Where all sectors are there, what comes is written as it comes.
+  for (let at = 0; whole && at < blockSize; ) {
+    const data = await stream.some(blockSize - at);
+    require(data !== undefined, `it ends within ${what}`);
+    const there = Math.min(data.length, size - place - at);
+    if (there > 0) await writer.put(place + at, data.subarray(0, there));
+    at += data.length;
+  }
+  for (let at = 0; !whole && at < blockSize; at += pieceSize) {
     const data = await stream.take(Math.min(pieceSize, blockSize - at), what);
-    const place = index * blockSize + at;
     for (const { from, to } of present(bitmap, at, data.length))
-      if (place + from < size) await writer.put(place + from, data.subarray(from, Math.min(to, size - place)));
+      if (place + at + from < size)
+        await writer.put(place + at + from, data.subarray(from, Math.min(to, size - place - at)));
   }
 }
 /** The runs of sectors whose bits are set, as bytes of the piece of a block that begins at `at`. */
