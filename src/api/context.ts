@@ -11,6 +11,7 @@ import type { Rec } from '../datamodel/index.ts';
 import type { Db } from '../db/db.ts';
 import type { Events } from './events.ts';
 import type { Logins } from './login.ts';
+import type { NbdFront } from './nbd/front.ts';
 import type { Registrar } from './registrar.ts';
 import type { Caller } from './routes.ts';
 import type { LiveSession, Sessions } from './sessions.ts';
@@ -76,6 +77,7 @@ export interface Services {
   readonly tasks: Tasks;
   readonly events: Events;
   readonly logins: Logins;
+  readonly nbd: NbdFront;
   /** Sets root's password. */
   changePassword(password: string): Promise<void>;
 }

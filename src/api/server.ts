@@ -8,6 +8,7 @@ import { Events } from './events.ts';
 import { handlers as allHandlers } from './handlers/index.ts';
 import { type Endpoint, HttpServer, type Patience } from './http.ts';
 import { type Authenticate, type Identity, Logins } from './login.ts';
+import { NbdFront } from './nbd/front.ts';
 import { plainResult } from './prebuilt.ts';
 import { ensureRoles } from './rbac.ts';
 import { Router } from './router.ts';
@@ -79,11 +80,12 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
     server.tasks.close();
     server.logins.close();
     server.sessions.endAll();
+    await server.nbd.close();
     await http.close();
     server.events.close();
   };
   try {
-    const listening = await listen(parts, http);
+    const listening = await listen(parts, http, server.nbd);
     return {
       listening,
       services: server,
@@ -108,6 +110,7 @@ function makeServices({ house, authenticate, changePassword, loginDelayMs = 5000
     events: new Events({ db, clock }),
     logins: new Logins({ sessions, clock, authenticate, delayMs: loginDelayMs }),
     changePassword,
+    nbd: new NbdFront(house, sessions),
   };
 }
 /** Ends what has expired, and reports the pool as changed: clients see by it that events still come. */
@@ -128,10 +131,11 @@ function sweep({ clock, log, db, pool }: House, { sessions, tasks }: Services): 
   next();
   return () => stop();
 }
-async function listen({ house, listen }: ApiParts, http: HttpServer): Promise<Listen> {
+async function listen({ house, listen }: ApiParts, http: HttpServer, nbd: NbdFront): Promise<Listen> {
   const tcp = listen.tcp && (await http.listenTcp(listen.tcp));
   const certificate = listen.tls && (await ensureCertificate(join(house.dataDir, 'tls'), names(), house.clock.now()));
   const tls = listen.tls && certificate && (await http.listenTls(listen.tls, certificate));
+  if (listen.tls && certificate) nbd.allow(certificate, listen.tls.host);
   const socketPath = listen.socketPath && (await http.listenLocal(listen.socketPath));
   return { tcp, tls, socketPath };
 }

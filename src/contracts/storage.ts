@@ -151,6 +151,23 @@ export const storageContract = contract({
         s.list(s.object({ sr: s.string, vdi: s.string, user: s.string, mode: s.oneOf('RO', 'RW') })),
       ),
     },
+    changes: {
+      between: method(
+        'Which blocks of 64 KiB differ from one moment of a disk to a later one: a bit each, the highest of a byte first, in base64.',
+        s.object({ sr: s.string, from: s.string, to: s.string }),
+        s.object({ bitmap: s.string }),
+      ),
+      note: method(
+        'Note what differs between the two, so that `between` knows it when the content of `from` is gone. Repeating it changes nothing.',
+        s.object({ sr: s.string, from: s.string, to: s.string }),
+        s.nothing,
+      ),
+      forget: method(
+        'Forget what was noted of a disk. Nothing noted is no error.',
+        s.object({ vdi: s.string }),
+        s.nothing,
+      ),
+    },
     disc: {
       open: method(
         'A read-only volume (ISO 9660) of a few files for a guest, in no repository. Opened again with the same files: same answer.',
@@ -196,6 +213,11 @@ export const storageContract = contract({
           socket: s.string,
           /** Bytes of the whole file that an export gives, when known beforehand. */ length: s.nullable(s.size),
         }),
+      ),
+      serve: method(
+        'Serve a disk, read-only, as the NBD export without a name on a unix socket (mode 0600) for one client; `wait` answers when that is gone.',
+        vdiId,
+        s.object({ transfer: s.string, socket: s.string }),
       ),
       wait: method(
         'Answer when the transfer is complete and durable; reports progress; aborting it cancels the transfer.',

@@ -16,12 +16,7 @@ export interface ServedImage {
   kill(): Promise<void>;
 }
 
-/** Serves `path` on the unix socket `socket` (which must not exist) and connects to it. */
-export async function serveImage(
-  image: { path: string; format: Format; readOnly: boolean },
-  socket: string,
-  clock: Clock,
-): Promise<ServedImage> {
+function spawnServer(image: Image, socket: string) {
   const mode = image.readOnly ? ['--read-only'] : ['--discard=unmap'];
   const args = [`--socket=${socket}`, `--format=${image.format}`, '--cache=writeback', ...mode, '--', image.path];
   const [command, line] = boundCommand('qemu-nbd', args);
@@ -38,18 +33,51 @@ export async function serveImage(
     };
     child.on('error', (error) => stop(error.message)).on('close', (code, how) => stop(`it ended with ${how ?? code}`));
   });
+  return { child, ended: () => ended, end, words: () => words };
+}
+interface Image {
+  readonly path: string;
+  readonly format: Format;
+  readonly readOnly: boolean;
+}
+
+/** Serves an image on the unix socket `socket` for one client, whoever comes; it ends with that one, or when it is killed. */
+export async function serveOne(image: Image, socket: string, clock: Clock) {
+  const { child, ended, end } = spawnServer(image, socket);
+  const kill = async () => {
+    child.kill('SIGKILL');
+    await end;
+    await removeFile(socket);
+  };
+  const until = clock.now() + 10_000;
+  for (let pause = 2; !existsSync(socket); pause = Math.min(50, pause * 2)) {
+    const failure = ended();
+    if (failure) throw failure;
+    if (clock.now() > until) {
+      await kill();
+      throw storageErrors.make('Tool_failed', { tool: 'qemu-nbd', reason: 'it does not answer within 10 s' });
+    }
+    await clock.sleep(pause);
+  }
+  return { end, kill };
+}
+
+/** Serves `path` on the unix socket `socket` (which must not exist) and connects to it. */
+export async function serveImage(image: Image, socket: string, clock: Clock): Promise<ServedImage> {
+  const { child, ended, end, words } = spawnServer(image, socket);
   const kill = async () => {
     child.kill('SIGKILL');
     await end;
     await removeFile(socket);
   };
   try {
-    const client = await patiently(clock, () => ended, socket);
+    const client = await patiently(clock, ended, socket);
     const close = async () => {
       await client.disconnect();
       await end;
       await removeFile(socket);
-      if (child.exitCode !== 0) throw ended ?? storageErrors.make('Tool_failed', { tool: 'qemu-nbd', reason: words });
+      if (child.exitCode !== 0)
+        throw ended() ?? storageErrors.make('Tool_failed', { tool: 'qemu-nbd', reason: words() });
     };
     return {
       client,

@@ -7,6 +7,7 @@ import type { Ids } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { type Storage, storageErrors } from '../contracts/storage.ts';
 import type { Store } from '../store/store.ts';
+import { Changes } from './changes.ts';
 import { discVerbs } from './discs.ts';
 import { diskVerbs } from './disks.ts';
 import { drivers } from './drivers/index.ts';
@@ -52,12 +53,22 @@ export async function openStorage(ground: StorageGround): Promise<RunningStorage
   const running = new Set<Promise<unknown>>();
   const transfers = await openTransfers({ ...ground, repositories, uses, changed });
   const merges = new Merges({ repositories, uses, changed, log, closing: closing.signal });
-  const { begin } = transfers.verbs;
+  const changes = new Changes({ ...ground, repositories, uses });
+  const { begin, serve } = transfers.verbs;
   return {
     sr: repositoryVerbs({ repositories, uses, merges, running }, tell),
     vdi: diskVerbs({ repositories, uses, ids, merges, changed, log, closing: closing.signal, running }),
+    changes: {
+      between: (a) => merges.aside(a.sr, a.to, async () => ({ bitmap: await changes.between(a) })),
+      note: (a) => merges.aside(a.sr, a.to, () => changes.note(a)),
+      forget: (a) => changes.forget(a.vdi),
+    },
     disc: discVerbs(dir),
-    transfer: { ...transfers.verbs, begin: (a, call) => merges.aside(a.sr, a.vdi, () => begin(a, call)) },
+    transfer: {
+      ...transfers.verbs,
+      begin: (a, call) => merges.aside(a.sr, a.vdi, () => begin(a, call)),
+      serve: (a, call) => merges.aside(a.sr, a.vdi, () => serve(a, call)),
+    },
     connect: transfers.connect,
     watch(listener) {
       listeners.add(listener);

@@ -4,10 +4,9 @@ import { Unwind } from '../base/unwind.ts';
 import { storageErrors } from '../contracts/storage.ts';
 import { FormatError } from '../wire/format-error.ts';
 import type { DiskSource } from './formats/disk.ts';
-import { ImageSource } from './formats/image-source.ts';
 import { formats } from './formats/index.ts';
 import { type Plan, send } from './formats/plan.ts';
-import { serveImage } from './nbd-server.ts';
+import { openSource } from './open-source.ts';
 import type { Job } from './transfers.ts';
 
 export interface Given {
@@ -54,20 +53,8 @@ export async function prepareGive(job: Job): Promise<Given> {
       : error;
   }
 }
-interface OpenSource {
-  readonly source: DiskSource;
-  close(): Promise<void>;
-  kill(): Promise<void>;
-}
-/** Straight from its files, or by QEMU where that cannot be. */
-async function serve({ ground, sr, signal }: Job, vdi: string, socket: string): Promise<OpenSource> {
-  const { repositories, clock } = ground;
-  const image = await repositories.serial(sr, () => repositories.get(sr).repository.path(vdi));
-  const straight = image.format === 'vpc' ? undefined : await ImageSource.open(image, signal);
-  if (straight) return { source: straight, close: () => straight.close(), kill: () => straight.close() };
-  const { client, close, kill } = await serveImage({ ...image, readOnly: true }, socket, clock);
-  return { source: client, close, kill };
-}
+const serve = (job: Job, vdi: string, socket: string) =>
+  openSource(job.ground, { sr: job.sr, vdi, socket, signal: job.signal });
 async function give(plan: Plan, job: Job, source: DiskSource, peer: Duplex): Promise<number> {
   const { offset: from = 0, onBytes } = job;
   const total = await send(plan, source, peer, { from, onBytes });

@@ -21,6 +21,7 @@ import { type Door, Doors } from './doors.ts';
 import { removeFile } from './durable.ts';
 import { formats } from './formats/index.ts';
 import { Kept } from './kept.ts';
+import { serveOne } from './nbd-server.ts';
 import { type Repositories, requireCapability } from './repositories.ts';
 import { socketFolder } from './sockets.ts';
 import { prepareGive } from './transfer-give.ts';
@@ -86,6 +87,16 @@ export async function openTransfers(ground: TransferGround) {
       transfers.set(id, { job, cancel, listeners, outcome });
       void Promise.allSettled([outcome]).then(() => forgetOldest(id));
       return { transfer: id, socket: job.socket, length };
+    },
+    async serve({ sr, vdi }) {
+      const cancel = new AbortController();
+      const { job, outcome } = await serve(ground, { sr, vdi, sockets, kept, cancel });
+      outcome.catch((error) =>
+        log.info('a disk is served no longer', { transfer: job.id, sr, vdi, error: String(error) }),
+      );
+      transfers.set(job.id, { job, cancel, listeners: new Set(), outcome });
+      void Promise.allSettled([outcome]).then(() => forgetOldest(job.id));
+      return { transfer: job.id, socket: job.socket };
     },
     async wait({ transfer: id }, call: Call = {}) {
       const transfer = find(id);
@@ -179,6 +190,46 @@ async function begin(ground: TransferGround, { args, sockets, doors, kept, cance
       .finally(release)
       .finally(() => removeFile(socket));
     return { job, length: give?.length ?? null, outcome };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+/** QEMU's own server for one client; it ends with that one, or when it is cancelled. */
+async function serve(
+  ground: TransferGround,
+  a: Pick<Beginning, 'sockets' | 'kept' | 'cancel'> & { sr: string; vdi: string },
+) {
+  const { repositories, uses, clock } = ground;
+  const { sr, vdi, sockets, kept, cancel } = a;
+  const { image, size, release } = await repositories.serial(sr, async () => {
+    const at = repositories.get(sr);
+    requireCapability(at, 'export');
+    const { virtualSize } = await at.repository.info(vdi);
+    const path = await at.repository.path(vdi);
+    return { image: path, size: virtualSize, release: uses.hold(sr, vdi, 'an NBD client', 'RO') };
+  });
+  try {
+    const id = ground.ids.uuid();
+    const socket = join(sockets, id);
+    const served = await serveOne({ ...image, readOnly: true }, socket, clock);
+    const stop = () => void served.kill();
+    cancel.signal.addEventListener('abort', stop, { once: true });
+    const outcome = served.end.finally(release).then(() => ({ bytes: 0 }));
+    const job: Job = {
+      ground,
+      sr,
+      vdi,
+      format: 'raw',
+      id,
+      socket,
+      size,
+      kept,
+      keep: false,
+      onBytes: () => undefined,
+      signal: cancel.signal,
+    };
+    return { job, outcome: outcome.finally(() => removeFile(socket)) };
   } catch (error) {
     release();
     throw error;

@@ -21,7 +21,8 @@ export const noStorage: Storage = {
     coalesce: unused,
   },
   disc: { open: unused, close: unused, users: async () => [] },
-  transfer: { begin: unused, wait: unused, cancel: unused },
+  transfer: { begin: unused, serve: unused, wait: unused, cancel: unused },
+  changes: { between: unused, note: unused, forget: unused },
   vdi: {
     ...{ create: unused, destroy: unused, stat: unused, resize: unused, snapshot: unused, clone: unused, copy: unused },
     ...{ rename: unused, freeze: unused, open: unused, close: unused },

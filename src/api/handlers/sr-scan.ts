@@ -58,7 +58,9 @@ export function applyScan(
     const clashing: VdiInfo[] = [];
     for (const ref of known) {
       const vdi = db.find('VDI', ref);
-      if (vdi && vdi.SR === sr && !there.has(vdi.uuid)) vanish(db, w, ref, vdi);
+      // What is left of a snapshot without data is in no repository.
+      const noted = vdi?.type === 'cbt_metadata';
+      if (vdi && !noted && vdi.SR === sr && !there.has(vdi.uuid)) vanish(db, w, ref, vdi);
     }
     // Originals first, so that their snapshots can refer to them.
     for (const info of [...found].sort((a, b) => Number(a.snapshotOf !== null) - Number(b.snapshotOf !== null))) {

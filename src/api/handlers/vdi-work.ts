@@ -112,7 +112,14 @@ export async function addBranch(
 ): Promise<Ref<'VDI'>> {
   const vdi = ctx.db.get('VDI', ref);
   const links: Patch<'VDI'> =
-    kind === 'snapshot' ? { is_a_snapshot: true, snapshot_of: ref, snapshot_time: wireTime(ctx.clock.now()) } : {};
+    kind === 'snapshot'
+      ? {
+          is_a_snapshot: true,
+          snapshot_of: ref,
+          snapshot_time: wireTime(ctx.clock.now()),
+          cbt_enabled: vdi.cbt_enabled,
+        }
+      : {};
   const made = await addRecord(ctx, vdi.SR, info, { ...inherited(vdi), ...links });
   await refreshDisk(ctx, ref);
   return made;

@@ -9,6 +9,7 @@ import { ask } from '../ask.ts';
 import type { ClassHandlers, Ctx } from '../context.ts';
 import { unmanaged } from './sr.ts';
 import { onSr, onVdi } from './sr-hold.ts';
+import { vdiCbt } from './vdi-cbt.ts';
 import { vdiIntroduce } from './vdi-introduce.ts';
 import { snapshotLive } from './vdi-live.ts';
 import { branchDisk, copyDisk, createDisk, destroyDisk, refreshDisk, refreshSizes, usableSr } from './vdi-work.ts';
@@ -42,8 +43,9 @@ async function create(ctx: Ctx, args: Readonly<Record<string, unknown>>): Promis
 }
 
 async function destroy(ctx: Ctx, self: Ref<'VDI'>): Promise<void> {
-  const { SR } = ctx.db.get('VDI', self);
+  const { SR, uuid, cbt_enabled } = ctx.db.get('VDI', self);
   await onVdi(ctx, self, 'destroy', () => onSr(ctx, SR, 'vdi_destroy', () => destroyDisk(ctx, self)));
+  if (cbt_enabled) await ask(ctx, (call) => ctx.storage.changes.forget({ vdi: uuid }, call));
 }
 
 async function resize(ctx: Ctx, vdi: Ref<'VDI'>, size: number): Promise<void> {
@@ -97,6 +99,7 @@ async function rename(ctx: Ctx, self: Ref<'VDI'>, names: { name?: string; descri
 
 export const vdi: ClassHandlers<typeof VDI> = {
   ...vdiIntroduce,
+  ...vdiCbt,
   create: (ctx, a) => create(ctx, a.args),
   destroy: (ctx, a) => destroy(ctx, a.self),
   resize: (ctx, a) => resize(ctx, a.vdi, a.size),

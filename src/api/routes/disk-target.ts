@@ -25,6 +25,7 @@ export function targetOf({ db }: House, name: string): Target {
   const ref = (db.has('VDI', name) ? name : db.byUuid('VDI', name)) as Ref<'VDI'>;
   const vdi = db.get('VDI', ref);
   if (!vdi.managed) throw fail('VDI_NOT_MANAGED', { vdi: ref });
+  if (vdi.type === 'cbt_metadata') throw fail('VDI_INCOMPATIBLE_TYPE', { vdi: ref, type: vdi.type });
   if (vdi.missing) throw fail('VDI_MISSING', { sr: vdi.SR, vdi: ref });
   const sr = db.get('SR', vdi.SR);
   if (!sr.PBDs.some((p) => db.get('PBD', p).currently_attached)) throw fail('SR_NOT_ATTACHED', { sr: vdi.SR });

@@ -24,6 +24,8 @@ export async function differing(a: DiskSource, b: DiskSource, size: number, unit
   for (const i of candidates.units()) {
     const at = i * pieceSize;
     const length = Math.min(pieceSize, size - at);
+    const place = a.place?.(at, length);
+    if (place !== undefined && place === b.place?.(at, length)) continue;
     const datas = Promise.all([part(a, at, length), part(b, at, length)]);
     datas.catch(() => undefined);
     ahead.push({ at, length, datas });

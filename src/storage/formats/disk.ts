@@ -7,6 +7,8 @@ export interface DiskSource {
   read(offset: number, length: number): Promise<Buffer>;
   /** What is known from `offset` on, one extent at least; it may cover less than `length`, or reach a little further. */
   blockStatus(offset: number, length: number): Promise<readonly Extent[]>;
+  /** Names the place where all these bytes lie in one piece, if it is known: where two disks name the same they are the same. */
+  place?(offset: number, length: number): string | undefined;
 }
 export interface DiskTarget {
   /** `data` must stay as it is until the answer. */

@@ -32,11 +32,14 @@ const deepest = 64;
 export class ImageSource implements DiskSource {
   readonly size: number;
   readonly #files: readonly FileHandle[];
+  /** Of the files: the same for the same file, whatever it is called. */
+  readonly #names: readonly string[];
   readonly #parts: readonly Part[];
 
-  private constructor(size: number, files: readonly FileHandle[], parts: readonly Part[]) {
+  private constructor(size: number, files: readonly FileHandle[], names: readonly string[], parts: readonly Part[]) {
     this.size = size;
     this.#files = files;
+    this.#names = names;
     this.#parts = parts;
   }
   /** Undefined for an image that cannot be read so. Nobody may write to it. */
@@ -56,7 +59,8 @@ export class ImageSource implements DiskSource {
         path = below === undefined ? undefined : join(dirname(path), below);
       }
       const last = parts.at(-1);
-      const source = new ImageSource(last ? last.start + last.length : 0, files, parts);
+      const names = await Promise.all(files.map(async (file) => nameOf(await file.stat())));
+      const source = new ImageSource(last ? last.start + last.length : 0, files, names, parts);
       unwind.keep();
       return source;
     } catch (error) {
@@ -92,6 +96,11 @@ export class ImageSource implements DiskSource {
     }
     return extents;
   }
+  place(offset: number, length: number): string | undefined {
+    const part = this.#parts[this.#find(offset)];
+    if (!part || part.at < 0 || offset + length > part.start + part.length) return undefined;
+    return `${this.#names[part.depth]}:${part.at + offset - part.start}`;
+  }
   /** The part that holds a byte. */
   #find(offset: number): number {
     let low = 0;
@@ -104,6 +113,8 @@ export class ImageSource implements DiskSource {
     return low;
   }
 }
+
+const nameOf = ({ dev, ino }: { dev: number; ino: number }): string => `${dev}-${ino}`;
 
 /** A file may end before the sector that its last bytes are in. */
 async function readFully(file: FileHandle | undefined, into: Buffer, at: number): Promise<void> {

@@ -69,7 +69,8 @@ export function fakeStorage(o: { disks?: FakeDisks; trouble?: Trouble } = {}): F
       },
       users: async () => [...discs],
     },
-    transfer: { begin: unused, wait: unused, cancel: unused },
+    transfer: { begin: unused, serve: unused, wait: unused, cancel: unused },
+    changes: { between: unused, note: unused, forget: unused },
     vdi: {
       ...group,
       resize: unused,
