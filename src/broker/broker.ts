@@ -6,7 +6,8 @@ import type { Store } from '../contracts/xenstore.ts';
 import { BusNames } from './bus-names.ts';
 import { type Channel, identify, listenChannel } from './channel.ts';
 import { Relay, type RelayParts } from './relay.ts';
-import { brokerName, serveBroker } from './service.ts';
+import { brokerName } from './reserved.ts';
+import { serveBroker } from './service.ts';
 import type { Source } from './verdict.ts';
 
 export interface BrokerParts extends Omit<RelayParts, 'namesOf' | 'connections' | 'guid'> {

@@ -7,7 +7,6 @@ import { BusError, type BusServer, busErrors } from '../bus/interface.ts';
 import type { Policy } from './policy.ts';
 import { Judge, type Judged, type Source } from './verdict.ts';
 
-export const brokerName = 'com.citrix.xenclient.rpc_proxy';
 export interface ServiceParts {
   readonly policy: Policy;
   readonly connections: ReadonlyMap<string, Source>;

@@ -87,6 +87,28 @@ describe('traffic', () => {
     );
     assert.deepEqual(toGuest, []);
   });
+  test('what the bus gives to the broker’s user is not for guests, whatever the rules say', () => {
+    const asked: readonly (readonly [string, string])[] = [
+      ['BecomeMonitor', ''],
+      ['ReloadConfig', ''],
+      ['UpdateActivationEnvironment', ''],
+      ['RequestName', 'com.citrix.xenclient.rpc_proxy'],
+      ['AddMatch', "type='signal',eavesdrop='true'"],
+    ];
+    for (const domid of [5, 0]) {
+      const { traffic, toBus, toGuest } = bed('allow all', { source: { domid, uuid: null, stubdom: false } });
+      for (const [member, text] of asked) {
+        // Services take a call without an interface for any of theirs.
+        traffic.fromGuest(call({ ...theBus, interface: undefined, member, flags: 1 }, [{ s: text }]));
+        traffic.fromGuest(call({ ...theBus, member, flags: 1 }, [{ s: text }]));
+      }
+      assert.deepEqual([toBus.length, toGuest.length], domid === 0 ? [10, 0] : [0, 0]);
+    }
+    const { traffic, toBus } = bed('allow all');
+    traffic.fromGuest(call({ ...theBus, member: 'RequestName' }, [{ s: 'a.b' }, { u: 4 }]));
+    traffic.fromGuest(call({ destination: 'a.b', member: 'ReloadConfig' }));
+    assert.equal(toBus.length, 2);
+  });
   test('RequestName is rewritten; without a uuid it is refused', () => {
     const rewriting = { requestName: 'x.uuid_$UUID' };
     const ask = () => call({ ...theBus, member: 'RequestName' }, [{ s: 'a.b' }, { u: 4 }]);

@@ -10,6 +10,7 @@ import { type DbusMessage, firstString, flag, parseMessage } from '../wire/dbus/
 import { encodeMessage, errorReply, unansweredSerial } from '../wire/dbus/write.ts';
 import { require } from '../wire/format-error.ts';
 import type { Limits } from './limits.ts';
+import { reserved } from './reserved.ts';
 import type { Direction } from './rules.ts';
 import { type Judged, judged, type Source, type Verdict } from './verdict.ts';
 
@@ -99,6 +100,8 @@ export class Traffic {
   }
   /** A unique name stands for all names that its owner has: each must be allowed. */
   #judge(message: DbusMessage): Verdict {
+    const why = this.#parts.source.domid === 0 ? undefined : reserved(message);
+    if (why !== undefined) return { allow: false, why };
     const asked = judged(message);
     const { destination } = message;
     const isReply = message.kind === 'method-return' || message.kind === 'error';
@@ -115,7 +118,6 @@ export class Traffic {
     if (expectsReply(message) && this.#pending.size >= pendingReplies)
       return `${pendingReplies} calls wait for their answer already`;
     if (called !== 'AddMatch') return undefined;
-    if (/eavesdrop/.test(firstString(message) ?? '')) return 'match rules that eavesdrop are not for guests';
     return this.#matchRules >= matchRules ? `${matchRules} match rules are set already` : undefined;
   }
   #passOn(message: DbusMessage, called: string | undefined, bytes: Buffer): void {

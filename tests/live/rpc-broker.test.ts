@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { brokerName } from '../../src/broker/service.ts';
+import { brokerName } from '../../src/broker/reserved.ts';
 import type { BusConnection } from '../../src/bus/connection.ts';
 import { run, without } from './clients/program.ts';
 import { cannotBus, type Daemon, type PrivateBus, privateBus } from './private-bus.ts';
@@ -98,7 +98,14 @@ describe('rpc-broker on a real bus', { skip }, () => {
     for (const member of ['first', 'secret', 'last']) b.host.emit('/', xenmgr, member);
     await last;
     assert.deepEqual(heard, ['first', 'last']);
-    await assert.rejects(guest.bus('AddMatch', 's', "eavesdrop='true'"), /eavesdrop/);
+    await assert.rejects(guest.bus('AddMatch', 's', "eavesdrop='true'"), denied);
+    await assert.rejects(guest.own(brokerName), denied);
+    const monitor = {
+      destination: 'org.freedesktop.DBus',
+      path: '/org/freedesktop/DBus',
+      interface: 'org.freedesktop.DBus.Monitoring',
+    };
+    await assert.rejects(guest.call({ ...monitor, member: 'BecomeMonitor', signature: 'asu', args: [[], 0] }), denied);
   });
   test('SIGHUP reads the rules again, connections go on; broken rules deny everything until they are mended', async () => {
     await using b = await bed('deny all\n');
