@@ -79,10 +79,12 @@ test(
     execFileSync('chmod', ['755', folder]);
     try {
       await using h = await testHouse({ hypervisor: 'qemu', guest: agentGuest(join(folder, 'ramdisk')) });
-      const { db } = h.house;
+      const { db, root } = h.house;
       const d = await jsonDriver(h);
       const uuid = await d.install('Tiny Linux', 'tells');
       await d.addNetwork(uuid);
+      await root('VM.set_VCPUs_max', db.byUuid('VM', uuid), 2);
+      await root('VM.set_VCPUs_at_startup', db.byUuid('VM', uuid), 2);
       await d.power(uuid, 'start');
       const at = domainOf(h.data, uuid);
       await consoleSays(join(at, 'console.log'), 'READY');
@@ -103,6 +105,25 @@ test(
       assert.equal(seen?.other['feature-freeze'], '1');
       const [total, free] = [Number(seen?.memory['total']), Number(seen?.memory['free'])];
       assert.ok(free > 0 && free < total && total <= db.get('VM', vm).memory_static_max, `${free} of ${total}`);
+      // Memory that its balloon takes from it, and processors that it lets go of and takes back.
+      await root('VM.set_memory_dynamic_range', vm, 128 * mib, 192 * mib);
+      const inUse = () => inGuest(at, 'cat /sys/devices/system/cpu/online');
+      await eventually(
+        'the balloon',
+        () => Math.abs(db.get('VM_metrics', db.get('VM', vm).metrics).memory_actual - 192 * mib) < 8 * mib,
+      );
+      for (const [count, seen] of [
+        [1, '0'],
+        [2, '0-1'],
+      ] as const) {
+        await root('VM.set_VCPUs_number_live', vm, count);
+        assert.equal(await inUse(), seen);
+        await d.power(uuid, 'suspend');
+        await d.power(uuid, 'resume');
+        assert.equal(await inUse(), seen);
+        await eventually('the agent again', () => metrics()?.other['feature-vcpus'] === '1');
+        assert.equal(db.get('VM_metrics', db.get('VM', vm).metrics).VCPUs_number, count);
+      }
       // A clock that the guest has set stays so.
       const clock = 'cat /sys/class/rtc/rtc0/since_epoch';
       await inGuest(at, "date -s '2031-05-04 03:02:01' > /dev/null; hwclock -w -u");

@@ -1,4 +1,5 @@
 /** What the sender of a guest says of its machine: text from another host, checked before any of it becomes QEMU's options. */
+import { biosStringProblem } from '../../../contracts/guest.ts';
 import { type Schema, s } from '../../../contracts/schema.ts';
 import type { DomainRecord } from './record.ts';
 
@@ -27,6 +28,16 @@ const machine = {
   diskBus: s.oneOf('virtio', 'ide'),
   nicModel: s.oneOf('virtio', 'e1000', 'rtl8139'),
   diskQueues: within(1, 64),
+  agent: s.optional(s.boolean),
+};
+const biosStrings: Schema<unknown> = {
+  check(value, path) {
+    for (const [key, text] of Object.entries(s.optional(s.record(s.string)).check(value, path) ?? {})) {
+      const problem = biosStringProblem(key, text);
+      if (problem !== undefined) throw new Error(`${path}.${key}: ${problem}`);
+    }
+    return value;
+  },
 };
 const device = { device: name, slot: place };
 const spec = { id: s.string, position: s.size };
@@ -45,6 +56,8 @@ export function checkedAbout(text: string): DomainRecord {
     vcpus: within(1, 1024),
     memoryTarget: s.size,
     startedAt: s.number,
+    frozen: s.optional(s.boolean),
+    vcpusPlugged: s.optional(within(1, 1024)),
   });
   if (read['guest'] !== undefined) uuid.check(read['guest'], 'guest.guest');
   if (read['version'] !== 1) throw new Error('it is of another version');
@@ -58,7 +71,7 @@ export function checkedAbout(text: string): DomainRecord {
       members(members(one, `${list}[${i}]`, { ...device, ...more })['spec'], `${list}[${i}].spec`, spec);
     });
   }
-  const { memory, vcpus } = members(read['spec'], 'spec', { id: s.string });
+  const { memory, vcpus } = members(read['spec'], 'spec', { id: s.string, tpm: s.optional(s.boolean), biosStrings });
   members(memory, 'memory', { staticMax: s.size, dynamicMax: s.size, dynamicMin: s.size });
   members(vcpus, 'vcpus', { max: within(1, 1024), current: within(1, 1024) });
   return read as unknown as DomainRecord;

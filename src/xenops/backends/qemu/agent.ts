@@ -80,16 +80,20 @@ export class GuestAgent {
     });
     return told ?? false;
   }
-  /** Has the guest use the processors that it has. */
-  async useVcpus(): Promise<void> {
-    if (!this.#report?.can.includes('vcpus')) return;
+  /** Has the guest use so many of the processors that it has; false when it cannot be asked. */
+  async useVcpus(count: number): Promise<boolean> {
+    if (!this.#report?.can.includes('vcpus')) return false;
     const { agentMs } = this.#domain.needs.patience;
     const found = await this.#channel.call('guest-get-vcpus', undefined, agentMs);
-    const idle = (Array.isArray(found) ? found : []).slice(0, 1024).flatMap((each: unknown) => {
+    const all = (Array.isArray(found) ? found : []).slice(0, 1024).flatMap((each: unknown) => {
       const { 'logical-id': id, online } = (each ?? {}) as { 'logical-id'?: unknown; online?: unknown };
-      return typeof id === 'number' && online === false ? [{ 'logical-id': id, online: true }] : [];
+      return typeof id === 'number' && typeof online === 'boolean' ? [{ id, online }] : [];
     });
-    if (idle.length > 0) await this.#channel.call('guest-set-vcpus', { vcpus: idle }, agentMs);
+    const sorted = all.sort((a, b) => a.id - b.id).map(({ id, online }, i) => ({ id, online, wanted: i < count }));
+    const vcpus = sorted.filter((v) => v.online !== v.wanted).map((v) => ({ 'logical-id': v.id, online: v.wanted }));
+    // It answers how many of the list it has dealt with.
+    if (vcpus.length === 0) return true;
+    return (await this.#channel.call('guest-set-vcpus', { vcpus }, agentMs)) === vcpus.length;
   }
   /** Failed_to_freeze. */
   async freeze(call: Call): Promise<void> {

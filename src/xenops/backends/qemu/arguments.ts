@@ -63,7 +63,7 @@ function processor(machine: Machine): string[] {
 }
 function cpus(record: DomainRecord): string {
   const max = record.machine.type === 'microvm' ? record.vcpus : record.spec.vcpus.max;
-  return options('', { cpus: record.vcpus, maxcpus: max, sockets: 1, cores: max, threads: 1 });
+  return options('', { cpus: record.vcpusPlugged ?? record.vcpus, maxcpus: max, sockets: 1, cores: max, threads: 1 });
 }
 const json = (option: string, value: Json | undefined): string[] => (value ? [option, JSON.stringify(value)] : []);
 

@@ -42,8 +42,10 @@ export interface DomainRecord {
   readonly guest?: string;
   /** The domain is being given this name; its folder has that name when it has. */
   readonly becoming?: string;
-  /** CPUs that are plugged. */
+  /** CPUs that the guest is to use. */
   readonly vcpus: number;
+  /** CPUs that are plugged, where they are more. */
+  readonly vcpusPlugged?: number;
   /** Bytes. */
   readonly memoryTarget: number;
   readonly process?: { readonly id: string; readonly pid: number; readonly startTime: string };

@@ -64,22 +64,27 @@ export async function setVcpus(domain: Domain, count: number): Promise<void> {
   if (!domain.built) return domain.update({ vcpus: count });
   if (domain.record.machine.type === 'microvm')
     throw xenopsErrors.make('Unimplemented', { function: 'changing the CPUs of a microvm', backend: 'qemu' });
-  // QEMU's emulator frees a CPU that others still look at, and dies of it at the next plug.
-  if (count < domain.record.vcpus && domain.record.machine.accelerator === 'tcg')
-    throw xenopsErrors.make('Unimplemented', {
-      function: 'taking virtual CPUs away from a running guest',
-      backend: 'qemu without KVM',
-    });
   const places = await cpuPlaces(domain);
   const present = places.filter((p) => p['qom-path'] !== undefined);
+  // QEMU's emulator frees a CPU that others still look at, and dies of it at the next plug: there the guest lets go of it only.
+  const stay = domain.record.machine.accelerator === 'tcg';
+  if (count < domain.record.vcpus && stay) await leaveVcpus(domain, count);
   for (const place of places.filter((p) => p['qom-path'] === undefined).slice(0, Math.max(0, count - present.length)))
     await domain.execute('device_add', { driver: place.type, ...place.props });
-  for (const place of present.slice(count).reverse()) await unplugCpu(domain, place);
-  await domain.update({ vcpus: count });
+  if (!stay) for (const place of present.slice(count).reverse()) await unplugCpu(domain, place);
+  await domain.update({ vcpus: count, vcpusPlugged: stay ? Math.max(count, present.length) : count });
   await bestEffort('the guest may have to turn its processors on itself', domain.needs.log, () =>
-    domain.agent?.useVcpus(),
+    domain.agent?.useVcpus(count),
   );
   domain.changed();
+}
+/** Has the guest stop using the processors beyond these. */
+async function leaveVcpus(domain: Domain, count: number): Promise<void> {
+  if (await domain.agent?.useVcpus(count)) return;
+  throw xenopsErrors.make('Unimplemented', {
+    function: 'taking virtual CPUs away from a running guest without an agent',
+    backend: 'qemu without KVM',
+  });
 }
 async function unplugCpu(domain: Domain, place: CpuPlace): Promise<void> {
   const path = place['qom-path'] ?? '';

@@ -46,7 +46,8 @@ export function restoredRecord(now: DomainRecord, saved: DomainRecord, accelerat
   const had = (list: readonly Device[], { spec }: Device) =>
     list.some((was) => was.spec.id === spec.id || was.spec.position === spec.position);
   const { memory, vcpus, tpm, biosStrings } = saved.spec;
-  const { tpm: _, biosStrings: __, ...described } = now.spec;
+  // A guest that has devices of a host is never saved.
+  const { tpm: _, biosStrings: __, pcis: ___, usbs: ____, ...described } = now.spec;
   const kept = { ...(tpm === undefined ? {} : { tpm }), ...(biosStrings === undefined ? {} : { biosStrings }) };
   return {
     record: {
@@ -56,7 +57,9 @@ export function restoredRecord(now: DomainRecord, saved: DomainRecord, accelerat
       drives,
       nics,
       vcpus: saved.vcpus,
+      ...(saved.vcpusPlugged === undefined ? {} : { vcpusPlugged: saved.vcpusPlugged }),
       memoryTarget: saved.memoryTarget,
+      ...(saved.frozen ? { frozen: true } : {}),
     },
     late: {
       drives: now.drives.filter((d) => !had(saved.drives, d)),
