@@ -9,11 +9,11 @@ import { type Call, ContractError } from '../../../contracts/contract.ts';
 import type { OpenDisk } from '../../../contracts/storage.ts';
 import { xenopsErrors } from '../../../contracts/xenops.ts';
 import { commandOf, kernelFiles, setLinks } from './build.ts';
-import { receive, send } from './bytes.ts';
+import { receive, type Sum, send } from './bytes.ts';
 import type { Domain } from './domain.ts';
 import { firmwareFor } from './firmware.ts';
 import type { Ground } from './ground.ts';
-import { readHeader, spoil, writeHeader } from './image.ts';
+import { type ImageHeader, readHeader, spoil, writeHeader } from './image.ts';
 import { attachDrive, attachNic } from './plug.ts';
 import { type DomainRecord, givenTo } from './record.ts';
 import { restoredRecord } from './restored.ts';
@@ -42,10 +42,10 @@ export async function saveDomain(domain: Domain, image: OpenDisk, call: Call): P
   try {
     await domain.quietly(async () => {
       await domain.execute('stop');
-      const start = await writeHeader(file, domain.record, 0);
-      const length = await receiveState(domain, file, start, call);
+      const start = await writeHeader(file, domain.record);
+      const sum = await receiveState(domain, file, start, call);
       await file.sync();
-      await writeHeader(file, domain.record, length);
+      await writeHeader(file, domain.record, sum);
       await file.sync();
     });
   } catch (error) {
@@ -62,8 +62,8 @@ async function openImage(image: OpenDisk, flags: 'r' | 'r+'): Promise<FileHandle
     throw xenopsErrors.make('Io_error', { reason: String(error) }, { cause: error });
   });
 }
-/** Lets QEMU write its state into `file` from `start`. Answers how many bytes came. */
-async function receiveState(domain: Domain, file: FileHandle, start: number, call: Call): Promise<number> {
+/** Lets QEMU write its state into `file` from `start`. Answers what came. */
+async function receiveState(domain: Domain, file: FileHandle, start: number, call: Call): Promise<Sum> {
   const path = domain.needs.folders.paths(domain.vm).migration;
   const owner = domain.needs.owner(domain.record.domid);
   await rm(path, { force: true });
@@ -97,7 +97,8 @@ export async function restoreDomain(domain: Domain, ground: Ground, image: OpenD
   if (domain.built) return;
   checkImage(image);
   await using file = await openImage(image, 'r');
-  const { record: saved, start, length } = await readHeader(file, image.path);
+  const header = await readHeader(file, image.path);
+  const { record: saved } = header;
   const before = domain.record;
   const { log } = domain.needs;
   const { record, late } = restoredRecord(before, saved, ground.accelerator);
@@ -111,7 +112,7 @@ export async function restoreDomain(domain: Domain, ground: Ground, image: OpenD
       () => kernelFiles(domain),
     );
     await domain.launch(commandOf(domain, ground, { firmware, kernel, tpm, incoming: true }));
-    await sendState(domain, file, start, length, call);
+    await sendState(domain, file, header, call);
     await setLinks(domain);
     await setThrottles(domain);
     await domain.settle();
@@ -129,22 +130,28 @@ async function giveUp(domain: Domain, before: DomainRecord): Promise<void> {
   await bestEffort('a QEMU that could not be resumed', domain.needs.log, () => domain.abandon());
   await domain.update({ ...before, process: undefined } as Partial<DomainRecord>);
 }
-async function sendState(domain: Domain, file: FileHandle, start: number, length: number, call: Call): Promise<void> {
+async function sendState(
+  domain: Domain,
+  file: FileHandle,
+  { start, length, crc }: ImageHeader,
+  call: Call,
+): Promise<void> {
   const path = domain.needs.folders.paths(domain.vm).migration;
   using migration = migrationEnd(domain, call);
   await prepare(domain);
   await domain.execute('migrate-incoming', { uri: `unix:${path}` });
   const socket = connect(path);
-  socket.on('error', () => socket.destroy()); // told by the write that met it
+  socket.on('error', () => socket.destroy()); // whether that was all is for QEMU's own word to say
+  let over = false;
+  const sent = (bytes: number) => {
+    if (over) throw new Error('nobody takes it any more');
+    call.progress?.(bytes / length);
+  };
   try {
-    const sending = send(file, start, length, socket, (sent) => call.progress?.(sent / length));
-    // QEMU hangs up when it has what it needs: whether that was all is for its own word to say, unless the file fell short.
-    const short = sending.then(
-      () => migration.end,
-      (error: NodeJS.ErrnoException) => (error.code === undefined ? Promise.reject(error) : migration.end),
-    );
-    await Promise.race([migration.end, short]);
+    const [found] = await Promise.all([send(file, start, length, socket, sent), migration.end]);
+    if (crc !== undefined && found !== crc) throw new Error('its memory is damaged');
   } finally {
+    over = true;
     socket.destroy();
     await bestEffort('the socket of a migration', domain.needs.log, () => rm(path, { force: true }));
   }
