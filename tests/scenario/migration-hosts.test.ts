@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
@@ -12,8 +12,9 @@ import { silentLog } from '../../src/base/log.ts';
 import { isKind } from '../../src/contracts/contract.ts';
 import { type IncomingApi, xenopsErrors } from '../../src/contracts/xenops.ts';
 import { reachHosts } from '../../src/rpc/hosts/caller.ts';
-import { fingerprintsOf, type Identity } from '../../src/rpc/hosts/link.ts';
-import { serveHosts } from '../../src/rpc/hosts/server.ts';
+import { fingerprintsOf, type Identity, readHead } from '../../src/rpc/hosts/link.ts';
+import { converse, serveHosts } from '../../src/rpc/hosts/server.ts';
+import { testSpec } from '../../src/xenops/testing/house.ts';
 
 const token = 'c0000000-0000-4000-8000-000000000001';
 type Incoming = IncomingApi['incoming'];
@@ -61,7 +62,7 @@ async function receiver(t: TestContext, identity?: Identity) {
     domain.close();
     rmSync(dir, { recursive: true });
   });
-  return { server, dir, arrived: arrived.promise, asked };
+  return { server, dir, incoming, arrived: arrived.promise, asked };
 }
 function caller(t: TestContext, dir: string, identity?: Identity, plain = false) {
   const hosts = reachHosts({ identity, plain, dir, clock: systemClock, log: silentLog });
@@ -117,6 +118,26 @@ test('addresses that are refused', async (t) => {
   ];
   for (const [url, why] of bad) await assert.rejects(hosts.connect(url), why, url);
   await assert.rejects((await hosts.connect('http://127.0.0.1:1')).incoming.stat({ token }), /ECONNREFUSED/);
+});
+
+test('one who is not believed may ask after an attempt whose name it knows, and brings no guest', async (t) => {
+  const r = await receiver(t);
+  const incoming = r.incoming;
+  const strangers = createServer((socket) => {
+    void readHead(socket, 5_000).then((head) => {
+      assert.ok(head);
+      return converse({ incoming, log: silentLog }, socket, head, false);
+    });
+  });
+  await new Promise<void>((resolve) => strangers.listen(0, '127.0.0.1', resolve));
+  t.after(() => strangers.close());
+  const { port } = strangers.address() as AddressInfo;
+  const peer = (await caller(t, r.dir).connect(`http://127.0.0.1:${port}`)).incoming;
+  assert.equal((await peer.stat({ token })).phase, 'receiving');
+  const guest = { token, spec: testSpec(1), startedAt: 0, about: '' };
+  await assert.rejects(peer.prepare(guest), /call host.migrate_receive again/);
+  await assert.rejects(peer.prepare({ ...guest, about: 'x'.repeat(1 << 17) }));
+  assert.deepEqual(r.asked, []);
 });
 
 test('what is no such request is answered with 404', async (t) => {

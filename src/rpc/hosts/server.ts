@@ -79,9 +79,15 @@ async function serve(o: HostServerOptions, socket: Socket): Promise<void> {
 export async function converse(o: Conversation, socket: Socket, head: Head, believed: boolean): Promise<void> {
   if (head.kind === 'mem') return takeState(o, socket, head);
   writeFrame(socket, '');
-  const incoming: Incoming = believed ? o.incoming : { ...o.incoming, prepare: uninvited };
-  serveConnection(incomingContract, { incoming, watch: () => () => undefined }, socket, { log: o.log });
+  const watch = () => () => undefined;
+  if (believed) return serveConnection(incomingContract, { incoming: o.incoming, watch }, socket, { log: o.log });
+  // It may be anybody, who is given little.
+  socket.setTimeout(strangersMs, () => socket.destroy());
+  const incoming: Incoming = { ...o.incoming, prepare: uninvited };
+  serveConnection(incomingContract, { incoming, watch }, socket, { log: o.log, maxBytes: 64 * 1024, maxCalls: 64 });
 }
+/** How long the connection of one who is not believed may be silent. */
+const strangersMs = 600_000;
 const uninvited: Incoming['prepare'] = async ({ spec }) => {
   const reason = 'this host has not been asked to receive it, or too long ago: call host.migrate_receive again';
   throw xenopsErrors.make('Failed_to_migrate', { vm: spec.id, reason });
