@@ -56,7 +56,6 @@ test("vm-install of Debian reaches its installer's first screen", {
   assert.deepEqual(repository.asked, ['linux', 'initrd.gz']);
   // An emulated installer takes minutes on a busy machine.
   const said = () => readFileSync(consoleLog(host.data, vm), 'latin1');
-  await eventually("the installer's first screen", () => /Select a language/.test(said()), 1_400_000);
-  assert.match(said(), /English/);
+  await eventually("the installer's first screen", () => /Select a language[\s\S]*English/.test(said()), 1_400_000);
   await xe('vm-uninstall', `uuid=${vm}`, '--force');
 });

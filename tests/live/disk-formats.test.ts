@@ -199,7 +199,7 @@ describe('disks as files', { skip: absent }, () => {
     );
     const uuid = (await h.call('SR.get_uuid', sr)) as string;
     const there = join(h.data, 'sr', uuid);
-    const before = readdirSync(there).sort();
+    const before = new Set(readdirSync(there));
     const vdi = await newDisk();
     for (const [name, format] of [
       ['back.qcow2', 'qcow2'],
@@ -212,7 +212,11 @@ describe('disks as files', { skip: absent }, () => {
       assert.equal(made.status, '500');
     }
     await h.call('VDI.destroy', vdi);
-    assert.deepEqual(readdirSync(there).sort(), before);
+    // Layers that earlier disks left may be folded meanwhile.
+    assert.deepEqual(
+      readdirSync(there).filter((name) => !before.has(name)),
+      [],
+    );
   });
 });
 
