@@ -46,8 +46,8 @@ export class BusObjects {
   /** Does what is asked. BusError with the standard's name where nothing of that name is served. */
   async call(call: IncomingCall): Promise<Result> {
     const { declared, handlers } = this.#find(call);
-    const method = declared.methods[call.member];
-    const handler = handlers[call.member];
+    const own = Object.hasOwn(declared.methods, call.member) && Object.hasOwn(handlers, call.member);
+    const [method, handler] = own ? [declared.methods[call.member], handlers[call.member]] : [];
     if (!method || !handler)
       throw new BusError(busErrors.unknownMethod, `${declared.name} has no method ${JSON.stringify(call.member)}`);
     const wanted = signatureOf(method.in);

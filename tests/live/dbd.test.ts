@@ -42,6 +42,14 @@ describe('dbd on a real bus', { skip }, () => {
     await says('', 'rm', '/a/b');
     await says('false\n', 'exists', '/a/b');
     await says('{\n  "d": 2\n}\n', 'dump', '/a');
+    // A database of OpenXT's, as its files have it.
+    const env = { DBUS_SYSTEM_BUS_ADDRESS: bus.address };
+    const moved = await run(join(root, 'bin/db-inject'), [`/vm/${uuid}`], {
+      env,
+      input: '{"name":"win","config":{"memory":"512"}}',
+    });
+    assert.deepEqual([moved.code, moved.err], [0, '']);
+    await says('name config\n', 'nodes', `/vm/${uuid}`);
     for (const [args, why] of [
       [['write', '/vm/', 'x'], 'Nope, not doing that.\n'],
       [['rm', '/'], 'bad path\n'],
