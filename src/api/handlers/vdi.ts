@@ -12,6 +12,7 @@ import { onSr, onVdi } from './sr-hold.ts';
 import { vdiCbt } from './vdi-cbt.ts';
 import { vdiIntroduce } from './vdi-introduce.ts';
 import { snapshotLive } from './vdi-live.ts';
+import { vdiMigrate } from './vdi-migrate.ts';
 import { branchDisk, copyDisk, createDisk, destroyDisk, refreshDisk, refreshSizes, usableSr } from './vdi-work.ts';
 
 /** `sm_config` may name the format: `image-format`, or `type` as older clients do. Others are left to the driver. */
@@ -100,6 +101,7 @@ async function rename(ctx: Ctx, self: Ref<'VDI'>, names: { name?: string; descri
 export const vdi: ClassHandlers<typeof VDI> = {
   ...vdiIntroduce,
   ...vdiCbt,
+  ...vdiMigrate,
   create: (ctx, a) => create(ctx, a.args),
   destroy: (ctx, a) => destroy(ctx, a.self),
   resize: (ctx, a) => resize(ctx, a.vdi, a.size),

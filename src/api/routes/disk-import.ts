@@ -13,6 +13,7 @@ import { createDisk, destroyDisk, usableSr } from '../handlers/vdi-work.ts';
 import { type HttpCall, HttpError } from '../routes.ts';
 import { announced, Body } from './body.ts';
 import { cancel, type Format, formatOf, isTrue, type Target, targetOf, worded } from './disk-target.ts';
+import { fetched } from './remote.ts';
 
 /** Clients that do not know the length announce this much, and close when they have sent everything. */
 const lengthUnknown = 2 ** 50;
@@ -27,6 +28,20 @@ export async function importDisk(house: House, call: HttpCall): Promise<string |
   const target = name ? writable(targetOf(house, name)) : undefined;
   const sr = target ? undefined : repositoryOf(house, url);
   const options = optionsOf(url, format);
+  const from = url.searchParams.get('url');
+  if (from) {
+    task.cancellable();
+    const { content, length } = await fetched(from, task.signal);
+    const upload = {
+      ...options,
+      body: unstoppable,
+      content,
+      cutIsEnd: true,
+      ...(length === undefined ? {} : { length }),
+    };
+    if (target) return receive(house, call, target, upload).then(() => undefined);
+    return receiveNew(house, call, sr as Ref<'SR'>, upload);
+  }
   const length = announced(req) ?? 0;
   const unknown = length >= lengthUnknown;
   task.cancellable();
@@ -80,10 +95,13 @@ async function* followed(first: readonly Buffer[], rest: AsyncIterable<Buffer>):
   yield* rest;
 }
 
+/** What is fetched ends by itself, or with the task. */
+const unstoppable = { stop: () => undefined, cut: false };
+
 interface Upload {
   readonly format: Format | 'framed';
   readonly content: AsyncIterable<Buffer>;
-  readonly body: Body;
+  readonly body: Pick<Body, 'stop' | 'cut'>;
   readonly cutIsEnd: boolean;
   /** Bytes of the body, where they are known. */
   readonly length?: number;

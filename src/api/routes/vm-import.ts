@@ -11,7 +11,7 @@ import { sniffDisk } from '../../wire/disk-head.ts';
 import { FormatError } from '../../wire/format-error.ts';
 import { StreamReader } from '../../wire/stream-reader.ts';
 import { isTar, TarReader, tarBlock } from '../../wire/tar.ts';
-import type { House, Working } from '../context.ts';
+import type { House, TaskHandle, Working } from '../context.ts';
 import { destroyDisk } from '../handlers/vdi-work.ts';
 import { importOva } from '../ovf/import.ts';
 import { createMachine } from '../ovf/machine.ts';
@@ -23,11 +23,12 @@ import { Objects } from '../xva/objects.ts';
 import { diskFor, repositoryFor } from '../xva/surroundings.ts';
 import { announced, Body } from './body.ts';
 import { isTrue, worded } from './disk-target.ts';
+import { fetched } from './remote.ts';
 
 /** Clients that do not know the length announce this much, and close when they have sent everything. */
 const lengthUnknown = 2 ** 50;
 
-interface Upload {
+export interface Upload {
   readonly reader: StreamReader;
   /** Bytes of what is in it; undefined when they are not known. */
   readonly length: number | undefined;
@@ -45,10 +46,13 @@ async function uploadOf({ req, res, url, task }: HttpCall): Promise<Upload> {
   }
   const body = new Body(req);
   task.signal.addEventListener('abort', () => body.stop(task.signal.reason), { once: true });
-  const packed = new StreamReader(body.chunks(), (total) => task.progress(known ? total / Math.max(1, length) : 0));
+  return opened(body.chunks(), known ? length : undefined, task);
+}
+async function opened(content: AsyncIterable<Buffer>, length: number | undefined, task: TaskHandle): Promise<Upload> {
+  const packed = new StreamReader(content, (total) => task.progress(length ? total / length : 0));
   const unpacker = unpackerOf(await packed.peek(4));
   if (unpacker) return { reader: new StreamReader(through(packed, unpacker)), length: undefined };
-  return { reader: packed, length: known ? length : undefined };
+  return { reader: packed, length };
 }
 function unpackerOf(start: Buffer): Transform | undefined {
   if (start.length >= 2 && start.readUInt16BE(0) === 0x1f8b) return createGunzip();
@@ -64,11 +68,21 @@ async function* pieces(stream: StreamReader): AsyncGenerator<Buffer> {
   for (let piece = await stream.some(1 << 16); piece; piece = await stream.some(1 << 16)) yield piece;
 }
 
-/** Answers the VMs that it made. */
+/** Answers the VMs that it made. With `url` the host fetches the file itself. */
 export async function importVms(house: House, call: HttpCall): Promise<readonly Ref<'VM'>[]> {
   const { url, task } = call;
-  const working: Working = { ...house, task };
-  const upload = await uploadOf(call);
+  const from = url.searchParams.get('url');
+  return importUpload({ ...house, task }, url, from ? await remoteOf(from, task) : await uploadOf(call));
+}
+/** The file at an address. */
+export async function remoteOf(address: string, task: TaskHandle): Promise<Upload> {
+  task.cancellable();
+  const { content, length } = await fetched(address, task.signal);
+  return opened(content, length, task);
+}
+/** `url`: its query says how, as for `PUT /import`. */
+export async function importUpload(working: Working, url: URL, upload: Upload): Promise<readonly Ref<'VM'>[]> {
+  const { task } = working;
   await using unwind = new Unwind();
   try {
     const made = isTar(await upload.reader.peek(tarBlock))
@@ -78,7 +92,7 @@ export async function importVms(house: House, call: HttpCall): Promise<readonly 
     unwind.keep();
     return made;
   } catch (error) {
-    throw worded(house, task, inWords(error));
+    throw worded(working, task, inWords(error));
   }
 }
 async function fromArchive(

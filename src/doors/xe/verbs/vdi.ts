@@ -102,8 +102,15 @@ function aboutDisk({ request: { params } }: Work): Record<string, string> {
 }
 const importVm: Verb = async (work) => {
   const { params, force } = work.request;
-  if (params.has('url') || params.has('type'))
-    throw new XeError('Import from another address or host is not available in this version; give filename=');
+  if (params.has('type'))
+    throw new XeError('Import from another host is not available in this version; give filename= or url=');
+  const from = params.get('url');
+  if (from !== undefined) {
+    const sr = await optionalRef(work.reader, 'SR', params.get('sr-uuid'));
+    const made = await work.run('VM.import', { url: from, sr, full_restore: params.flag('preserve'), force });
+    for (const ref of made as readonly string[]) await work.printUuid('VM', ref);
+    return;
+  }
   const query = {
     sr_id: await optionalRef(work.reader, 'SR', params.get('sr-uuid')),
     restore: String(params.flag('preserve')),
