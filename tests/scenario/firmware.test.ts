@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ref } from '../../src/datamodel/dsl.ts';
+import type { Rec } from '../../src/datamodel/index.ts';
+import { diskHouse } from './disk-house.ts';
 import { jsonDriver } from './drivers.ts';
 import { type TestHouse, testHouse } from './house.ts';
+import { get, put, vmWithDisks } from './vm-files.ts';
 
 async function uefiVm(h: TestHouse) {
   const { db, root } = h.house;
@@ -94,4 +97,25 @@ test('a TPM is refused where there can be none, and while the VM runs', async ()
   await assert.rejects(root('VTPM.create', vm, false), /VM_BAD_POWER_STATE/);
   await assert.rejects(root('VM.set_bios_strings', vm, { 'oem-1': 'ü' }), /VALUE_NOT_SUPPORTED/);
   await root('VM.set_bios_strings', vm, { 'oem-1': 'fine' });
+});
+
+test('variables go out and come in with an archive; the TPM stays', async () => {
+  await using h = await diskHouse();
+  const vm = await vmWithDisks(h, [Buffer.alloc(2 << 20)]);
+  await h.root('VM.set_HVM_boot_policy', vm, 'BIOS order');
+  await h.root('VM.set_HVM_boot_params', vm, { order: 'cd', firmware: 'uefi' });
+  await h.root('VTPM.create', vm, false);
+  const runOnce = async (ref: string) => {
+    await h.root('VM.start', ref, false, false);
+    await h.root('VM.hard_shutdown', ref);
+    const taken = await h.root<Rec<'VM'>>('VM.get_record', await h.root('VM.snapshot', ref, 'look'));
+    const [vtpm] = taken.VTPMs;
+    const tpm = vtpm === undefined ? null : await h.root<string>('VTPM.get_contents', vtpm);
+    return { efi: taken.NVRAM['EFI-variables'], tpm };
+  };
+  assert.deepEqual(await runOnce(vm), starts(1, 1));
+  const { body } = await get(h, '/export', { ref: vm });
+  const [copy = ''] = await put(h, body);
+  assert.deepEqual(await runOnce(copy), { efi: 'starts:2', tpm: null });
+  assert.deepEqual(await runOnce(vm), starts(2, 2));
 });

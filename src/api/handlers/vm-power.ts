@@ -4,6 +4,7 @@ import { nullRef, type Ref } from '../../datamodel/dsl.ts';
 import { fail } from '../../datamodel/errors.ts';
 import { ask } from '../ask.ts';
 import type { Ctx, SomeHandlers, Working } from '../context.ts';
+import { giveRecorded } from '../firmware.ts';
 import { dropSuspendImage } from './suspend-image.ts';
 import { createDisk } from './vdi-work.ts';
 import { applyForwards, forwardsKey } from './vif-forwards.ts';
@@ -39,6 +40,7 @@ async function start(ctx: Ctx, vm: Ref<'VM'>, paused: boolean): Promise<void> {
   for (const vif of record.VIFs) {
     if (forwardsKey in ctx.db.get('VIF', vif).other_config) await ask(ctx, () => applyForwards(ctx, vif));
   }
+  await giveRecorded(ctx, vm);
   await operate(ctx, vm, (id, call) => ctx.xenops.vm.start({ id, paused }, call));
   ctx.db.set('VM', vm, { ha_always_run: record.ha_restart_priority !== '' });
 }

@@ -8,6 +8,7 @@ import { fail } from '../../datamodel/errors.ts';
 import { tarEnd } from '../../wire/tar.ts';
 import { ovaXml } from '../../wire/xva.ts';
 import type { House } from '../context.ts';
+import { noteVariables } from '../firmware.ts';
 import { holding } from '../operations.ts';
 import { ovaOf } from '../ovf/export.ts';
 import { type HttpCall, HttpError } from '../routes.ts';
@@ -49,6 +50,7 @@ export async function exportVm(house: House, call: HttpCall): Promise<void> {
   task.cancellable();
   await holding(db, { cls: 'VM', ref: vm, op: 'export', task: task.ref }, async () => {
     const version = ovaVersion(url);
+    await noteVariables({ ...house, task }, vm);
     if (version !== undefined) return send(house, call, 'export.ova', ovaOf({ ...house, task }, vm, version));
     const keepPower = isTrue(url, 'preserve_power_state');
     const collected = collect(db, { vms: [vm], snapshots: false, without: new Set(), keepPower });
