@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { diskHouse } from './disk-house.ts';
-import { disksOf, mib, sparse, vmWithDisks } from './vm-files.ts';
+import { disksOf, get, membersOf, mib, sparse, vmWithDisks } from './vm-files.ts';
 
 test('a disk moves to another repository, its drive with it', async () => {
   await using h = await diskHouse();
@@ -22,4 +22,19 @@ test('a disk moves to another repository, its drive with it', async () => {
   assert.ok((await disksOf(h, vm))[0]?.equals(content));
   await h.root('VM.start', vm, false, false);
   await h.root('VM.hard_shutdown', vm);
+});
+
+test('a disk goes out as the chunks of an archive', async () => {
+  await using h = await diskHouse();
+  const content = sparse(9 * mib + 512);
+  const vm = await vmWithDisks(h, [content]);
+  const [vbd] = await h.root<string[]>('VM.get_VBDs', vm);
+  const { status, body } = await get(h, '/export_raw_vdi', { vdi: await h.root('VBD.get_VDI', vbd), format: 'tar' });
+  assert.equal(status, 200);
+  const members = await membersOf(body);
+  const chunks = members.filter(({ name }) => /^vdi\/\d{8}$/.test(name));
+  assert.equal(members.length, 2 * chunks.length);
+  const again = Buffer.alloc(content.length);
+  for (const { name, data } of chunks) data.copy(again, Number(name.slice(4)) * mib);
+  assert.ok(again.equals(content));
 });

@@ -1,15 +1,20 @@
 /** Downloads of disks. */
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fail } from '../../datamodel/errors.ts';
+import { tarEnd } from '../../wire/tar.ts';
 import { vhdLargest } from '../../wire/vhd.ts';
 import type { House } from '../context.ts';
 import { type HttpCall, HttpError } from '../routes.ts';
-import { cancel, contentTypes, formatOf, isTrue, targetOf, worded } from './disk-target.ts';
+import { Checksums } from '../xva/checksum.ts';
+import { diskMembers } from '../xva/disk-out.ts';
+import { cancel, contentTypes, formatOf, isTrue, type Target, targetOf, worded } from './disk-target.ts';
 
 export async function exportDisk(house: House, call: HttpCall): Promise<void> {
   const { url, task } = call;
   const name = url.searchParams.get('vdi');
   if (!name) throw new HttpError(400, 'name the disk: ?vdi=REFERENCE or ?vdi=UUID');
+  if (url.searchParams.get('format') === 'tar') return exportTar(house, call, targetOf(house, name));
   const format = formatOf(url);
   const target = targetOf(house, name);
   const { uuid, virtual_size } = target.vdi;
@@ -27,6 +32,26 @@ export async function exportDisk(house: House, call: HttpCall): Promise<void> {
   try {
     const from = rangeOf(call);
     await give(house, call, { args: { ...args, offset: from }, type, file, virtualSize: virtual_size });
+  } catch (error) {
+    throw worded(house, task, error);
+  }
+}
+/** The chunks and checksums of an XVA archive, below `vdi`. The end of the connection is the end of the answer. */
+async function exportTar(house: House, { req, res, task }: HttpCall, { vdi, sr }: Target): Promise<void> {
+  const checksums = await Checksums.open();
+  task.cancellable();
+  res.removeHeader('transfer-encoding');
+  const disposition = `attachment; filename="${vdi.uuid}.tar"`;
+  res.writeHead(200, { 'content-type': 'application/x-tar', 'content-disposition': disposition, connection: 'close' });
+  if (req.method === 'HEAD') return;
+  const modified = Math.floor(house.clock.now() / 1000);
+  const onBytes = (at: number) => task.progress(at / vdi.virtual_size);
+  async function* archive(): AsyncGenerator<Buffer> {
+    yield* diskMembers({ ...house, task }, checksums, { vdi, sr, id: 'vdi', modified, onBytes });
+    yield tarEnd;
+  }
+  try {
+    await pipeline(Readable.from(archive(), { objectMode: false }), res, { signal: task.signal });
   } catch (error) {
     throw worded(house, task, error);
   }
