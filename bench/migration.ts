@@ -2,14 +2,14 @@
  * A live migration on one host as QEMU itself reports it (`query-migrate` of the sender: total time and downtime), through the
  * backend and between two bare QEMUs of the same command lines, interleaved. Wanted: at most 1.5 × the total, and 2 × + 5 ms the downtime.
  */
-import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { createConnection, type Socket } from 'node:net';
+import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Observed } from '../src/xenops/backend.ts';
 import { qemuBench } from '../tests/live/qemu-bench.ts';
+import { Bare } from './bare-qemu.ts';
 import { median, printTable } from './host.ts';
 
 const rounds = Number(process.env['ROUNDS'] ?? 5);
@@ -37,49 +37,6 @@ const argumentsOf = async (vm: string) =>
     .split('\0')
     .slice(0, -1);
 
-/** One QEMU of our own and its control connection. */
-class Bare {
-  readonly #lines: AsyncIterator<string>;
-  readonly #socket: Socket;
-  readonly #exited: Promise<unknown>;
-  private constructor(socket: Socket, exited: Promise<unknown>) {
-    this.#socket = socket;
-    this.#exited = exited;
-    this.#lines = createInterface(socket)[Symbol.asyncIterator]();
-  }
-  static async start(argv: readonly string[], path: string): Promise<Bare> {
-    const child = spawn(argv[0] ?? '', argv.slice(1), { stdio: 'ignore' });
-    const exited = new Promise((resolve) => child.once('exit', resolve));
-    const it = new Bare(await connected(path), exited);
-    await it.#lines.next();
-    await it.ask('qmp_capabilities');
-    return it;
-  }
-  async ask(execute: string, args?: object): Promise<Record<string, unknown>> {
-    this.#socket.write(`${JSON.stringify(args ? { execute, arguments: args } : { execute })}\n`);
-    for (;;) {
-      const { value } = await this.#lines.next();
-      const answer = JSON.parse(value as string) as { return?: Record<string, unknown>; error?: { desc: string } };
-      if (answer.error) throw new Error(`${execute}: ${answer.error.desc}`);
-      if (answer.return) return answer.return;
-    }
-  }
-  async end(): Promise<void> {
-    this.#socket.write('{"execute":"quit"}\n');
-    await this.#exited;
-    this.#socket.destroy();
-  }
-}
-async function connected(path: string): Promise<Socket> {
-  for (;;) {
-    const socket = createConnection(path);
-    const done = await new Promise<boolean>((resolve) => {
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    });
-    if (done) return socket;
-    await sleep(5);
-  }
-}
 const timesOf = (r: Record<string, unknown>): Times => ({
   total: Number(r['total-time']),
   downtime: Number(r['downtime']),

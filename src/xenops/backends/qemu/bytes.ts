@@ -12,24 +12,42 @@ export interface Sum {
   readonly crc: number;
 }
 
+/** Bytes that may wait to be written: the sender is held back beyond that. */
+const mostWaiting = 8 << 20;
+
 /** Writes all that comes to `file` from `start`; answers what that was when the sender has ended. */
 export async function receive(socket: Socket, file: FileHandle, start: number): Promise<Sum> {
-  let position = start;
-  let crc = 0;
+  let [position, crc, waiting]: [number, number, Buffer[]] = [start, 0, []];
+  let length = 0;
+  let writing: Promise<void> | undefined;
+  // What came while the last was written goes together.
+  const write = async () => {
+    while (waiting.length > 0) {
+      const now = waiting;
+      waiting = [];
+      length = 0;
+      position += await writeAll(file, now, position);
+    }
+    writing = undefined;
+  };
   for await (const data of socket as AsyncIterable<Buffer>) {
-    const written = writeAll(file, data, position);
-    // While the file's writing has a thread of its own.
+    waiting.push(data);
+    length += data.length;
+    writing ??= write();
     crc = crc32(data, crc);
-    await written;
-    position += data.length;
+    if (length > mostWaiting) await writing;
   }
+  await writing;
   return { length: position - start, crc };
 }
-async function writeAll(file: FileHandle, data: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < data.length; ) {
-    const { bytesWritten } = await file.write(data, done, data.length - done, position + done);
-    done += bytesWritten;
-  }
+/** Answers how much there was. */
+async function writeAll(file: FileHandle, pieces: readonly Buffer[], position: number): Promise<number> {
+  const total = pieces.reduce((sum, each) => sum + each.length, 0);
+  const { bytesWritten } = await file.writev(pieces, position);
+  if (bytesWritten === total) return total;
+  // A short write: the rest by itself.
+  const rest = Buffer.concat(pieces).subarray(bytesWritten);
+  return bytesWritten + (await writeAll(file, [rest], position + bytesWritten));
 }
 /**
  * Sends `length` bytes of `file` from `start`; answers their CRC-32. A receiver that hangs up has what it needs: the rest is only
