@@ -125,7 +125,7 @@ export async function xenBench(
       const changes = watch(consolePath(vm), look);
       const last = (said: string) =>
         finish(new Error(`${vm} did not say "${text}"; its last words: ${said.slice(-900)}`));
-      const late = setTimeout(() => void consoleOf(vm).then(last, finish), 120_000);
+      const late = setTimeout(() => void consoleOf(vm).then(last, finish), 240_000);
       look();
     });
   const typeOn = async (vm: string, text: string) => {
