@@ -10,7 +10,6 @@ const mostDisks = 32;
 /** One line of at most 200 characters; '' for what is no text. */
 export function plainText(value: unknown): string {
   if (typeof value !== 'string') return '';
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
   return value.slice(0, longestText).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, ' ');
 }
 /** A number of bytes; null for anything else. */
