@@ -92,9 +92,10 @@ export function applyEvent(parts: SyncParts, event: XenopsEvent): void {
 /** What happened to the VM becomes an alert. */
 function tellOf(parts: SyncParts, w: Writer, ref: Ref<'VM'>, { state }: VmEntry): void {
   const { db } = parts;
-  const { power_state, domid, metrics, uuid, name_label } = db.get('VM', ref);
+  const { power_state, domid, metrics, uuid, name_label, current_operations } = db.get('VM', ref);
   const startTime = db.find('VM_metrics', metrics)?.start_time ?? never;
-  const found = alertOf({ power: power_state, domid, startTime, lastEnd: parts.ends.get(uuid) }, state);
+  const operations = Object.values(current_operations);
+  const found = alertOf({ power: power_state, domid, startTime, lastEnd: parts.ends.get(uuid), operations }, state);
   parts.ends.set(uuid, state.lastEnd);
   if (!found) return;
   const body = `VM '${name_label}' (uuid: ${uuid}) ${found.text}`;

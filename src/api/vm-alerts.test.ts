@@ -5,7 +5,7 @@ import { wireTime } from './wire-time.ts';
 
 type State = Parameters<typeof alertOf>[1];
 const running = { power: 'Running', domid: 4, startedAt: 1000, lastEnd: null } as unknown as State;
-const before: Before = { power: 'Running', domid: 4, startTime: wireTime(1_000_000), lastEnd: null };
+const before: Before = { power: 'Running', domid: 4, startTime: wireTime(1_000_000), lastEnd: null, operations: [] };
 const end = (reason: string) => ({ reason, detail: 'it says why', at: 1001 }) as State['lastEnd'];
 const name = (b: Partial<Before>, s: Partial<State>) => alertOf({ ...before, ...b }, { ...running, ...s })?.name;
 
@@ -23,6 +23,11 @@ test('what happened to a VM is told by its state before and after', () => {
 });
 test('nothing happened: nothing is told', () => {
   assert.equal(name({}, {}), undefined);
+  for (const operations of [['start'], ['checkpoint']]) {
+    assert.equal(name({ power: 'Paused', operations }, {}), undefined);
+    assert.equal(name({ operations }, { power: 'Paused' }), undefined);
+  }
+  assert.equal(name({ power: 'Paused', operations: ['unpause'] }, {}), 'VM_UNPAUSED');
   assert.equal(name({ power: 'Halted' }, { power: 'Halted', domid: -1 }), undefined);
   assert.equal(name({ power: 'Suspended' }, { power: 'Halted', domid: -1 }), undefined);
 });

@@ -16,6 +16,8 @@ export interface Before {
   readonly startTime: string;
   /** Undefined when nothing was heard of the VM since this program was started. */
   readonly lastEnd: State['lastEnd'] | undefined;
+  /** Values of `current_operations`. */
+  readonly operations: readonly string[];
 }
 export interface VmAlert {
   readonly name: string;
@@ -41,7 +43,8 @@ export function alertOf(before: Before, state: State): VmAlert | undefined {
       (before.lastEnd !== undefined && !isDeepStrictEqual(before.lastEnd, lastEnd));
     return anew ? ended(lastEnd, 'VM_REBOOTED', 'was rebooted') : undefined;
   }
-  if (before.power === power) return undefined;
+  // A start, a checkpoint and others stop the guest for a moment, which is a part of them.
+  if (before.power === power || before.operations.some((op) => op !== 'pause' && op !== 'unpause')) return undefined;
   return power === 'Paused'
     ? { name: 'VM_PAUSED', text: 'was paused' }
     : { name: 'VM_UNPAUSED', text: 'goes on after a pause' };
