@@ -16,14 +16,6 @@ export function alert(db: Db, w: Writer, now: number, a: NewAlert): Ref<'message
   const ref = w.create('message', { ...a, priority: a.priority ?? alerts[a.name] ?? 3, timestamp: wireTime(now) });
   // In the order in which they were made.
   if (db.count('message') > limit)
-    for (const oldest of [...take(db.refs('message'), atOnce)]) w.destroy('message', oldest);
+    for (const oldest of Iterator.from(db.refs('message')).take(atOnce).toArray()) w.destroy('message', oldest);
   return ref;
-}
-
-function* take<T>(all: Iterable<T>, count: number): Generator<T> {
-  let left = count;
-  for (const one of all) {
-    if (left-- === 0) return;
-    yield one;
-  }
 }

@@ -5,8 +5,8 @@
  *                                         └──server gone, nonsense──▶ broken: every request, also later ones, fails
  */
 import { connect, type Socket } from 'node:net';
+import * as wire from '../wire/nbd.ts';
 import { ByteReader } from './byte-reader.ts';
-import * as wire from './nbd-wire.ts';
 
 /** The server refused a request: `errno` as on Linux (28: no space left). */
 export class NbdError extends Error {

@@ -7,6 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { seededRandom } from '../../src/xenops/backends/simulator/faults.ts';
 import { cannotRun, Failure, Gone, type LiveHost, liveHost, processesWith } from './host.ts';
 
 const kills = Number(process.env['KILLS'] ?? 100);
@@ -18,17 +19,6 @@ type Vm = {
   is_a_template: boolean;
   is_control_domain: boolean;
 };
-
-/** Numbers of [0, 1) from a seed (mulberry32). */
-function random(start: number): () => number {
-  let a = start;
-  return () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let x = Math.imul(a ^ (a >>> 15), 1 | a);
-    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x;
-    return ((x ^ (x >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 /** What may be done next with a VM in this state. */
 const next: Readonly<Record<string, readonly (readonly [string, ...unknown[]])[]>> = {
@@ -43,7 +33,7 @@ const next: Readonly<Record<string, readonly (readonly [string, ...unknown[]])[]
 };
 
 test(`${kills} kills at random instants on QEMU (seed ${seed})`, { skip: cannotRun() ?? false }, async () => {
-  const rnd = random(seed);
+  const rnd = seededRandom(seed);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(rnd() * list.length)]!;
   await using h = await liveHost();
   const vms = await Promise.all(['one', 'two'].map((name) => vmWithDisk(h, name)));

@@ -12,6 +12,7 @@ import { Judge, type Judged } from '../../src/broker/verdict.ts';
 import { MessageReader, messageTypes } from '../../src/wire/dbus/message.ts';
 import { encodeMessage } from '../../src/wire/dbus/write.ts';
 import { FormatError } from '../../src/wire/format-error.ts';
+import { type Dice, dice } from './dice.ts';
 import { naiveVerdict } from './naive-broker.ts';
 import { tries } from './soak.ts';
 
@@ -26,19 +27,6 @@ const foreign = createRequire(import.meta.url)('dbus-native/lib/message.js') as 
 const { seed, numRuns } = tries({ seed: 1, numRuns: 40 });
 const framesPerRun = 1000;
 const frames = Number(process.env['DBUS_FRAMES'] ?? numRuns * framesPerRun);
-
-/** Repeatable numbers (mulberry32). */
-function dice(state: number) {
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  const below = (n: number) => Math.floor(next() * n);
-  return { below, one: <T>(of: readonly T[]): T => of[below(of.length)] as T, chance: (p: number) => next() < p };
-}
-type Dice = ReturnType<typeof dice>;
 
 const rules = parseRules(
   'f',

@@ -6,16 +6,12 @@ import { writeOvf } from '../../src/wire/ovf.ts';
 import { tarEnd, tarHeader, tarPadding } from '../../src/wire/tar.ts';
 import { writeFooter, writeHeader } from '../../src/wire/vhd.ts';
 import { writeOva } from '../../src/wire/xva.ts';
+import { seededRandom } from '../../src/xenops/backends/simulator/faults.ts';
 
-/** Numbers below 2^32, the same ones for the same seed (mulberry32). */
+/** Numbers below 2^32, the same ones for the same seed. */
 export function numbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let n = Math.imul(state ^ (state >>> 15), state | 1);
-    n ^= n + Math.imul(n ^ (n >>> 7), n | 61);
-    return (n ^ (n >>> 14)) >>> 0;
-  };
+  const next = seededRandom(seed);
+  return () => next() * 2 ** 32;
 }
 
 export const diskSize = 300 * 1024;

@@ -10,24 +10,12 @@ import { nodeSize } from '../../src/xenstore/edits.ts';
 import { nodesOf } from '../../src/xenstore/tree.ts';
 import { watchSize } from '../../src/xenstore/watches.ts';
 import { type MemoryBed, type MemoryLine, memoryBed } from '../conformance/xenstore-beds.ts';
+import { type Dice, dice } from './dice.ts';
 import { tries } from './soak.ts';
 
 const { seed, numRuns } = tries({ seed: 1, numRuns: 10 });
 const frames = Number(process.env['XENSTORE_FRAMES'] ?? numRuns * 2000);
 const framesPerRun = 2000;
-
-/** Repeatable numbers (mulberry32). */
-function dice(state: number) {
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  const below = (n: number) => Math.floor(next() * n);
-  return { below, one: <T>(of: readonly T[]): T => of[below(of.length)] as T, chance: (p: number) => next() < p };
-}
-type Dice = ReturnType<typeof dice>;
 
 const names = ['a', 'b', 'c', 'data', 'x'.repeat(40)];
 function somePath(d: Dice): string {

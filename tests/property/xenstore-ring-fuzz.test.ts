@@ -13,6 +13,7 @@ import { encodePacket, op, PacketReader } from '../../src/wire/xenstore.ts';
 import type { FakeGuest } from '../../src/xenstore/transports/fake-ring-host.ts';
 import { nodesOf } from '../../src/xenstore/tree.ts';
 import { Machine } from '../conformance/xenstore-ring-bed.ts';
+import { type Dice, dice } from './dice.ts';
 import { tries } from './soak.ts';
 
 const { seed, numRuns } = tries({ seed: 1, numRuns: 12 });
@@ -20,19 +21,6 @@ const stepsPerRun = 500;
 const steps = Number(process.env['XENSTORE_RING_STEPS'] ?? numRuns * stepsPerRun);
 const folder = mkdtempSync(join(tmpdir(), 'ghl-ring-fuzz-'));
 after(() => rmSync(folder, { recursive: true }));
-
-/** Repeatable numbers (mulberry32). */
-function dice(state: number) {
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  const below = (n: number) => Math.floor(next() * n);
-  return { below, one: <T>(of: readonly T[]): T => of[below(of.length)] as T, chance: (p: number) => next() < p };
-}
-type Dice = ReturnType<typeof dice>;
 
 const fields = [
   'requestConsumer',

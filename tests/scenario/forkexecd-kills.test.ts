@@ -16,6 +16,7 @@ import type { SwitchSession } from '../../src/contracts/switch.ts';
 import { statOf } from '../../src/processes/index.ts';
 import { connectContract } from '../../src/rpc/index.ts';
 import { connectSwitch } from '../../src/switch/client.ts';
+import { seededRandom } from '../../src/xenops/backends/simulator/faults.ts';
 
 const kills = Number(process.env['KILLS'] ?? 5);
 const root = join(import.meta.dirname, '../..');
@@ -210,15 +211,9 @@ class Load {
   }
 }
 
-/** By a seed (mulberry32). */
+/** By a seed. */
 function shuffled(list: string[]): string[] {
-  let a = Number(process.env['SEED'] ?? 1);
-  const random = () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let x = Math.imul(a ^ (a >>> 15), 1 | a);
-    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x;
-    return ((x ^ (x >>> 14)) >>> 0) / 4294967296;
-  };
+  const random = seededRandom(Number(process.env['SEED'] ?? 1));
   return list
     .map((each) => [random(), each] as const)
     .sort(([x], [y]) => x - y)

@@ -9,24 +9,13 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import { bestEffort } from '../../base/best-effort.ts';
+import { handshakeFlags, optionRequest } from '../../wire/nbd.ts';
 import type { House } from '../context.ts';
 import { assertRole } from '../rbac.ts';
 import { targetOf } from '../routes/disk-target.ts';
 import type { LiveSession, Sessions } from '../sessions.ts';
 import type { Certificate } from '../tls.ts';
-import {
-  firstError,
-  flags,
-  greeting,
-  option,
-  optionOf,
-  readOption,
-  readReply,
-  renamed,
-  reply,
-  replyTo,
-  Taker,
-} from './protocol.ts';
+import { firstError, greeting, option, readOption, readReply, renamed, reply, replyTo, Taker } from './protocol.ts';
 
 /** The port that IANA has given to NBD; another is taken when it is not free. */
 const usualPort = 10809;
@@ -148,7 +137,7 @@ export class NbdFront {
         continue;
       }
       held.backend = backend;
-      backend.taker.stream.write(optionOf(id, named.data));
+      backend.taker.stream.write(optionRequest(id, named.data));
       const last = whole ? reply.ack : await passedOn(backend.taker, client);
       if (!whole && (id !== option.go || last !== reply.ack)) continue;
       for (const taker of [from, backend.taker]) taker.letGo();
@@ -203,10 +192,10 @@ async function greeted(path: string, structured: boolean): Promise<Taker> {
   const taker = new Taker(stream);
   await taker.take(18);
   const own = Buffer.alloc(4);
-  own.writeUInt32BE(flags);
+  own.writeUInt32BE(handshakeFlags);
   stream.write(own);
   if (structured) {
-    stream.write(optionOf(option.structuredReply, Buffer.alloc(0)));
+    stream.write(optionRequest(option.structuredReply, Buffer.alloc(0)));
     await readReply(taker);
   }
   return taker;

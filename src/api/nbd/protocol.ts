@@ -1,5 +1,6 @@
 /** The handshake of NBD as a server speaks it (fixed newstyle); names and numbers as in its specification. */
 import type { Duplex } from 'node:stream';
+import { handshakeFlags, magic } from '../../wire/nbd.ts';
 
 export const option = {
   ...{ exportName: 1, abort: 2, list: 3, startTls: 5, info: 6, go: 7, structuredReply: 8, listMeta: 9, setMeta: 10 },
@@ -12,9 +13,6 @@ export const reply = {
   unknown: 2 ** 31 + 6,
 } as const;
 export const firstError = 2 ** 31;
-const magic = { init: 0x4e42444d41474943n, option: 0x49484156454f5054n, reply: 0x3e889045565a9n } as const;
-/** Fixed newstyle, no zeroes. */
-export const flags = 3;
 /** Bytes of an option's data that are read. */
 const largest = 64 << 10;
 
@@ -22,22 +20,15 @@ export function greeting(): Buffer {
   const b = Buffer.alloc(18);
   b.writeBigUInt64BE(magic.init, 0);
   b.writeBigUInt64BE(magic.option, 8);
-  b.writeUInt16BE(flags, 16);
+  b.writeUInt16BE(handshakeFlags, 16);
   return b;
 }
 export function replyTo(id: number, type: number, data = Buffer.alloc(0)): Buffer {
   const b = Buffer.alloc(20);
-  b.writeBigUInt64BE(magic.reply, 0);
+  b.writeBigUInt64BE(magic.optionReply, 0);
   b.writeUInt32BE(id, 8);
   b.writeUInt32BE(type, 12);
   b.writeUInt32BE(data.length, 16);
-  return Buffer.concat([b, data]);
-}
-export function optionOf(id: number, data: Buffer): Buffer {
-  const b = Buffer.alloc(16);
-  b.writeBigUInt64BE(magic.option, 0);
-  b.writeUInt32BE(id, 8);
-  b.writeUInt32BE(data.length, 12);
   return Buffer.concat([b, data]);
 }
 export interface Asked {
@@ -56,7 +47,7 @@ export async function readOption(from: Taker): Promise<Asked> {
 export async function readReply(from: Taker): Promise<{ readonly type: number; readonly whole: Buffer }> {
   const head = await from.take(20);
   const length = head.readUInt32BE(16);
-  if (head.readBigUInt64BE(0) !== magic.reply || length > 1 << 20) throw new Error('the server speaks no NBD');
+  if (head.readBigUInt64BE(0) !== magic.optionReply || length > 1 << 20) throw new Error('the server speaks no NBD');
   return { type: head.readUInt32BE(12), whole: Buffer.concat([head, await from.take(length)]) };
 }
 /** The name of an export in an option's data, and the data with an empty name in its place. */

@@ -12,7 +12,7 @@ import { xenopsErrors } from '../../../contracts/xenops.ts';
 import type { NewLayer } from '../../backend.ts';
 import { layerNode, layerNodeOf, topNodeOf } from './devices.ts';
 import type { Domain } from './domain.ts';
-import { QmpError } from './qmp.ts';
+import { asStorage } from './plug.ts';
 import type { Drive } from './record.ts';
 
 interface NamedNode {
@@ -62,12 +62,3 @@ function driveOf(domain: Domain, id: string): Drive {
   return drive;
 }
 const remove = (domain: Domain, node: string) => domain.execute('blockdev-del', { 'node-name': node });
-
-async function asStorage<T>(f: () => Promise<T>): Promise<T> {
-  try {
-    return await f();
-  } catch (error) {
-    if (!(error instanceof QmpError)) throw error;
-    throw xenopsErrors.make('Storage_error', { reason: error.message }, { cause: error });
-  }
-}

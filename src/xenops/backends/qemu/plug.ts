@@ -81,7 +81,7 @@ async function plugDrive(domain: Domain, drive: Drive): Promise<void> {
   if (throttled(drive)) await tellThrottle(domain, drive);
   undo.keep();
 }
-async function asStorage<T>(f: () => Promise<T>): Promise<T> {
+export async function asStorage<T>(f: () => Promise<T>): Promise<T> {
   try {
     return await f();
   } catch (error) {

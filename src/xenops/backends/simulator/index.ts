@@ -9,55 +9,24 @@
  * it), or a delay in ms before it reacts to a request; `sim:agent` = `true`: it has an agent.
  */
 import { join } from 'node:path';
-import type { Clock } from '../../../base/clock.ts';
-import type { Ids } from '../../../base/ids.ts';
-import { type Log, silentLog } from '../../../base/log.ts';
+import { silentLog } from '../../../base/log.ts';
 import { type VmSpec, xenopsErrors } from '../../../contracts/xenops.ts';
 import type { Backend, BackendEvent, Capability, DomainEnd, Observed } from '../../backend.ts';
 import { Consoles } from './consoles.ts';
 import { checkDevices, simulatedDevices } from './devices.ts';
 import { type Faults, noFaults } from './faults.ts';
 import { countStart, firmwareVerbs } from './firmware.ts';
-import { Moves, type Wire } from './moves.ts';
+import { Moves } from './moves.ts';
 import { observed } from './observed.ts';
+import type { Simulator, SimulatorOptions } from './options.ts';
 import { rareCapabilities, rareVerbs } from './rare.ts';
 import { Screen } from './screen.ts';
 import { drivesOf, FileWorld, type SimDomain, SimWorld } from './world.ts';
 
 export { type Fault, FaultList, type Faults, seededRandom } from './faults.ts';
 export type { Wire } from './moves.ts';
+export type { Simulator, SimulatorOptions } from './options.ts';
 export { SimWorld } from './world.ts';
-
-export interface SimulatorOptions {
-  readonly clock: Clock;
-  readonly ids: Ids;
-  readonly log?: Log;
-  /** Bytes of memory for guests; 64 GiB. */
-  readonly memoryBytes?: number;
-  /** 16. */
-  readonly cpus?: number;
-  /** How long a guest boots before it says READY and reacts to requests; 0. */
-  readonly bootDelayMs?: number;
-  readonly faults?: Faults;
-  /** The host that is simulated; a new one when absent. */
-  readonly world?: SimWorld;
-  /** Keeps the host in this file, so that guests outlive the process. */
-  readonly persistFile?: string;
-  /** Gives each guest a serial console and a screen, unix sockets in this folder. */
-  readonly consoleDir?: string;
-  /** The network between hosts: handed to a second simulator, guests move between the two. Its streams end with their process. */
-  readonly wires?: Map<string, Wire>;
-}
-/** The simulator, and what a test may do to its guests. */
-export interface Simulator extends Backend {
-  readonly world: SimWorld;
-  /** The guest ends by itself, as if it had done so. */
-  endGuest(vm: string, end: DomainEnd): void;
-  /** The guest opens a drive by itself. */
-  openTray(vm: string, vbd: string): void;
-  /** From now on no verb does or answers anything: the process that drove the hypervisor is dead. */
-  kill(): void;
-}
 
 const can: readonly Capability[] = [
   ...(['hvm', 'pv', 'pvh', 'uefi', 'suspend', 'balloon', 'vcpu-hotplug', 'vbd-hotplug', 'vif-hotplug'] as const),
