@@ -63,9 +63,10 @@ function call(wish: object): string {
 const waiting = () => readdirSync(join(folder, 'run')).filter((name) => name.startsWith('fd_'));
 
 test('a program has the descriptors that it was sent, its environment, the folder / and nothing else', () => {
-  const sh = 'echo "$A|$HOME|$PWD"; echo there >&"$1"; ls /proc/$$/fd | tr "\\n" " "';
+  // No pipeline: the shell would hold its ends for a moment.
+  const sh = 'echo "$A|$HOME|$PWD"; echo there >&"$1"; ls /proc/$$/fd; true';
   const told = call({ args: ['/bin/sh', '-c', sh, 'x', 'FD'], env: ['A=b', 'PATH=/usr/bin:/bin'] });
-  assert.equal(told, '["Execed", true, ["Finished", ["WEXITED", 0]]]\nb||/\nthere\n0 1 2 3 ');
+  assert.equal(told, '["Execed", true, ["Finished", ["WEXITED", 0]]]\nb||/\nthere\n0\n1\n2\n3\n');
   assert.equal(statSync(socket).mode & 0o777, 0o600);
   assert.deepEqual(waiting(), []);
 });
